@@ -1,0 +1,218 @@
+//! The columns of a fitted table, and how a batch of any column order becomes a block.
+
+use std::ops::Range;
+
+use arrow_array::{RecordBatch, RecordBatchReader, cast::AsArray};
+use arrow_schema::Schema;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::block::{Block, Feature, Part, Slot};
+use crate::codec::{Codec, Source};
+use crate::error::{Error, Result, list_names};
+use crate::store::Store;
+
+/// Rows that one task encodes at a time.
+const TILE: usize = 1024;
+
+/// What becomes of a column.
+#[derive(Debug, Clone)]
+pub enum Role {
+    Modelled(Codec),
+    /// Named by the caller.
+    Ignored,
+    /// Says which rows are normal; never a feature.
+    Label,
+}
+
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    /// The Arrow type when fitted, for people.
+    pub data_type: String,
+    pub role: Role,
+}
+
+/// Codecs with their places in a block.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    pub columns: Vec<Column>,
+    /// Numbers, then categories.
+    pub features: Vec<Feature>,
+    pub numbers: usize,
+    pub categories: usize,
+    /// Per column: its first number and its first category.
+    places: Vec<(usize, usize)>,
+}
+
+/// One batch, ready to be encoded in any tiles.
+pub struct Opened<'a> {
+    encoder: &'a Encoder,
+    sources: Vec<(Source<'a>, usize, usize)>,
+}
+
+impl Encoder {
+    pub fn new(columns: Vec<Column>) -> Self {
+        let mut numbers = Vec::new();
+        let mut categories = Vec::new();
+        let mut places = Vec::with_capacity(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            places.push((numbers.len(), categories.len()));
+            let Role::Modelled(codec) = &column.role else { continue };
+            let specs = codec.specs();
+            let parts = specs.iter().filter(|spec| spec.part != Part::Status).count().max(1);
+            let weight = 1.0 / (parts as f32).sqrt();
+            let status = specs.iter().filter(|spec| spec.size.is_some()).position(|spec| spec.part == Part::Status);
+            for spec in &specs {
+                let slot = match spec.size {
+                    None => Slot::Number { dim: numbers.len(), status: categories.len() },
+                    Some(size) => Slot::Category { index: categories.len(), size },
+                };
+                let weight = if spec.part == Part::Status { 1.0 } else { weight };
+                let feature = Feature { column: index, part: spec.part, slot, weight };
+                match spec.size {
+                    None => {
+                        let base = categories.len() + status.unwrap_or(0);
+                        let slot = Slot::Number { dim: numbers.len(), status: base };
+                        numbers.push(Feature { slot, ..feature });
+                    }
+                    Some(_) => categories.push(feature),
+                }
+            }
+        }
+        let counts = (numbers.len(), categories.len());
+        numbers.extend(categories);
+        Self { columns, features: numbers, numbers: counts.0, categories: counts.1, places }
+    }
+
+    pub fn codec(&self, column: usize) -> Option<&Codec> {
+        match self.columns.get(column).map(|column| &column.role) {
+            Some(Role::Modelled(codec)) => Some(codec),
+            _ => None,
+        }
+    }
+
+    /// Where each modelled column stands in a schema. All that are missing or misfit are reported.
+    pub fn align(&self, schema: &Schema) -> Result<Vec<Option<usize>>> {
+        let mut missing = Vec::new();
+        let mut misfits = Vec::new();
+        let mut alignment = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let Role::Modelled(codec) = &column.role else {
+                alignment.push(None);
+                continue;
+            };
+            let found = schema.index_of(&column.name).ok();
+            match found {
+                // An id names the row and is never looked at.
+                None if codec.specs().is_empty() => {}
+                None => missing.push(column.name.clone()),
+                Some(at) if codec.fits(schema.field(at).data_type()) => {}
+                Some(at) => misfits.push(format!(
+                    "column `{}` is {}, but the model was fitted on {}",
+                    column.name,
+                    schema.field(at).data_type(),
+                    column.data_type
+                )),
+            }
+            alignment.push(found);
+        }
+        if !missing.is_empty() {
+            let plural = if missing.len() == 1 { "column" } else { "columns" };
+            let message = format!("{plural} {} of the model {} not in the table", list_names(&missing), if missing.len() == 1 { "is" } else { "are" });
+            return Err(Error::input("column-missing", message)
+                .hint("add them (null where unknown), or fit again without them; `tabad inspect MODEL` lists what the model expects"));
+        }
+        if !misfits.is_empty() {
+            let more = misfits.len().saturating_sub(10);
+            misfits.truncate(10);
+            let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+            return Err(Error::input("column-type", format!("{}{rest}", misfits.join("; ")))
+                .hint("cast the column, or fit again; `tabad inspect MODEL` lists what the model expects"));
+        }
+        Ok(alignment)
+    }
+
+    pub fn open<'a>(&'a self, batch: &'a RecordBatch, alignment: &[Option<usize>]) -> Result<Opened<'a>> {
+        let mut sources = Vec::with_capacity(self.columns.len());
+        for ((column, &at), &(dim, index)) in self.columns.iter().zip(alignment).zip(&self.places) {
+            if let (Role::Modelled(codec), Some(at)) = (&column.role, at) {
+                if !codec.specs().is_empty() {
+                    sources.push((codec.open(batch.column(at).as_ref())?, dim, index));
+                }
+            }
+        }
+        Ok(Opened { encoder: self, sources })
+    }
+
+    /// A whole stream as one block.
+    pub fn encode_all<R: RecordBatchReader>(&self, input: R) -> Result<Block> {
+        let alignment = self.align(&input.schema())?;
+        let mut all = Block::new(0, self.numbers, self.categories);
+        for batch in input {
+            let batch = batch?;
+            let opened = self.open(&batch, &alignment)?;
+            let starts: Vec<usize> = (0..batch.num_rows()).step_by(TILE).collect();
+            let tiles: Vec<Block> = starts
+                .into_par_iter()
+                .map(|start| opened.encode(start..(start + TILE).min(batch.num_rows())))
+                .collect();
+            for tile in tiles {
+                all.rows += tile.rows;
+                all.x.extend(tile.x);
+                all.c.extend(tile.c);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Per column: its first number and its first category.
+    pub fn places(&self) -> &[(usize, usize)] {
+        &self.places
+    }
+
+    pub fn write(&self, store: &mut Store) -> Value {
+        let columns = self.columns.iter().enumerate().map(|(index, column)| {
+            let (role, codec) = match &column.role {
+                Role::Modelled(codec) => ("modelled", codec.write(store, &format!("codec.{index}"))),
+                Role::Ignored => ("ignored", Value::Null),
+                Role::Label => ("label", Value::Null),
+            };
+            json!({"name": column.name, "type": column.data_type, "role": role, "codec": codec})
+        });
+        Value::Array(columns.collect())
+    }
+
+    pub fn read(value: &Value, store: &Store) -> Result<Self> {
+        let damaged = || Error::model_file("the list of columns is damaged");
+        let list = value.as_array().filter(|list| list.len() <= 100_000).ok_or_else(damaged)?;
+        let mut columns = Vec::with_capacity(list.len());
+        for (index, entry) in list.iter().enumerate() {
+            let text = |key: &str| entry[key].as_str().map(str::to_owned).ok_or_else(damaged);
+            let role = match entry["role"].as_str() {
+                Some("modelled") => Role::Modelled(Codec::read(&entry["codec"], store, &format!("codec.{index}"))?),
+                Some("ignored") => Role::Ignored,
+                Some("label") => Role::Label,
+                _ => return Err(damaged()),
+            };
+            columns.push(Column { name: text("name")?, data_type: text("type")?, role });
+        }
+        Ok(Self::new(columns))
+    }
+}
+
+impl Opened<'_> {
+    pub fn encode(&self, rows: Range<usize>) -> Block {
+        let mut block = Block::new(rows.len(), self.encoder.numbers, self.encoder.categories);
+        for (source, dim, index) in &self.sources {
+            source.encode(rows.clone(), &mut block, *dim, *index);
+        }
+        block
+    }
+}
+
+/// The values of a label column as text, null as None.
+pub fn label_values(batch: &RecordBatch, column: usize) -> Result<Vec<Option<String>>> {
+    let text = arrow_cast::cast(batch.column(column), &arrow_schema::DataType::Utf8)?;
+    Ok(text.as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect())
+}

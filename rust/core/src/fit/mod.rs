@@ -1,0 +1,95 @@
+//! A fit in three steps: observe the table once, prepare, finish.
+//!
+//! Nothing that calibrates a score has touched it: the sample is split into training rows (the memory's kept rows among
+//! them), reference rows (column tails, standardisation, early stopping) and calibration rows, in the
+//! order of a hash of the row number. Reference and calibration rows are taken back out of the
+//! codecs' counts. A table that is screened against itself holds nothing out.
+
+mod options;
+mod prepare;
+
+pub use options::{Options, Plan as ColumnPlan};
+pub use prepare::Prepared;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use rayon::prelude::*;
+
+use crate::codec::ColumnState;
+use crate::error::{Error, Result};
+use crate::sample::Sampler;
+
+/// Rows of the sample that supplies training, reference and calibration rows.
+pub const SAMPLE_ROWS: usize = 100_000;
+pub const REFERENCE_ROWS: usize = 5_000;
+pub const CALIBRATION_ROWS: usize = 10_000;
+/// Fewer rows than this are neither fitted nor screened.
+pub const FEWEST_ROWS: usize = 20;
+/// Below this many rows nothing is held out: cross-fitting, called approximate.
+pub const CROSS_FIT_ROWS: usize = 500;
+
+/// The state of a fit while the table is read.
+#[derive(Debug)]
+pub struct Fit {
+    options: Options,
+    sampler: Sampler,
+    table: Option<Observed>,
+}
+
+#[derive(Debug)]
+struct Observed {
+    schema: SchemaRef,
+    plans: Vec<ColumnPlan>,
+    /// Per column; None where it is not modelled.
+    states: Vec<Option<ColumnState>>,
+}
+
+impl Fit {
+    pub fn new(options: Options) -> Result<Self> {
+        options.check()?;
+        let sampler = Sampler::new(SAMPLE_ROWS, options.seed);
+        Ok(Self { options, sampler, table: None })
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.sampler.seen()
+    }
+
+    /// Takes note of a table's schema; a further table must have the same.
+    pub fn open(&mut self, schema: &SchemaRef) -> Result<()> {
+        if let Some(table) = &self.table {
+            if table.schema.fields() != schema.fields() {
+                return Err(Error::input("schema-changed", "the second table has other columns than the first")
+                    .hint("give tables of one schema"));
+            }
+            return Ok(());
+        }
+        let plans = self.options.plan(schema)?;
+        let states = schema
+            .fields()
+            .iter()
+            .zip(&plans)
+            .map(|(field, plan)| if *plan == ColumnPlan::Model { ColumnState::new(field) } else { None })
+            .collect();
+        self.table = Some(Observed { schema: schema.clone(), plans, states });
+        Ok(())
+    }
+
+    pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.open(&batch.schema())?;
+        let Some(table) = &mut self.table else { return Ok(()) };
+        table.states.par_iter_mut().zip(batch.columns()).try_for_each(|(state, column)| match state {
+            Some(state) => state.observe(column.as_ref()),
+            None => Ok(()),
+        })?;
+        self.sampler.observe(batch)
+    }
+
+    /// Freezes the codecs, splits the sample, builds the memory.
+    pub fn prepare(self) -> Result<Prepared> {
+        let Some(table) = self.table else {
+            return Err(prepare::too_few(0));
+        };
+        prepare::prepare(self.options, table.schema, table.plans, table.states, self.sampler)
+    }
+}

@@ -1,0 +1,89 @@
+//! What a caller can say of a fit, checked against the table.
+
+use std::collections::BTreeMap;
+
+use arrow_schema::SchemaRef;
+
+use crate::codec::{ColumnState, Kind};
+use crate::error::{Error, Result, list_names};
+
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub kinds: BTreeMap<String, Kind>,
+    pub ignore: Vec<String>,
+    pub label: Option<String>,
+    /// The label value of normal rows.
+    pub normal: Option<String>,
+    /// Rows that the memory keeps at most; 0 for no memory.
+    pub memory: usize,
+    pub seed: u64,
+    /// The table will be screened against itself.
+    pub screen: bool,
+}
+
+/// What becomes of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    Model,
+    Ignore,
+    Label,
+}
+
+impl Options {
+    pub fn check(&self) -> Result<()> {
+        if self.normal.is_some() && self.label.is_none() {
+            return Err(Error::usage("normal-without-label", "a normal value was given, but no label column")
+                .hint("name the label column: --label COLUMN --normal VALUE"));
+        }
+        Ok(())
+    }
+
+    /// One plan per column; all unknown names and all nested columns are reported.
+    pub fn plan(&self, schema: &SchemaRef) -> Result<Vec<Plan>> {
+        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label);
+        let unknown: Vec<String> = named.filter(|name| schema.index_of(name).is_err()).cloned().collect();
+        if !unknown.is_empty() {
+            let have: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+            return Err(Error::usage("column-unknown", format!("the table has no column {}", list_names(&unknown)))
+                .hint(format!("its columns are {}", list_names(&have))));
+        }
+        let mut names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        names.sort_unstable();
+        let twice: Vec<String> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+        if !twice.is_empty() {
+            return Err(Error::input("column-twice", format!("column {} occurs more than once", list_names(&twice)))
+                .hint("rename the columns: they are matched by name"));
+        }
+        let mut nested = Vec::new();
+        let mut plans = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let name = field.name();
+            let plan = if self.label.as_ref() == Some(name) {
+                Plan::Label
+            } else if self.ignore.contains(name) {
+                Plan::Ignore
+            } else {
+                Plan::Model
+            };
+            match ColumnState::new(field) {
+                None if plan == Plan::Model => nested.push(name.clone()),
+                Some(state) => {
+                    if let Some(kind) = self.kinds.get(name).filter(|kind| !state.accepts(**kind)) {
+                        let message =
+                            format!("column `{name}` is {} and cannot be a {}", field.data_type(), kind.name());
+                        return Err(Error::usage("kind-misfits", message).hint("cast the column first, or leave its kind out"));
+                    }
+                }
+                None => {}
+            }
+            plans.push(plan);
+        }
+        if !nested.is_empty() {
+            let plural = if nested.len() == 1 { "column" } else { "columns" };
+            let ignore: Vec<String> = nested.iter().take(3).map(|name| format!("--ignore {name}")).collect();
+            let message = format!("{plural} {} cannot be modelled: nested or binary", list_names(&nested));
+            return Err(Error::input("column-nested", message).hint(format!("leave them out: {}", ignore.join(" "))));
+        }
+        Ok(plans)
+    }
+}

@@ -1,0 +1,309 @@
+//! From what was observed to codecs, parts of the sample and a memory; then to a model.
+
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::SchemaRef;
+use rayon::prelude::*;
+
+use super::{CALIBRATION_ROWS, CROSS_FIT_ROWS, ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
+use crate::block::Block;
+use crate::calibration::{Calibration, Source};
+use crate::codec::ColumnState;
+use crate::combine::{EnergyBlock, Reference};
+use crate::denoisers::Denoisers;
+use crate::encoder::{Column, Encoder, Role, label_values};
+use crate::error::{Error, Result};
+use crate::memory::{self, Memory, Settings};
+use crate::model::{Label, Model, Sizes};
+use crate::network::Network;
+use crate::sample::Sampler;
+
+const FOLDS: usize = 5;
+const TILE: usize = 256;
+
+/// Encoded parts of the sample, ready for the denoisers.
+#[derive(Debug)]
+pub struct Prepared {
+    pub encoder: Encoder,
+    pub training: Block,
+    /// Rows of `training` that the memory may keep: all, or the normal ones.
+    normal: Vec<usize>,
+    /// Class of each training row (see `label`), empty without a label.
+    pub training_classes: Vec<u16>,
+    pub reference: Block,
+    pub reference_classes: Vec<u16>,
+    calibration: Block,
+    pub denoisers: Denoisers,
+    pub label: Option<Label>,
+    source: Source,
+    settings: Settings,
+    marginals: Vec<Vec<u64>>,
+    rows: u64,
+    seed: u64,
+}
+
+pub fn too_few(rows: u64) -> Error {
+    let found = match rows {
+        0 => "the table has no rows".to_owned(),
+        1 => "the table has 1 row".to_owned(),
+        n => format!("the table has {n} rows"),
+    };
+    Error::input("table-too-small", format!("{found}; at least {FEWEST_ROWS} are needed to tell what is odd"))
+        .hint("score it with a model fitted on a larger table: -m MODEL")
+}
+
+pub fn prepare(
+    options: Options,
+    schema: SchemaRef,
+    plans: Vec<ColumnPlan>,
+    states: Vec<Option<ColumnState>>,
+    sampler: Sampler,
+) -> Result<Prepared> {
+    let rows = sampler.seen();
+    let sample = match sampler.finish()? {
+        Some(sample) if sample.num_rows() >= FEWEST_ROWS => sample,
+        Some(_) | None => return Err(too_few(rows)),
+    };
+    let (label, classes) = read_classes(&options, &plans, &sample)?;
+    let is_normal = |row: usize| normal_class(label.as_ref()).is_none_or(|normal| classes[row] == normal);
+    let normal: Vec<u32> = (0..sample.num_rows()).filter(|&row| is_normal(row)).map(|row| row as u32).collect();
+    if normal.len() < FEWEST_ROWS {
+        let value = options.normal.as_deref().unwrap_or_default();
+        let message = format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
+        return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
+    }
+    let parts = Parts::new(&options, &normal, sample.num_rows());
+    let encoder = fit_codecs(&options, &schema, &plans, states, &sample, &parts)?;
+    let training = encode(&encoder, &take(&sample, &parts.training)?)?;
+    let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
+    let class_of = |rows: &[u32]| if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() };
+    let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
+    let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
+    let built = if options.memory > 0 {
+        Some(memory::build(&training.take(&normal), &encoder.features, &marginals, settings))
+    } else {
+        None
+    };
+    Ok(Prepared {
+        reference: encode(&encoder, &take(&sample, &parts.reference)?)?,
+        calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
+        training_classes: class_of(&parts.training),
+        reference_classes: class_of(&parts.reference),
+        encoder,
+        training,
+        normal,
+        denoisers: Denoisers { memory: built, network: None },
+        label,
+        source: parts.source,
+        settings,
+        marginals,
+        rows,
+        seed: options.seed,
+    })
+}
+
+/// Sample rows by what they serve.
+struct Parts {
+    training: Vec<u32>,
+    reference: Vec<u32>,
+    calibration: Vec<u32>,
+    source: Source,
+}
+
+impl Parts {
+    /// The sample is in hash order, so that its first normal rows are a random part of them.
+    fn new(options: &Options, normal: &[u32], rows: usize) -> Self {
+        let all: Vec<u32> = (0..rows as u32).collect();
+        if options.screen {
+            let first = |count: usize| normal[..normal.len().min(count)].to_vec();
+            let (reference, calibration) = (first(REFERENCE_ROWS), first(CALIBRATION_ROWS));
+            return Self { training: all, reference, calibration, source: Source::OwnTable };
+        }
+        if normal.len() < CROSS_FIT_ROWS {
+            let (reference, calibration) = (normal.to_vec(), normal.to_vec());
+            return Self { training: all, reference, calibration, source: Source::CrossFitted };
+        }
+        let held = (normal.len() / 5).min(CALIBRATION_ROWS);
+        let judged = held + (normal.len() / 10).min(REFERENCE_ROWS);
+        let mut in_training = vec![true; rows];
+        normal[..judged].iter().for_each(|&row| in_training[row as usize] = false);
+        Self {
+            training: all.into_iter().filter(|&row| in_training[row as usize]).collect(),
+            reference: normal[held..judged].to_vec(),
+            calibration: normal[..held].to_vec(),
+            source: Source::HeldOut,
+        }
+    }
+
+    /// Rows that must leave no trace in the codecs.
+    fn held_out(&self) -> Vec<u32> {
+        match self.source {
+            Source::HeldOut => [self.calibration.as_slice(), &self.reference].concat(),
+            Source::CrossFitted | Source::OwnTable => Vec::new(),
+        }
+    }
+}
+
+fn take(sample: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
+    Ok(arrow_select::take::take_record_batch(sample, &UInt32Array::from(rows.to_vec()))?)
+}
+
+fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<Block> {
+    let alignment = encoder.align(&batch.schema())?;
+    Ok(encoder.open(batch, &alignment)?.encode(0..batch.num_rows()))
+}
+
+fn normal_class(label: Option<&Label>) -> Option<u16> {
+    let label = label?;
+    let normal = label.normal.as_ref()?;
+    label.values.iter().position(|value| value == normal).and_then(|at| u16::try_from(at).ok())
+}
+
+/// The label's values, sorted, and the class of each sample row (null is the class of an empty string).
+fn read_classes(options: &Options, plans: &[ColumnPlan], sample: &RecordBatch) -> Result<(Option<Label>, Vec<u16>)> {
+    let Some(at) = plans.iter().position(|plan| *plan == ColumnPlan::Label) else { return Ok((None, Vec::new())) };
+    let column = options.label.clone().unwrap_or_default();
+    let found: Vec<String> = label_values(sample, at)?.into_iter().map(Option::unwrap_or_default).collect();
+    let mut values = found.clone();
+    values.sort_unstable();
+    values.dedup();
+    if values.len() > 1000 {
+        return Err(Error::input("label-too-many", format!("label column `{column}` has more than 1,000 values"))
+            .hint("name the column that holds the class of a row"));
+    }
+    let normal = match &options.normal {
+        None => None,
+        Some(wanted) => match values.iter().find(|value| same_label(value, wanted)) {
+            Some(value) => Some(value.clone()),
+            None => {
+                return Err(Error::input("normal-unknown", format!("no row has `{wanted}` in label column `{column}`"))
+                    .hint(format!("its values are {}", crate::error::list_names(&values))));
+            }
+        },
+    };
+    let classes = found
+        .iter()
+        .map(|value| values.binary_search(value).ok().and_then(|at| u16::try_from(at).ok()).unwrap_or(0))
+        .collect();
+    Ok((Some(Label { column, values, normal }), classes))
+}
+
+/// `0` names the class `0.0` too, and `False` the class `false`.
+fn same_label(value: &str, wanted: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    value.eq_ignore_ascii_case(wanted) || (number(value).is_some() && number(value) == number(wanted))
+}
+
+fn fit_codecs(
+    options: &Options,
+    schema: &SchemaRef,
+    plans: &[ColumnPlan],
+    states: Vec<Option<ColumnState>>,
+    sample: &RecordBatch,
+    parts: &Parts,
+) -> Result<Encoder> {
+    let held_out = take(sample, &parts.held_out())?;
+    // Quantiles and scales come from training rows; anomalies among them are known only with --normal.
+    let training = take(sample, &parts.training)?;
+    let work: Vec<(usize, Option<ColumnState>)> = states.into_iter().enumerate().collect();
+    let columns: Result<Vec<Column>> = work
+        .into_par_iter()
+        .map(|(at, state)| {
+            let field = schema.field(at);
+            let role = match (plans[at], state) {
+                (ColumnPlan::Label, _) => Role::Label,
+                (ColumnPlan::Model, Some(mut state)) => {
+                    let values: &ArrayRef = training.column(at);
+                    state.remove(held_out.column(at).as_ref())?;
+                    let kind = options.kinds.get(field.name()).copied();
+                    let kind = kind.unwrap_or_else(|| state.infer(field.name(), values.as_ref()));
+                    Role::Modelled(state.finish(field, kind, values.as_ref(), options.screen)?)
+                }
+                (ColumnPlan::Ignore | ColumnPlan::Model, _) => Role::Ignored,
+            };
+            Ok(Column { name: field.name().clone(), data_type: field.data_type().to_string(), role })
+        })
+        .collect();
+    let encoder = Encoder::new(columns?);
+    if encoder.features.is_empty() {
+        return Err(Error::input("nothing-to-model", "no column is left to model: all are ids, ignored or the label")
+            .hint("name the kind of a column: --kind COLUMN=text"));
+    }
+    Ok(encoder)
+}
+
+impl Prepared {
+    pub fn set_network(&mut self, network: Network) {
+        self.denoisers.network = Some(network);
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            rows: self.rows,
+            training: self.training.rows,
+            reference: self.reference.rows,
+            calibration: self.calibration.rows,
+            seed: self.seed,
+        }
+    }
+
+    /// Reference statistics and calibration, by the very code that will score.
+    pub fn finish(self) -> Result<Model> {
+        if self.denoisers.memory.is_none() && self.denoisers.network.is_none() {
+            return Err(Error::usage("nothing-fitted", "a model without kept rows needs a network")
+                .hint("leave out --memory none, or use --quality default"));
+        }
+        let features = self.encoder.features.len();
+        // Where the training rows are not known to be normal, global structure counts too.
+        let plan = self.denoisers.plan(features, self.settings.clean);
+        let (reference, scores) = if self.source == Source::CrossFitted {
+            let energies = self.cross_energies(features);
+            let reference = Reference::fit(plan, &energies);
+            let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
+            (reference, scores)
+        } else {
+            let reference = Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features));
+            let energies = energies_of(&self.denoisers, &self.calibration, features);
+            let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
+            (reference, scores)
+        };
+        let sizes = self.sizes();
+        let calibration = Calibration::fit(self.source, scores);
+        Ok(Model { encoder: self.encoder, denoisers: self.denoisers, reference, calibration, label: self.label, sizes })
+    }
+
+    /// Energies of every normal row under a memory that keeps none of the row's fold.
+    fn cross_energies(&self, features: usize) -> EnergyBlock {
+        let mut found = EnergyBlock::default();
+        for fold in 0..FOLDS {
+            let (own, others): (Vec<usize>, Vec<usize>) =
+                self.normal.iter().copied().enumerate().fold((Vec::new(), Vec::new()), |mut split, (at, row)| {
+                    if at % FOLDS == fold { split.0.push(row) } else { split.1.push(row) }
+                    split
+                });
+            let memory: Option<Memory> = self.denoisers.memory.as_ref().map(|whole| {
+                let mut part = memory::build(&self.training.take(&others), &self.encoder.features, &self.marginals, self.settings);
+                // The widths are those of the memory that will score.
+                part.set_levels(whole.levels().clone());
+                part
+            });
+            let denoisers = Denoisers { memory, network: self.denoisers.network.clone() };
+            found.append(energies_of(&denoisers, &self.training.take(&own), features));
+        }
+        found
+    }
+}
+
+/// Energies of a block, in parallel tiles.
+fn energies_of(denoisers: &Denoisers, block: &Block, features: usize) -> EnergyBlock {
+    let starts: Vec<usize> = (0..block.rows).step_by(TILE).collect();
+    let tiles: Vec<EnergyBlock> = starts
+        .into_par_iter()
+        .map(|start| {
+            let rows: Vec<usize> = (start..(start + TILE).min(block.rows)).collect();
+            denoisers.energies(&block.take(&rows), features)
+        })
+        .collect();
+    let mut all = EnergyBlock::default();
+    tiles.into_iter().for_each(|tile| all.append(tile));
+    all
+}

@@ -1,0 +1,21 @@
+//! tabad-core: column codecs, denoisers, energies, calibration and the model file. No Python in it.
+
+pub mod block;
+pub mod calibration;
+pub mod codec;
+pub mod combine;
+pub mod decode;
+pub mod denoisers;
+pub mod encoder;
+pub mod error;
+pub mod file;
+pub mod fit;
+pub mod memory;
+pub mod model;
+pub mod network;
+mod numeric;
+pub mod reasons;
+mod sample;
+pub mod score;
+pub mod store;
+mod tails;

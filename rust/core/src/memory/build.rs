@@ -1,0 +1,187 @@
+//! Which rows are kept, and the widths of the kernel.
+//!
+//! Widths: tau such that the median perplexity (exp of the entropy) of the weights on kept rows, each
+//! left out of its own vote, is a given number of rows (t-SNE's calibration, van der Maaten & Hinton
+//! 2008, section 2). Fixed widths failed on dense low-dimensional tables.
+
+use rayon::prelude::*;
+
+use super::{Category, LEVEL_FLOOR, Levels, Memory, PADDING, layout};
+use crate::block::{Block, Feature, PRESENT, Slot};
+use crate::numeric::LANES;
+
+/// Perplexities of the narrow, wide and conditional levels.
+const LOCAL: [f32; 3] = [3.0, 10.0, 30.0];
+const WIDE: [f32; 2] = [100.0, 1000.0];
+const CONDITIONAL: [(f32, f32); 2] = [(10.0, 0.5), (100.0, 1.0)];
+/// A level never asks for more than this share of the kept rows.
+const LARGEST_SHARE: f32 = 0.6;
+/// Rows on which widths are calibrated.
+const WIDTH_ROWS: usize = 400;
+
+/// How a memory is built.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Rows kept at most.
+    pub rows: usize,
+    /// The training rows may be anomalies: two rounds drop the oddest fifth of the candidates.
+    pub clean: bool,
+    pub own_vote: bool,
+}
+
+/// Keeps rows of `training` (in the order given, which must be random) and fits the widths.
+/// `marginals[c]` are the training counts of category column c.
+pub fn build(training: &Block, features: &[Feature], marginals: &[Vec<u64>], settings: Settings) -> Memory {
+    let rounds = if settings.clean { 2 } else { 0 };
+    let mut candidates: Vec<usize> = (0..training.rows).collect();
+    for round in 0..=rounds {
+        let kept: Vec<usize> = candidates.iter().copied().take(settings.rows).collect();
+        let mut memory = keep(training, &kept, features, marginals);
+        memory.levels = widths(&memory, training, &kept);
+        if round == rounds {
+            memory.own_vote = settings.own_vote;
+            return memory;
+        }
+        candidates = without_oddest(&memory, training, &candidates, settings.rows);
+    }
+    unreachable!("the last round returns")
+}
+
+/// Drops the fifth of the first `rows * 5 / 4` candidates with the largest wide density energy.
+fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], rows: usize) -> Vec<usize> {
+    let mut judge = memory.clone();
+    judge.own_vote = true;
+    let wide = judge.levels.local.len();
+    let pool: Vec<usize> = candidates.iter().copied().take(rows * 5 / 4).collect();
+    let energies: Vec<f32> = pool
+        .par_iter()
+        .map_init(
+            || (judge.scratch(), vec![0.0; judge.row_terms()], vec![0.0; judge.features()]),
+            |(scratch, rows, features), &row| {
+                judge.energies(training.x_row(row), training.c_row(row), scratch, rows, features);
+                rows[wide]
+            },
+        )
+        .collect();
+    let mut order: Vec<usize> = (0..pool.len()).collect();
+    order.sort_by(|&a, &b| energies[a].total_cmp(&energies[b]).then(a.cmp(&b)));
+    let mut best: Vec<usize> = order.into_iter().take(pool.len() - pool.len() / 5).collect();
+    best.sort_unstable();
+    let mut kept: Vec<usize> = best.into_iter().map(|place| pool[place]).collect();
+    kept.extend(candidates.iter().skip(pool.len()));
+    kept
+}
+
+/// The kept rows, column by column, padded.
+fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec<u64>]) -> Memory {
+    let (mut numbers, prices, columns) = layout(features);
+    let rows = kept.len();
+    let padded = rows.next_multiple_of(LANES).max(LANES);
+    let mut x_nm = vec![0.0; numbers.len() * padded];
+    let mut c_cm = vec![0; prices.len() * padded];
+    for (place, &row) in kept.iter().enumerate() {
+        for (n, &x) in training.x_row(row).iter().enumerate() {
+            x_nm[n * padded + place] = x;
+        }
+        for (c, &code) in training.c_row(row).iter().enumerate() {
+            c_cm[c * padded + place] = code;
+        }
+    }
+    let column_c = |c: usize| &c_cm[c * padded..c * padded + rows];
+    for number in &mut numbers {
+        number.absent = column_c(number.status).iter().any(|&code| code != PRESENT);
+    }
+    let categories = prices
+        .into_iter()
+        .enumerate()
+        .map(|(c, (weight, status))| {
+            let first = column_c(c).first().copied();
+            let constant = first.filter(|first| column_c(c).iter().all(|code| code == first));
+            let total: u64 = marginals[c].iter().sum();
+            let size = marginals[c].len() as f64;
+            let marginal =
+                marginals[c].iter().map(|&n| ((n as f64 + 0.5) / (total as f64 + 0.5 * size)) as f32).collect();
+            Category { weight, constant, marginal, status }
+        })
+        .collect();
+    Memory { rows, padded, x_nm, c_cm, numbers, categories, columns, levels: Levels::default(), own_vote: false }
+}
+
+/// Widths for every purpose, merged where duplicates of rows make them equal.
+fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
+    let queries = kept.len().min(WIDTH_ROWS);
+    let mut apart = memory.clone();
+    apart.own_vote = true;
+    // The kept rows are in random order: the first ones are a sample of them.
+    let distances: Vec<Vec<f32>> = kept[..queries]
+        .par_iter()
+        .map(|&row| {
+            let mut distance = vec![0.0; memory.padded];
+            apart.distances(training.x_row(row), training.c_row(row), &mut distance);
+            distance.truncate(memory.rows);
+            distance.retain(|&e| e < PADDING);
+            distance
+        })
+        .collect();
+    let largest = (LARGEST_SHARE * memory.rows as f32).max(1.5);
+    let tau = |perplexity: f32| width(&distances, perplexity.min(largest));
+    let distinct = |taus: Vec<f32>| {
+        let mut taus = taus;
+        taus.dedup_by(|a, b| (*a / *b - 1.0).abs() < 0.01);
+        taus
+    };
+    Levels {
+        local: distinct(LOCAL.iter().map(|&p| tau(p)).collect()),
+        wide: distinct(WIDE.iter().map(|&p| tau(p)).collect()),
+        conditional: distinct(CONDITIONAL.iter().map(|&(p, floor)| tau(p).max(floor)).collect()),
+    }
+}
+
+/// The tau at which the median perplexity over the queries is `target`, by bisection of its log.
+fn width(distances: &[Vec<f32>], target: f32) -> f32 {
+    let (mut low, mut high) = (LEVEL_FLOOR.ln(), 1e4_f32.ln());
+    for _ in 0..22 {
+        let middle = f32::midpoint(low, high);
+        let mut found: Vec<f32> =
+            distances.par_iter().map(|distance| perplexity(distance, middle.exp())).collect();
+        found.sort_unstable_by(f32::total_cmp);
+        if found.get(found.len() / 2).copied().unwrap_or(target) < target {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high.exp()
+}
+
+/// exp of the entropy of `w_i / sum w`, in rows.
+fn perplexity(distance: &[f32], tau: f32) -> f32 {
+    let nearest = distance.iter().copied().fold(f32::INFINITY, f32::min);
+    let (mut mass, mut moment) = (0.0_f32, 0.0_f32);
+    for &e in distance {
+        let excess = (e - nearest) / tau;
+        let w = crate::numeric::exp(-excess);
+        mass += w;
+        moment += w * excess;
+    }
+    (mass.ln() + moment / mass).exp()
+}
+
+/// Counts of each code of each category column, over the given rows.
+pub fn marginal_counts(block: &Block, features: &[Feature], rows: &[usize]) -> Vec<Vec<u64>> {
+    let mut counts: Vec<Vec<u64>> = features
+        .iter()
+        .filter_map(|feature| match feature.slot {
+            Slot::Category { size, .. } => Some(vec![0; usize::from(size)]),
+            Slot::Number { .. } => None,
+        })
+        .collect();
+    for &row in rows {
+        for (c, &code) in block.c_row(row).iter().enumerate() {
+            if let Some(count) = counts[c].get_mut(usize::from(code)) {
+                *count += 1;
+            }
+        }
+    }
+    counts
+}

@@ -1,0 +1,153 @@
+//! The memory denoiser: a kernel vote of kept training rows; nothing to train.
+//!
+//! For numbers it is the exact denoiser of the kept sample (the "ideal denoiser" of Karras et al. 2022,
+//! appendix B.3, with tau = sigma^2). `w_i = exp(-E_i / tau)` with
+//! `E_i = sum_numbers weight (x_j - x_ij)^2 / 2 + sum_categories weight [c_j != c_ij]`.
+//! Rules: a number that is missing on one side costs a constant [`ABSENT_DISTANCE`] beside its status
+//! mismatch; "another value" never matches, not even itself; unseen values get the marginal's floor.
+//!
+//! Legend: M kept rows (padded to a multiple of 16), N numbers, C categories, F features (numbers
+//! then categories), L levels. Kept rows are stored column by column: `x_NM`, `c_CM`.
+
+mod build;
+mod distance;
+mod energies;
+mod expected;
+mod file;
+
+pub use build::{Settings, build, marginal_counts};
+pub use expected::Expected;
+
+use crate::block::{Feature, Slot};
+
+/// Distance of a present to a missing number: half of E[(x - y)^2] of two standardised values.
+pub const ABSENT_DISTANCE: f32 = 1.0;
+/// Distance of padding rows: far enough that their weight is 0.
+const PADDING: f32 = 1e30;
+/// Smallest width: exact duplicates would drive it to 0.
+const LEVEL_FLOOR: f32 = 0.02;
+/// Share of a category's probability that comes from its marginal.
+const MARGINAL_SHARE: f32 = 0.03;
+
+/// A number as the kernel sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Number {
+    status: usize,
+    weight: f32,
+    /// Some kept row lacks this number.
+    absent: bool,
+}
+
+/// A category as the kernel sees it.
+#[derive(Debug, Clone, PartialEq)]
+struct Category {
+    weight: f32,
+    /// All kept rows have this code.
+    constant: Option<u16>,
+    /// Smoothed marginal of each code, `(n_v + 0.5) / (n + 0.5 K)`.
+    marginal: Vec<f32>,
+    /// A status category has no "another value": every code of it can match.
+    status: bool,
+}
+
+/// Features of one column of the table, left out of the kernel together.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Column {
+    numbers: Vec<usize>,
+    categories: Vec<usize>,
+}
+
+/// Widths, as tau, by what they serve.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Levels {
+    /// Density and joint energies, narrow.
+    pub local: Vec<f32>,
+    /// Density, wide: the global structure that counts where training rows may be anomalies.
+    pub wide: Vec<f32>,
+    /// Conditional energies.
+    pub conditional: Vec<f32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Memory {
+    rows: usize,
+    padded: usize,
+    x_nm: Vec<f32>,
+    c_cm: Vec<u16>,
+    numbers: Vec<Number>,
+    categories: Vec<Category>,
+    columns: Vec<Column>,
+    levels: Levels,
+    /// Self-screening: a row does not vote for itself; one exact copy of it is left out.
+    own_vote: bool,
+}
+
+/// Working space of one thread, so that scoring a row allocates nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    distance: Vec<f32>,
+    column: Vec<f32>,
+    part: Vec<f32>,
+    weights: Vec<f32>,
+    whole: Vec<f32>,
+}
+
+impl Memory {
+    /// Number of kept rows M.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    pub fn set_levels(&mut self, levels: Levels) {
+        self.levels = levels;
+    }
+
+    /// F.
+    pub fn features(&self) -> usize {
+        self.numbers.len() + self.categories.len()
+    }
+
+    /// Raw row energies per row: local densities, wide densities, joints.
+    pub fn row_terms(&self) -> usize {
+        self.levels.local.len() * 2 + self.levels.wide.len()
+    }
+
+    pub fn scratch(&self) -> Scratch {
+        let zeros = vec![0.0; self.padded];
+        Scratch { distance: zeros.clone(), column: zeros.clone(), part: zeros.clone(), weights: zeros.clone(), whole: zeros }
+    }
+
+    fn x(&self, number: usize) -> &[f32] {
+        &self.x_nm[number * self.padded..(number + 1) * self.padded]
+    }
+
+    fn c(&self, category: usize) -> &[u16] {
+        &self.c_cm[category * self.padded..(category + 1) * self.padded]
+    }
+}
+
+/// The kernel's view of the features: numbers, categories, and the columns that own them.
+fn layout(features: &[Feature]) -> (Vec<Number>, Vec<(f32, bool)>, Vec<Column>) {
+    let mut numbers = Vec::new();
+    let mut categories = Vec::new();
+    let count = features.iter().map(|feature| feature.column + 1).max().unwrap_or(0);
+    let mut columns = vec![Column::default(); count];
+    for feature in features {
+        match feature.slot {
+            Slot::Number { status, .. } => {
+                columns[feature.column].numbers.push(numbers.len());
+                numbers.push(Number { status, weight: feature.weight, absent: false });
+            }
+            Slot::Category { .. } => {
+                columns[feature.column].categories.push(categories.len());
+                categories.push((feature.weight, feature.part == crate::block::Part::Status));
+            }
+        }
+    }
+    columns.retain(|column| !column.numbers.is_empty() || !column.categories.is_empty());
+    (numbers, categories, columns)
+}

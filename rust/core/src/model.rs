@@ -1,0 +1,191 @@
+//! A fitted model: encoder, denoisers, reference statistics, calibration.
+
+use serde_json::{Map, Value, json};
+
+use crate::block::{Block, Slot};
+use crate::calibration::Calibration;
+use crate::combine::Reference;
+use crate::denoisers::Denoisers;
+use crate::encoder::{Encoder, Role};
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use crate::network::Network;
+use crate::store::Store;
+
+/// Bumped when a file can no longer be read by the code of the last release.
+pub const FORMAT: u64 = 1;
+
+/// The label column: which values it had, and which one is normal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    pub column: String,
+    pub values: Vec<String>,
+    pub normal: Option<String>,
+}
+
+/// What is worth knowing of the fit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sizes {
+    /// Rows read.
+    pub rows: u64,
+    pub training: usize,
+    pub reference: usize,
+    pub calibration: usize,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub encoder: Encoder,
+    pub denoisers: Denoisers,
+    pub reference: Reference,
+    pub calibration: Calibration,
+    pub label: Option<Label>,
+    pub sizes: Sizes,
+}
+
+impl Model {
+    /// Scores of a block's rows.
+    pub fn scores(&self, block: &Block) -> Vec<f64> {
+        let energies = self.denoisers.energies(block, self.encoder.features.len());
+        (0..block.rows).map(|row| self.reference.score(&energies, row)).collect()
+    }
+
+    /// All arrays, and the manifest that says what they are.
+    pub fn write(&self) -> (Value, Store) {
+        let mut store = Store::default();
+        let mut manifest = self.facts();
+        manifest.insert("columns".into(), self.encoder.write(&mut store));
+        manifest.insert("reference".into(), self.reference.write(&mut store));
+        manifest.insert("calibration".into(), self.calibration.write(&mut store));
+        let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store));
+        manifest.insert("memory".into(), memory.unwrap_or(Value::Null));
+        let network = self.denoisers.network.as_ref().map(|network| network.write(&mut store));
+        manifest.insert("network".into(), network.unwrap_or(Value::Null));
+        (Value::Object(manifest), store)
+    }
+
+    fn facts(&self) -> Map<String, Value> {
+        let label = self.label.as_ref().map_or(Value::Null, |label| {
+            json!({"column": label.column, "values": label.values, "normal": label.normal})
+        });
+        let Sizes { rows, training, reference, calibration, seed } = self.sizes;
+        let facts = json!({
+            "tabad": FORMAT,
+            "hash": "splitmix64 of rows, xxh3_64 of values",
+            "label": label,
+            "sizes": {"rows": rows, "training": training, "reference": reference, "calibration": calibration},
+            "seed": seed,
+        });
+        match facts {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    pub fn read(manifest: &Value, store: &Store) -> Result<Self> {
+        let damaged = |what: &str| Error::model_file(format!("the manifest's `{what}` is damaged"));
+        match manifest["tabad"].as_u64() {
+            Some(FORMAT) => {}
+            Some(other) => {
+                return Err(Error::model_file(format!("the file has format {other}, this tabad reads format {FORMAT}"))
+                    .hint("install a newer tabad, or fit the model again"));
+            }
+            None => return Err(damaged("tabad")),
+        }
+        let encoder = Encoder::read(&manifest["columns"], store)?;
+        let features = encoder.features.len();
+        let reference = Reference::read(&manifest["reference"], store, features)?;
+        let calibration = Calibration::read(&manifest["calibration"], store)?;
+        let memory = match &manifest["memory"] {
+            Value::Null => None,
+            value => Some(Memory::read(value, store, &encoder.features)?),
+        };
+        let network = match &manifest["network"] {
+            Value::Null => None,
+            value => Some(Network::from_store(value, store, &network_shape(&encoder))?),
+        };
+        let denoisers = Denoisers { memory, network };
+        let plan = denoisers.plan(features, true);
+        if plan.columns.is_empty()
+            || plan.terms.len() != reference.plan.terms.len()
+            || plan.columns.len() != reference.plan.columns.len()
+        {
+            return Err(damaged("reference"));
+        }
+        let number = |key: &str| manifest["sizes"][key].as_u64().ok_or_else(|| damaged("sizes"));
+        let size = |key: &str| number(key).and_then(|n| usize::try_from(n).map_err(|_| damaged("sizes")));
+        let sizes = Sizes {
+            rows: number("rows")?,
+            training: size("training")?,
+            reference: size("reference")?,
+            calibration: size("calibration")?,
+            seed: manifest["seed"].as_u64().ok_or_else(|| damaged("seed"))?,
+        };
+        let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
+        Ok(Self { encoder, denoisers, reference, calibration, label, sizes })
+    }
+
+    /// The manifest for people and for Python: the stored one with kinds, features and sizes spelled out.
+    pub fn describe(&self) -> Value {
+        let mut facts = self.facts();
+        facts.remove("sizes");
+        facts.remove("hash");
+        facts.insert("columns".into(), describe_columns(&self.encoder));
+        facts.insert("format".into(), json!(FORMAT));
+        facts.insert("rows".into(), json!(self.sizes.rows));
+        facts.insert("training_rows".into(), json!(self.sizes.training));
+        facts.insert("reference_rows".into(), json!(self.sizes.reference));
+        facts.insert("calibration".into(), json!(self.calibration.source.name()));
+        facts.insert("calibration_rows".into(), json!(self.calibration.rows()));
+        facts.insert("level_ppm".into(), json!((self.calibration.level() * 1e6).round() as u64));
+        let kept = self.denoisers.memory.as_ref().map_or(0, Memory::rows);
+        facts.insert("kept_rows".into(), json!(kept));
+        facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
+        Value::Object(facts)
+    }
+}
+
+fn read_label(value: &Value) -> Option<Option<Label>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let values = value["values"].as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let normal = value["normal"].as_str().map(str::to_owned);
+    Some(Some(Label { column: value["column"].as_str()?.to_owned(), values, normal }))
+}
+
+/// Kinds and features of every column of the fitted table.
+pub fn describe_columns(encoder: &Encoder) -> Value {
+    let columns = encoder.columns.iter().enumerate().map(|(index, column)| {
+        let (kind, summary) = match &column.role {
+            Role::Modelled(codec) => (codec.kind().name(), codec.summary()),
+            Role::Ignored => ("ignored", String::new()),
+            Role::Label => ("label", String::new()),
+        };
+        let features: Vec<Value> = encoder
+            .features
+            .iter()
+            .filter(|feature| feature.column == index)
+            .map(|feature| match feature.slot {
+                Slot::Number { dim, status } => json!({"part": feature.part.name(), "number": dim, "status": status}),
+                Slot::Category { index, size } => json!({"part": feature.part.name(), "category": index, "size": size}),
+            })
+            .collect();
+        json!({"name": column.name, "type": column.data_type, "kind": kind, "summary": summary, "features": features})
+    });
+    Value::Array(columns.collect())
+}
+
+/// What a network must fit: its numbers' status columns, category sizes, and the columns that own them.
+pub fn network_shape(encoder: &Encoder) -> crate::network::Shape {
+    let mut shape = crate::network::Shape::default();
+    for feature in &encoder.features {
+        match feature.slot {
+            Slot::Number { status, .. } => shape.status_of_number.push(status),
+            Slot::Category { size, .. } => shape.sizes.push(size),
+        }
+        shape.column_of_feature.push(feature.column);
+    }
+    shape
+}

@@ -1,0 +1,157 @@
+//! Why a row is odd: the columns with the rarest energies, the value seen and the value expected.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+
+use crate::block::{Block, OTHER, PRESENT, Part, Slot};
+use crate::codec::Codec;
+use crate::combine::EnergyBlock;
+use crate::memory::{Expected, Scratch};
+use crate::model::Model;
+
+/// Columns whose share of the evidence is smaller than this are no reason.
+const SMALLEST_SHARE: f32 = 0.02;
+/// Expected categories are listed until they hold this much probability, three at most.
+const LISTED: f32 = 0.8;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    pub column: String,
+    pub part: Part,
+    pub seen: String,
+    pub expected: String,
+    /// The column's share of the sum of squared tails.
+    pub share: f32,
+}
+
+/// The reasons for one row of a batch, largest share first. `block` and `energies` hold that row at `at`.
+pub fn explain(
+    model: &Model,
+    batch: &RecordBatch,
+    alignment: &[Option<usize>],
+    row: usize,
+    block: &Block,
+    energies: &EnergyBlock,
+    at: usize,
+    most: usize,
+) -> Vec<Reason> {
+    let squares = model.reference.squared_tails(energies, at);
+    let total: f32 = squares.iter().sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let mut columns: BTreeMap<usize, (f32, usize)> = BTreeMap::new();
+    for (feature, &square) in squares.iter().enumerate() {
+        let column = model.encoder.features[feature].column;
+        let entry = columns.entry(column).or_insert((0.0, feature));
+        entry.0 += square;
+        if square > squares[entry.1] {
+            entry.1 = feature;
+        }
+    }
+    let mut order: Vec<(usize, f32, usize)> = columns.into_iter().map(|(column, (sum, f))| (column, sum, f)).collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut scratch = None;
+    order
+        .into_iter()
+        .take(most)
+        .filter(|(_, sum, _)| sum / total >= SMALLEST_SHARE)
+        .filter_map(|(column, sum, feature)| {
+            let codec = model.encoder.codec(column)?;
+            let source = alignment.get(column).copied().flatten()?;
+            let view = View { model, block, at, codec };
+            Some(Reason {
+                column: codec.name().to_owned(),
+                part: model.encoder.features[feature].part,
+                seen: codec.show(batch.column(source).as_ref(), row),
+                expected: view.expected(feature, &mut scratch),
+                share: sum / total,
+            })
+        })
+        .collect()
+}
+
+struct View<'a> {
+    model: &'a Model,
+    block: &'a Block,
+    at: usize,
+    codec: &'a Codec,
+}
+
+impl View<'_> {
+    /// What the denoisers expect, in the column's own units.
+    fn expected(&self, feature: usize, scratch: &mut Option<Scratch>) -> String {
+        let spec = self.model.encoder.features[feature];
+        let Some(found) = self.ask(feature, scratch) else { return String::new() };
+        let text = match found {
+            Expected::Number { mean, low, high } => self.range(feature, spec.part, mean, low, high),
+            Expected::Category(shares) if spec.part == Part::Status => {
+                let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
+                match self.number_of(spec.column) {
+                    Some(number) if present >= 0.5 => return self.expected(number, scratch),
+                    _ => self.list(spec.part, &shares, None),
+                }
+            }
+            Expected::Category(shares) => {
+                let seen = match spec.slot {
+                    Slot::Category { index, .. } => Some(self.block.c_row(self.at)[index]),
+                    Slot::Number { .. } => None,
+                };
+                self.list(spec.part, &shares, seen)
+            }
+        };
+        match spec.part {
+            Part::Value | Part::Status | Part::Position => text,
+            part => format!("{} {text}", part.name()),
+        }
+    }
+
+    fn ask(&self, feature: usize, scratch: &mut Option<Scratch>) -> Option<Expected> {
+        let (x, c) = (self.block.x_row(self.at), self.block.c_row(self.at));
+        match (&self.model.denoisers.memory, &self.model.denoisers.network) {
+            (Some(memory), _) => {
+                let scratch = scratch.get_or_insert_with(|| memory.scratch());
+                memory.expected(feature, x, c, scratch)
+            }
+            (None, Some(network)) => network.expected(x, c).into_iter().nth(feature),
+            (None, None) => None,
+        }
+    }
+
+    fn range(&self, feature: usize, part: Part, mean: f32, low: f32, high: f32) -> String {
+        let show = |x: f32| self.codec.show_number(part, x);
+        let seen = self.block.x_row(self.at).get(feature).copied().unwrap_or(f32::NAN);
+        let (first, last) = (show(low), show(high));
+        if first == last {
+            first
+        } else if low <= seen && seen <= high {
+            format!("about {}", show(mean))
+        } else {
+            format!("{first} to {last}")
+        }
+    }
+
+    fn list(&self, part: Part, shares: &[f32], seen: Option<u16>) -> String {
+        let mut order: Vec<usize> = (0..shares.len()).filter(|&code| seen != u16::try_from(code).ok()).collect();
+        order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]).then(a.cmp(&b)));
+        let mut held = 0.0;
+        let mut names = Vec::new();
+        for code in order.into_iter().take(3) {
+            if held >= LISTED || shares[code] < 0.05 {
+                break;
+            }
+            held += shares[code];
+            names.push(self.codec.show_category(part, u16::try_from(code).unwrap_or(OTHER)));
+        }
+        match names.as_slice() {
+            [] => "another value".to_owned(),
+            [only] => only.clone(),
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
+        }
+    }
+
+    fn number_of(&self, column: usize) -> Option<usize> {
+        self.model.encoder.features.iter().position(|f| f.column == column && matches!(f.slot, Slot::Number { .. }))
+    }
+}

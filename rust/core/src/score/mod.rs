@@ -1,0 +1,221 @@
+//! THE scoring path: batches in, the same batches plus four columns out, streaming.
+//!
+//! align -> encode -> energies -> combine -> calibrate, in tiles of rows over all cores. A score depends
+//! on its row only: not on batches, row order or threads.
+
+mod output;
+mod survey;
+
+pub use output::{Names, Summary};
+pub use survey::{Survey, survey};
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use rayon::prelude::*;
+
+use crate::combine::EnergyBlock;
+use crate::encoder::Opened;
+use crate::error::{Error, Result, list_names};
+use crate::model::Model;
+use crate::reasons::{Reason, explain};
+
+/// Rows that one task scores at a time.
+const TILE: usize = 256;
+
+/// When a row is flagged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// `p_value <= level`.
+    Level(f64),
+    /// `score >= threshold`.
+    Threshold(f64),
+    /// The row stands out among this many rows.
+    StandsOut(u64),
+}
+
+/// Which rows get reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explain {
+    Flagged,
+    All,
+    None,
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub rule: Option<Rule>,
+    pub explain: Explain,
+    /// Columns per row in its reasons.
+    pub reasons: usize,
+    pub prefix: String,
+    /// Give the table's own columns too.
+    pub append: bool,
+    /// Rows that the summary shows.
+    pub oddest: usize,
+    /// Number of the first row.
+    pub first_row: u64,
+}
+
+/// What was decided of one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    pub score: f64,
+    pub p_value: f64,
+    pub flag: bool,
+}
+
+/// A reader of scored batches.
+pub struct Scoring<R> {
+    input: R,
+    engine: Engine,
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// Everything but the input: what scores a batch.
+struct Engine {
+    model: Arc<Model>,
+    alignment: Vec<Option<usize>>,
+    options: Options,
+    rule: Rule,
+    schema: SchemaRef,
+    next_row: u64,
+    summary: Arc<Mutex<Summary>>,
+}
+
+impl<R: RecordBatchReader> Scoring<R> {
+    pub fn new(model: Arc<Model>, input: R, options: Options, pool: Option<Arc<rayon::ThreadPool>>) -> Result<Self> {
+        let alignment = model.encoder.align(&input.schema())?;
+        let names = Names::new(&options.prefix);
+        if options.append {
+            let taken: Vec<String> =
+                names.all().into_iter().filter(|name| input.schema().index_of(name).is_ok()).collect();
+            if !taken.is_empty() {
+                let plural = if taken.len() == 1 { "a column" } else { "columns" };
+                return Err(Error::input("column-taken", format!("the table already has {plural} {}", list_names(&taken)))
+                    .hint("give the new columns another prefix: --prefix again_"));
+            }
+        }
+        let rule = options.rule.unwrap_or_else(|| model.default_rule());
+        let schema = names.schema(&input.schema(), options.append);
+        let summary = Arc::new(Mutex::new(Summary::new(rule, options.oddest)));
+        let next_row = options.first_row;
+        Ok(Self { input, engine: Engine { model, alignment, options, rule, schema, next_row, summary }, pool })
+    }
+
+    /// What has been scored so far; shared, so that it can be read when the stream has ended.
+    pub fn summary(&self) -> Arc<Mutex<Summary>> {
+        self.engine.summary.clone()
+    }
+}
+
+impl Engine {
+    fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let model = self.model.clone();
+        let opened = model.encoder.open(batch, &self.alignment)?;
+        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule);
+        let explained: Vec<usize> = match self.options.explain {
+            Explain::All => (0..verdicts.len()).collect(),
+            Explain::Flagged => (0..verdicts.len()).filter(|&row| verdicts[row].flag).collect(),
+            Explain::None => Vec::new(),
+        };
+        let reasons = self.explain_rows(batch, &opened, &explained);
+        self.note_oddest(batch, &opened, &verdicts, &explained, &reasons);
+        self.next_row += batch.num_rows() as u64;
+        output::build(batch, &self.schema, self.options.append, &verdicts, &explained, &reasons)
+    }
+
+    fn explain_rows(&self, batch: &RecordBatch, opened: &Opened<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
+        rows.par_iter()
+            .map(|&row| {
+                let block = opened.encode(row..row + 1);
+                let energies = self.energies(&block);
+                explain(&self.model, batch, &self.alignment, row, &block, &energies, 0, self.options.reasons)
+            })
+            .collect()
+    }
+
+    fn energies(&self, block: &crate::block::Block) -> EnergyBlock {
+        self.model.denoisers.energies(block, self.model.encoder.features.len())
+    }
+
+    /// Keeps the oddest rows of all batches, with reasons, for the summary.
+    fn note_oddest(
+        &self,
+        batch: &RecordBatch,
+        opened: &Opened<'_>,
+        verdicts: &[Verdict],
+        explained: &[usize],
+        reasons: &[Vec<Reason>],
+    ) {
+        let Ok(mut summary) = self.summary.lock() else { return };
+        let entering = summary.count(verdicts);
+        drop(summary);
+        let unexplained: Vec<usize> = entering.iter().copied().filter(|row| explained.binary_search(row).is_err()).collect();
+        let more = self.explain_rows(batch, opened, &unexplained);
+        let Ok(mut summary) = self.summary.lock() else { return };
+        for row in entering {
+            let known = explained.binary_search(&row).ok().and_then(|at| reasons.get(at));
+            let found = unexplained.binary_search(&row).ok().and_then(|at| more.get(at));
+            let why = known.or(found).cloned().unwrap_or_default();
+            summary.enter(self.next_row + row as u64, verdicts[row], why);
+        }
+    }
+}
+
+impl Model {
+    /// A self-calibrated model flags what stands out among as many rows as it was fitted on; any other
+    /// model flags at its default level.
+    pub fn default_rule(&self) -> Rule {
+        match self.calibration.source {
+            crate::calibration::Source::OwnTable => Rule::StandsOut(self.sizes.rows),
+            _ => Rule::Level(self.calibration.level()),
+        }
+    }
+
+    pub fn verdict(&self, score: f64, rule: Rule) -> Verdict {
+        let p_value = self.calibration.p_value(score);
+        let flag = match rule {
+            Rule::Level(level) => p_value <= level,
+            Rule::Threshold(threshold) => score >= threshold,
+            Rule::StandsOut(rows) => self.calibration.stands_out(score, rows),
+        };
+        Verdict { score, p_value, flag }
+    }
+}
+
+/// Scores, p-values and flags of all rows of a batch, in order.
+fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule) -> Vec<Verdict> {
+    let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
+    let tiles: Vec<Vec<Verdict>> = starts
+        .into_par_iter()
+        .map(|start| {
+            let block = opened.encode(start..(start + TILE).min(rows));
+            model.scores(&block).into_iter().map(|score| model.verdict(score, rule)).collect()
+        })
+        .collect();
+    tiles.concat()
+}
+
+impl<R: RecordBatchReader> Iterator for Scoring<R> {
+    type Item = std::result::Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = match self.input.next()? {
+            Ok(batch) => batch,
+            Err(error) => return Some(Err(error)),
+        };
+        let scored = match &self.pool {
+            Some(pool) => pool.install(|| self.engine.score(&batch)),
+            None => self.engine.score(&batch),
+        };
+        Some(scored.map_err(|error| ArrowError::ExternalError(Box::new(error))))
+    }
+}
+
+impl<R: RecordBatchReader> RecordBatchReader for Scoring<R> {
+    fn schema(&self) -> SchemaRef {
+        self.engine.schema.clone()
+    }
+}

@@ -1,0 +1,156 @@
+//! `tabad._core.Fit`.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatchReader;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::json;
+use tabad_core::block::Block;
+use tabad_core::codec::Kind;
+use tabad_core::error::Error;
+use tabad_core::fit::{Fit as CoreFit, Options, Prepared};
+use tabad_core::model::{describe_columns, network_shape};
+use tabad_core::network::Network;
+
+use crate::error::{enter, to_py};
+use crate::model::{Model, block_bytes, pool};
+use crate::stream::Input;
+
+enum State {
+    Observing(Box<CoreFit>),
+    Prepared(Box<Prepared>),
+    Done,
+}
+
+#[pyclass(module = "tabad._core")]
+pub struct Fit {
+    state: State,
+    threads: usize,
+}
+
+type Part<'py> = (usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+
+fn part<'py>(py: Python<'py>, block: &Block, classes: &[u16]) -> Part<'py> {
+    let labels: Vec<u8> = classes.iter().flat_map(|class| class.to_le_bytes()).collect();
+    let (rows, x, c) = block_bytes(py, block);
+    (rows, x, c, PyBytes::new(py, &labels))
+}
+
+fn out_of_order(what: &str) -> PyErr {
+    PyRuntimeError::new_err(format!("a fit is observed, then prepared, then finished: {what}"))
+}
+
+#[pymethods]
+impl Fit {
+    #[new]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, memory=2048, seed=0, screen=false, threads=0))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
+    fn new(
+        py: Python<'_>,
+        kinds: Option<BTreeMap<String, String>>,
+        ignore: Option<Vec<String>>,
+        label: Option<String>,
+        normal: Option<String>,
+        memory: usize,
+        seed: u64,
+        screen: bool,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let mut parsed = BTreeMap::new();
+        for (column, name) in kinds.unwrap_or_default() {
+            let kind = Kind::parse(&name).ok_or_else(|| {
+                let error = Error::usage("kind-unknown", format!("`{name}` is not a kind of column (asked for `{column}`)"))
+                    .hint("kinds are number, category, boolean, datetime, text, key, id");
+                to_py(py, &error)
+            })?;
+            parsed.insert(column, kind);
+        }
+        let options = Options { kinds: parsed, ignore: ignore.unwrap_or_default(), label, normal, memory, seed, screen };
+        let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
+        Ok(Self { state: State::Observing(Box::new(fit)), threads })
+    }
+
+    fn observe(&mut self, py: Python<'_>, stream: Input) -> PyResult<u64> {
+        let pool = pool(self.threads)?;
+        let State::Observing(fit) = &mut self.state else { return Err(out_of_order("it is already prepared")) };
+        let mut reader = stream.0;
+        let schema = reader.schema();
+        enter(py, || fit.open(&schema))?;
+        loop {
+            let more = enter(py, || match reader.next() {
+                Some(batch) => {
+                    let batch = batch?;
+                    match &pool {
+                        Some(pool) => pool.install(|| fit.observe(&batch))?,
+                        None => fit.observe(&batch)?,
+                    }
+                    Ok(true)
+                }
+                None => Ok(false),
+            })?;
+            if !more {
+                return Ok(fit.rows());
+            }
+            py.check_signals()?;
+        }
+    }
+
+    fn prepare(&mut self, py: Python<'_>) -> PyResult<String> {
+        let State::Observing(fit) = std::mem::replace(&mut self.state, State::Done) else {
+            return Err(out_of_order("it is already prepared"));
+        };
+        let prepared = enter(py, || fit.prepare())?;
+        let sizes = prepared.sizes();
+        let shape = network_shape(&prepared.encoder);
+        let facts = json!({
+            "columns": describe_columns(&prepared.encoder),
+            "rows": sizes.rows,
+            "training_rows": sizes.training,
+            "reference_rows": sizes.reference,
+            "calibration_rows": sizes.calibration,
+            "kept_rows": prepared.denoisers.memory.as_ref().map_or(0, tabad_core::memory::Memory::rows),
+            "label": prepared.label.as_ref().map(|label| json!({
+                "column": label.column, "values": label.values, "normal": label.normal,
+            })),
+            "network": {
+                "status_of_number": shape.status_of_number,
+                "sizes": shape.sizes,
+                "column_of_feature": shape.column_of_feature,
+            },
+        });
+        self.state = State::Prepared(Box::new(prepared));
+        Ok(facts.to_string())
+    }
+
+    fn training_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
+        let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
+        Ok(part(py, &fit.training, &fit.training_classes))
+    }
+
+    fn held_out_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
+        let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
+        Ok(part(py, &fit.reference, &fit.reference_classes))
+    }
+
+    fn set_network(&mut self, py: Python<'_>, config: &str, weights: &[u8]) -> PyResult<()> {
+        let State::Prepared(fit) = &mut self.state else { return Err(out_of_order("prepare it first")) };
+        let shape = network_shape(&fit.encoder);
+        let network = enter(py, || Network::read(config, weights, &shape))?;
+        fit.set_network(network);
+        Ok(())
+    }
+
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Model> {
+        let State::Prepared(fit) = std::mem::replace(&mut self.state, State::Done) else {
+            return Err(out_of_order("prepare it first"));
+        };
+        let pool = pool(self.threads)?;
+        let model = enter(py, || match &pool {
+            Some(pool) => pool.install(|| fit.finish()),
+            None => fit.finish(),
+        })?;
+        Ok(Model::new(model))
+    }
+}

@@ -1,0 +1,19 @@
+//! tabad._core: registers, converts, releases the GIL; no algorithm. Documented in `_core.pyi`.
+
+mod error;
+mod fit;
+mod model;
+mod stream;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    m.add("DEBUG", cfg!(debug_assertions))?;
+    m.add_class::<fit::Fit>()?;
+    m.add_class::<model::Model>()?;
+    m.add_class::<stream::ScoreStream>()?;
+    m.add_function(wrap_pyfunction!(model::check_table, m)?)?;
+    m.add_function(wrap_pyfunction!(model::network_energies, m)?)
+}

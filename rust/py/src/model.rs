@@ -1,0 +1,232 @@
+//! `tabad._core.Model`.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_pyarrow::PyArrowType;
+use arrow_schema::Schema;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::json;
+use tabad_core::block::Block;
+use tabad_core::codec::ColumnState;
+use tabad_core::error::Error;
+use tabad_core::model::{Model as CoreModel, network_shape};
+use tabad_core::network::Network;
+use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
+use tabad_core::{decode, file};
+
+use crate::error::{enter, to_py};
+use crate::stream::{Input, ScoreStream};
+
+#[pyclass(module = "tabad._core", frozen)]
+pub struct Model {
+    inner: Arc<CoreModel>,
+}
+
+type Pool = Option<Arc<rayon::ThreadPool>>;
+
+/// A pool of `threads`, or None for the process-wide one.
+pub fn pool(threads: usize) -> PyResult<Pool> {
+    if threads == 0 {
+        return Ok(None);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map(|pool| Some(Arc::new(pool))).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+pub fn block_bytes<'py>(py: Python<'py>, block: &Block) -> (usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
+    let x: Vec<u8> = block.x.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let c: Vec<u8> = block.c.iter().flat_map(|value| value.to_le_bytes()).collect();
+    (block.rows, PyBytes::new(py, &x), PyBytes::new(py, &c))
+}
+
+fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
+    let mut block = Block::new(rows, numbers, categories);
+    let (x_values, x_rest) = x.as_chunks::<4>();
+    let (c_values, c_rest) = c.as_chunks::<2>();
+    if x_values.len() != block.x.len() || c_values.len() != block.c.len() || !x_rest.is_empty() || !c_rest.is_empty() {
+        let message = format!("a block of {rows} rows needs {numbers} numbers and {categories} categories a row");
+        return Err(Error::usage("block-shape", message).hint("use the block that `encode` gave"));
+    }
+    block.x = x_values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    block.c = c_values.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect();
+    Ok(block)
+}
+
+impl Model {
+    pub fn new(model: CoreModel) -> Self {
+        Self { inner: Arc::new(model) }
+    }
+
+    fn rule(&self, level: Option<f64>, threshold: Option<f64>, rows: Option<u64>) -> Option<Rule> {
+        match (level, threshold, rows) {
+            (Some(level), _, _) => Some(Rule::Level(level)),
+            (None, Some(threshold), _) => Some(Rule::Threshold(threshold)),
+            (None, None, Some(rows)) => match self.inner.default_rule() {
+                Rule::StandsOut(_) => Some(Rule::StandsOut(rows)),
+                other => Some(other),
+            },
+            (None, None, None) => None,
+        }
+    }
+}
+
+#[pymethods]
+impl Model {
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        Ok(Self::new(enter(py, || file::from_bytes(data))?))
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = enter(py, || file::to_bytes(&self.inner))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    fn manifest(&self) -> String {
+        self.inner.describe().to_string()
+    }
+
+    fn schema(&self) -> PyArrowType<Schema> {
+        PyArrowType(decode::schema(&self.inner.encoder))
+    }
+
+    #[pyo3(signature = (stream, *, level=None, threshold=None, explain="flagged", reasons=3, prefix="tabad_", append=true, oddest=10, first_row=0, threads=0, rows=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python method")]
+    fn score(
+        &self,
+        py: Python<'_>,
+        stream: Input,
+        level: Option<f64>,
+        threshold: Option<f64>,
+        explain: &str,
+        reasons: usize,
+        prefix: &str,
+        append: bool,
+        oddest: usize,
+        first_row: u64,
+        threads: usize,
+        rows: Option<u64>,
+    ) -> PyResult<ScoreStream> {
+        let explain = match explain {
+            "flagged" => Explain::Flagged,
+            "all" => Explain::All,
+            "none" => Explain::None,
+            other => {
+                let error = Error::usage("explain-unknown", format!("`{other}` does not say which rows to explain"))
+                    .hint("use flagged, all or none");
+                return Err(to_py(py, &error));
+            }
+        };
+        let rule = self.rule(level, threshold, rows);
+        let options = Options { rule, explain, reasons, prefix: prefix.to_owned(), append, oddest, first_row };
+        let pool = pool(threads)?;
+        let model = self.inner.clone();
+        let scoring = enter(py, || Scoring::new(model, stream.0, options, pool))?;
+        let summary = scoring.summary();
+        Ok(ScoreStream::new(Box::new(scoring), summary))
+    }
+
+    #[pyo3(signature = (stream, *, top=0, threads=0))]
+    fn survey(&self, py: Python<'_>, stream: Input, top: usize, threads: usize) -> PyResult<String> {
+        let pool = pool(threads)?;
+        let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
+        let found = enter(py, || match &pool {
+            Some(pool) => pool.install(|| survey(&self.inner, stream.0, top, poll)),
+            None => survey(&self.inner, stream.0, top, poll),
+        });
+        py.check_signals()?;
+        let found = found?;
+        Ok(json!({"rows": found.rows, "ranks": found.ranks, "threshold": found.threshold}).to_string())
+    }
+
+    #[pyo3(signature = (stream, *, threads=0))]
+    fn encode<'py>(&self, py: Python<'py>, stream: Input, threads: usize) -> PyResult<(usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let pool = pool(threads)?;
+        let block = enter(py, || match &pool {
+            Some(pool) => pool.install(|| self.inner.encoder.encode_all(stream.0)),
+            None => self.inner.encoder.encode_all(stream.0),
+        })?;
+        Ok(block_bytes(py, &block))
+    }
+
+    #[pyo3(signature = (rows, x, c, *, first_row=0))]
+    fn decode(&self, py: Python<'_>, rows: usize, x: &[u8], c: &[u8], first_row: u64) -> PyResult<PyArrowType<RecordBatch>> {
+        let encoder = &self.inner.encoder;
+        let batch = enter(py, || {
+            let block = block_of(rows, x, c, encoder.numbers, encoder.categories)?;
+            decode::batch(encoder, &block, first_row)
+        })?;
+        Ok(PyArrowType(batch))
+    }
+
+    #[pyo3(signature = (stream, *, threads=0))]
+    fn energies(&self, py: Python<'_>, stream: Input, threads: usize) -> PyResult<String> {
+        let pool = pool(threads)?;
+        let found = enter(py, || {
+            let work = || {
+                let block = self.inner.encoder.encode_all(stream.0)?;
+                Ok(self.inner.denoisers.energies(&block, self.inner.encoder.features.len()))
+            };
+            match &pool {
+                Some(pool) => pool.install(work),
+                None => work(),
+            }
+        })?;
+        Ok(json!({"rows": found.rows, "terms": found.terms, "features": found.features}).to_string())
+    }
+
+    fn network<'py>(&self, py: Python<'py>) -> PyResult<Option<(String, Bound<'py, PyBytes>)>> {
+        let Some(network) = &self.inner.denoisers.network else { return Ok(None) };
+        let (config, weights) = enter(py, || network.to_bytes())?;
+        Ok(Some((config, PyBytes::new(py, &weights))))
+    }
+
+    /// Status columns, sizes and owners of the features, as the network's training needs them.
+    fn network_shape(&self) -> String {
+        let shape = network_shape(&self.inner.encoder);
+        json!({
+            "status_of_number": shape.status_of_number,
+            "sizes": shape.sizes,
+            "column_of_feature": shape.column_of_feature,
+        })
+        .to_string()
+    }
+}
+
+/// What each column of a schema is, and whether it can be modelled.
+#[pyfunction]
+pub fn check_table(schema: PyArrowType<Schema>) -> String {
+    let columns: Vec<serde_json::Value> = schema
+        .0
+        .fields()
+        .iter()
+        .map(|field| {
+            let supported = ColumnState::new(field).is_some();
+            json!({"column": field.name(), "type": field.data_type().to_string(), "supported": supported})
+        })
+        .collect();
+    serde_json::Value::Array(columns).to_string()
+}
+
+/// Energies of a network alone, for the tests that hold Rust, torch and numpy against each other.
+#[pyfunction]
+pub fn network_energies<'py>(
+    py: Python<'py>,
+    config: &str,
+    weights: &[u8],
+    rows: usize,
+    x: &[u8],
+    c: &[u8],
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let found = enter(py, || {
+        let network = Network::read_alone(config, weights)?;
+        let shape = network.shape();
+        let block = block_of(rows, x, c, shape.numbers(), shape.categories())?;
+        Ok(network.energies(&block))
+    })?;
+    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    Ok((PyBytes::new(py, &bytes(&found.joint)), PyBytes::new(py, &bytes(&found.conditional))))
+}
