@@ -102,8 +102,8 @@ impl View<'_> {
             }
         };
         match spec.part {
-            Part::Value | Part::Status | Part::Position => text,
-            part => format!("{} {text}", part.name()),
+            Part::Hour | Part::Shape => format!("{} {text}", spec.part.name()),
+            _ => text,
         }
     }
 

@@ -4,11 +4,12 @@
 //! left out of its own vote, is a given number of rows (t-SNE's calibration, van der Maaten & Hinton
 //! 2008, section 2). Fixed widths failed on dense low-dimensional tables.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Category, LEVEL_FLOOR, Levels, Memory, PADDING, layout};
+use super::{Category, LEVEL_FLOOR, Levels, Memory, layout};
 use crate::block::{Block, Feature, PRESENT, Slot};
-use crate::numeric::LANES;
+use crate::numeric::{LANES, exp, fold};
 
 /// Perplexities of the narrow, wide and conditional levels.
 const LOCAL: [f32; 3] = [3.0, 10.0, 30.0];
@@ -118,8 +119,6 @@ fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
         .map(|&row| {
             let mut distance = vec![0.0; memory.padded];
             apart.distances(training.x_row(row), training.c_row(row), &mut distance);
-            distance.truncate(memory.rows);
-            distance.retain(|&e| e < PADDING);
             distance
         })
         .collect();
@@ -155,15 +154,20 @@ fn width(distances: &[Vec<f32>], target: f32) -> f32 {
 }
 
 /// exp of the entropy of `w_i / sum w`, in rows.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 fn perplexity(distance: &[f32], tau: f32) -> f32 {
     let nearest = distance.iter().copied().fold(f32::INFINITY, f32::min);
-    let (mut mass, mut moment) = (0.0_f32, 0.0_f32);
-    for &e in distance {
-        let excess = (e - nearest) / tau;
-        let w = crate::numeric::exp(-excess);
-        mass += w;
-        moment += w * excess;
+    let mut mass = [0.0_f32; LANES];
+    let mut moment = [0.0_f32; LANES];
+    for chunk in distance.chunks_exact(LANES) {
+        for k in 0..LANES {
+            let excess = (chunk[k] - nearest) / tau;
+            let w = exp(-excess);
+            mass[k] += w;
+            moment[k] += w * excess;
+        }
     }
+    let (mass, moment) = (fold(mass), fold(moment));
     (mass.ln() + moment / mass).exp()
 }
 

@@ -1,7 +1,8 @@
 //! Kernel distances of one row to all kept rows.
 
-use super::{ABSENT_DISTANCE, Column, Memory, PADDING};
+use super::{ABSENT_DISTANCE, BOUND, Column, Memory, PADDING};
 use crate::block::{OTHER, PRESENT};
+use crate::numeric::{LANES, lanes, lanes_mut};
 
 impl Memory {
     /// E_M: the distance of a row to every kept row, padding at [`PADDING`].
@@ -9,15 +10,17 @@ impl Memory {
     pub(super) fn distances(&self, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
         out_m.fill(0.0);
         for number in 0..self.numbers.len() {
-            self.add_number(number, x_n, c_c, out_m);
+            self.add_number(number, f32::MAX, x_n, c_c, out_m);
         }
         let mut base = 0.0_f32;
         for category in 0..self.categories.len() {
             base += self.add_category(category, c_c[category], out_m);
         }
         if base > 0.0 {
-            for e in out_m.iter_mut() {
-                *e += base;
+            for e in lanes_mut(out_m) {
+                for value in e {
+                    *value += base;
+                }
             }
         }
         out_m[self.rows..].fill(PADDING);
@@ -26,34 +29,53 @@ impl Memory {
         }
     }
 
-    /// Adds a number's distances.
+    /// The same with no number further than [`BOUND`]: what conditional energies weigh rows by. Otherwise one
+    /// outlying number would leave the vote on all other columns to the one kept row nearest in it.
     #[inline(always)]
-    pub(super) fn add_number(&self, number: usize, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
+    pub(super) fn bounded_distances(&self, x_n: &[f32], c_c: &[u16], distance_m: &[f32], out_m: &mut [f32]) {
+        out_m.fill(0.0);
+        for number in 0..self.numbers.len() {
+            self.add_number(number, BOUND, x_n, c_c, out_m);
+        }
+        let mut base = 0.0_f32;
+        for category in 0..self.categories.len() {
+            base += self.add_category(category, c_c[category], out_m);
+        }
+        let (out, whole) = (lanes_mut(out_m), lanes(distance_m));
+        for at in 0..out.len().min(whole.len()) {
+            let (e, whole) = (&mut out[at], &whole[at]);
+            for k in 0..LANES {
+                e[k] = if whole[k] < PADDING { e[k] + base } else { PADDING };
+            }
+        }
+    }
+
+    /// Adds a number's distances, each at most `bound`.
+    #[inline(always)]
+    pub(super) fn add_number(&self, number: usize, bound: f32, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
         let spec = self.numbers[number];
-        let kept_m = self.x(number);
-        let status_m = self.c(spec.status);
+        let bound = bound * spec.weight;
         let half = 0.5 * spec.weight;
         let apart = ABSENT_DISTANCE * spec.weight;
-        if c_c[spec.status] != PRESENT {
-            if !spec.absent {
-                out_m.iter_mut().for_each(|e| *e += apart);
-                return;
-            }
-            for (e, &status) in out_m.iter_mut().zip(status_m) {
-                *e += if status == PRESENT { apart } else { 0.0 };
-            }
-            return;
-        }
+        let (kept, status) = (self.x(number), self.c(spec.status));
+        let count = out_m.len().min(kept.len()).min(status.len());
+        let (out, kept, status) = (&mut out_m[..count], &kept[..count], &status[..count]);
+        let present = c_c[spec.status] == PRESENT;
         let x = x_n[number];
-        if spec.absent {
-            for ((e, &kept), &status) in out_m.iter_mut().zip(kept_m).zip(status_m) {
-                let d = kept - x;
-                *e += if status == PRESENT { half * (d * d) } else { apart };
+        if present && !spec.absent {
+            for at in 0..count {
+                let d = kept[at] - x;
+                out[at] += least(half * (d * d), bound);
+            }
+        } else if present {
+            for at in 0..count {
+                let d = kept[at] - x;
+                let near = least(half * (d * d), bound);
+                out[at] += if status[at] == PRESENT { near } else { apart };
             }
         } else {
-            for (e, &kept) in out_m.iter_mut().zip(kept_m) {
-                let d = kept - x;
-                *e += half * (d * d);
+            for at in 0..count {
+                out[at] += if status[at] == PRESENT { apart } else { 0.0 };
             }
         }
     }
@@ -68,8 +90,12 @@ impl Memory {
         if let Some(constant) = spec.constant {
             return if constant == code { 0.0 } else { spec.weight };
         }
-        for (e, &kept) in out_m.iter_mut().zip(self.c(category)) {
-            *e += if kept == code { 0.0 } else { spec.weight };
+        let weight = spec.weight;
+        let kept = self.c(category);
+        let count = out_m.len().min(kept.len());
+        let (out, kept) = (&mut out_m[..count], &kept[..count]);
+        for at in 0..count {
+            out[at] += if kept[at] == code { 0.0 } else { weight };
         }
         0.0
     }
@@ -87,26 +113,37 @@ impl Memory {
         }
     }
 
-    /// Distances with one column left out. What the column adds to every row alike goes too.
+    /// Bounded distances with one column left out. What the column adds to every row alike goes too.
     #[inline(always)]
     pub(super) fn column_rest(
         &self,
         column: &Column,
         x_n: &[f32],
         c_c: &[u16],
-        distance_m: &[f32],
+        bounded_m: &[f32],
         rest_m: &mut [f32],
     ) {
         rest_m.fill(0.0);
         let mut base = 0.0_f32;
         for &number in &column.numbers {
-            self.add_number(number, x_n, c_c, rest_m);
+            self.add_number(number, BOUND, x_n, c_c, rest_m);
         }
         for &category in &column.categories {
             base += self.add_category(category, c_c[category], rest_m);
         }
-        for (rest, whole) in rest_m.iter_mut().zip(distance_m) {
-            *rest = (whole - *rest - base).max(0.0);
+        let (rest, whole) = (lanes_mut(rest_m), lanes(bounded_m));
+        for at in 0..rest.len().min(whole.len()) {
+            let (rest, whole) = (&mut rest[at], &whole[at]);
+            for k in 0..LANES {
+                let left = whole[k] - rest[k] - base;
+                rest[k] = if left > 0.0 { left } else { 0.0 };
+            }
         }
     }
+}
+
+/// The smaller of two numbers, as one instruction.
+#[inline(always)]
+fn least(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }

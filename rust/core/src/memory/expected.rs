@@ -23,7 +23,8 @@ impl Memory {
         })?;
         let tau = self.levels.conditional.first().copied()?;
         self.distances(x_n, c_c, &mut scratch.distance);
-        self.column_rest(column, x_n, c_c, &scratch.distance, &mut scratch.column);
+        self.bounded_distances(x_n, c_c, &scratch.distance, &mut scratch.bounded);
+        self.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
         let nearest = scratch.column[..self.rows].iter().copied().fold(f32::INFINITY, f32::min);
         for (w, e) in scratch.weights.iter_mut().zip(&scratch.column) {
             *w = exp((nearest - e) / tau);

@@ -22,6 +22,8 @@ use crate::block::{Feature, Slot};
 
 /// Distance of a present to a missing number: half of E[(x - y)^2] of two standardised values.
 pub const ABSENT_DISTANCE: f32 = 1.0;
+/// Most that one number adds to the distances behind conditional energies: 3 standard deviations.
+const BOUND: f32 = 4.5;
 /// Distance of padding rows: far enough that their weight is 0.
 const PADDING: f32 = 1e30;
 /// Smallest width: exact duplicates would drive it to 0.
@@ -90,6 +92,7 @@ pub struct Scratch {
     part: Vec<f32>,
     weights: Vec<f32>,
     whole: Vec<f32>,
+    bounded: Vec<f32>,
 }
 
 impl Memory {
@@ -118,7 +121,14 @@ impl Memory {
 
     pub fn scratch(&self) -> Scratch {
         let zeros = vec![0.0; self.padded];
-        Scratch { distance: zeros.clone(), column: zeros.clone(), part: zeros.clone(), weights: zeros.clone(), whole: zeros }
+        Scratch {
+            distance: zeros.clone(),
+            column: zeros.clone(),
+            part: zeros.clone(),
+            weights: zeros.clone(),
+            whole: vec![0.0; self.padded * self.levels.conditional.len()],
+            bounded: zeros,
+        }
     }
 
     fn x(&self, number: usize) -> &[f32] {

@@ -1,0 +1,276 @@
+//! Exact counts of few values, and sketches of many: all mergeable in any order, and countable back.
+//!
+//! Counts are exact up to [`EXACT`] distinct values. Beyond, they live in a count-min sketch (Cormode and
+//! Muthukrishnan 2005) and the number of distinct values is estimated from the smallest hashes (Bar-Yossef et
+//! al. 2002). Counts are poured into the sketch when they overflow, so the end does not depend on when that was.
+//! The hash is xxh3_64 of the value's bytes (integers: little-endian i64), portable and named in the manifest.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Distinct values counted exactly.
+pub const EXACT: usize = 1024;
+/// Hashes kept to estimate the number of distinct values (1.1 % standard error).
+const SMALLEST: usize = 8192;
+pub const WIDTH: usize = 1 << 15;
+pub const DEPTH: usize = 2;
+/// Name of the persisted hash in the manifest.
+pub const HASH: &str = "xxh3_64";
+
+/// A value that can be hashed the same way on every machine.
+pub trait Digest {
+    fn digest(&self) -> u64;
+}
+
+impl Digest for str {
+    #[inline]
+    fn digest(&self) -> u64 {
+        xxh3_64(self.as_bytes())
+    }
+}
+
+/// An integer as a value to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Int(pub i64);
+
+impl From<&Int> for Int {
+    fn from(value: &Int) -> Self {
+        *value
+    }
+}
+
+impl Digest for Int {
+    #[inline]
+    fn digest(&self) -> u64 {
+        xxh3_64(&self.0.to_le_bytes())
+    }
+}
+
+/// `HashMap`'s hasher for this process only: never persisted.
+#[derive(Default)]
+pub struct FastHasher(u64);
+
+impl Hasher for FastHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = self.0.rotate_left(23) ^ xxh3_64(bytes);
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.0 ^= splitmix64(value.cast_unsigned());
+    }
+}
+
+pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
+
+/// Steele, Lea and Flood 2014: a counter in, an independent-looking 64-bit number out.
+#[inline]
+pub fn splitmix64(counter: u64) -> u64 {
+    let mut z = counter.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// How often each value of a column occurs.
+#[derive(Debug, Clone)]
+pub struct Counts<K> {
+    exact: FastMap<K, u64>,
+    sketch: Option<Box<Sketch>>,
+}
+
+#[derive(Debug, Clone)]
+struct Sketch {
+    cells: Vec<u32>,
+    smallest: Smallest,
+}
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self { exact: FastMap::default(), sketch: None }
+    }
+}
+
+impl<K: Hash + Eq + Ord + Clone> Counts<K> {
+    pub fn add<Q>(&mut self, value: &Q, times: u64)
+    where
+        K: Borrow<Q> + for<'q> From<&'q Q>,
+        Q: Hash + Eq + Digest + ?Sized,
+    {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(value.digest(), times);
+        } else if let Some(count) = self.exact.get_mut(value) {
+            *count += times;
+        } else if times > 0 {
+            self.exact.insert(K::from(value), times);
+            if self.exact.len() > EXACT {
+                self.pour::<Q>();
+            }
+        }
+    }
+
+    /// Takes occurrences back out; a value that was never added is left alone.
+    pub fn remove<Q>(&mut self, value: &Q, times: u64)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + Digest + ?Sized,
+    {
+        if let Some(sketch) = &mut self.sketch {
+            for place in places(value.digest()) {
+                if let Some(cell) = sketch.cells.get_mut(place) {
+                    *cell = cell.saturating_sub(u32::try_from(times).unwrap_or(u32::MAX));
+                }
+            }
+        } else if let Some(count) = self.exact.get_mut(value) {
+            *count = count.saturating_sub(times);
+            if *count == 0 {
+                self.exact.remove(value);
+            }
+        }
+    }
+
+    pub fn merge<Q>(&mut self, mut other: Self)
+    where
+        K: Borrow<Q> + for<'q> From<&'q Q>,
+        Q: Hash + Eq + Digest + ?Sized,
+    {
+        if let Some(theirs) = other.sketch.take() {
+            if self.sketch.is_none() {
+                self.pour::<Q>();
+            }
+            if let Some(ours) = &mut self.sketch {
+                ours.merge(*theirs);
+            }
+        }
+        for (value, times) in other.exact {
+            self.add(value.borrow(), times);
+        }
+    }
+
+    fn pour<Q>(&mut self)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + Digest + ?Sized,
+    {
+        let mut sketch = Sketch { cells: vec![0; DEPTH * WIDTH], smallest: Smallest::default() };
+        for (value, times) in self.exact.drain() {
+            sketch.add(value.borrow().digest(), times);
+        }
+        self.sketch = Some(Box::new(sketch));
+    }
+
+    /// Exact counts by value, or `None` when there are too many values.
+    pub fn exact(&self) -> Option<&FastMap<K, u64>> {
+        self.sketch.is_none().then_some(&self.exact)
+    }
+
+    /// Number of distinct values: exact, or an estimate over everything that was ever added.
+    pub fn distinct(&self) -> f64 {
+        match &self.sketch {
+            None => self.exact.len() as f64,
+            Some(sketch) => sketch.smallest.estimate(),
+        }
+    }
+
+    /// Count-min cells, `own` occurrences taken off each value.
+    pub fn cells<Q>(&self, own: u32) -> Vec<u32>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + Digest + ?Sized,
+    {
+        let mut cells = match &self.sketch {
+            Some(sketch) => sketch.cells.clone(),
+            None => {
+                let mut poured = self.clone();
+                poured.pour::<Q>();
+                poured.sketch.map(|sketch| sketch.cells).unwrap_or_default()
+            }
+        };
+        for cell in &mut cells {
+            *cell = cell.saturating_sub(own);
+        }
+        cells
+    }
+}
+
+impl Sketch {
+    fn add(&mut self, hash: u64, times: u64) {
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        for place in places(hash) {
+            if let Some(cell) = self.cells.get_mut(place) {
+                *cell = cell.saturating_add(times);
+            }
+        }
+        self.smallest.add(hash);
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (ours, theirs) in self.cells.iter_mut().zip(other.cells) {
+            *ours = ours.saturating_add(theirs);
+        }
+        for hash in other.smallest.hashes {
+            self.smallest.add(hash);
+        }
+    }
+}
+
+/// Where a hash is counted: one cell in each of the two rows.
+#[inline]
+pub fn places(hash: u64) -> [usize; DEPTH] {
+    let mask = WIDTH as u64 - 1;
+    [(hash & mask) as usize, WIDTH + ((hash >> 32) & mask) as usize]
+}
+
+/// The smallest distinct hashes seen.
+#[derive(Debug, Clone)]
+struct Smallest {
+    hashes: Vec<u64>,
+    /// Hashes from here on cannot be among the smallest.
+    bound: u64,
+}
+
+impl Default for Smallest {
+    fn default() -> Self {
+        Self { hashes: Vec::new(), bound: u64::MAX }
+    }
+}
+
+impl Smallest {
+    fn add(&mut self, hash: u64) {
+        if hash < self.bound {
+            self.hashes.push(hash);
+            if self.hashes.len() >= 4 * SMALLEST {
+                self.hashes = self.compact();
+                if let (true, Some(&last)) = (self.hashes.len() == SMALLEST, self.hashes.last()) {
+                    self.bound = last;
+                }
+            }
+        }
+    }
+
+    fn compact(&self) -> Vec<u64> {
+        let mut hashes = self.hashes.clone();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes.truncate(SMALLEST);
+        hashes
+    }
+
+    fn estimate(&self) -> f64 {
+        let hashes = self.compact();
+        match hashes.last() {
+            Some(&last) if hashes.len() == SMALLEST => (SMALLEST - 1) as f64 * (u64::MAX as f64 / last.max(1) as f64),
+            _ => hashes.len() as f64,
+        }
+    }
+}

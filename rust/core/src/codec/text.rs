@@ -1,0 +1,259 @@
+//! Texts: strings too varied to list. What they look like, not what they say: length, shares of digits and of
+//! symbols, how often the text occurs, and its shape (`AA-999`). An empty text has length 0 and the empty shape.
+
+use std::ops::Range;
+
+use arrow_array::{Array, ArrayRef};
+use serde_json::{Value, json};
+
+use super::category::vocabulary;
+use super::frequency::Frequency;
+use super::lookup::StringTable;
+use super::manifest::Fields;
+use super::read::Strings;
+use super::scale::Scale;
+use super::sketch::{Digest, FastMap, HASH};
+use super::state::{ColumnState, Values, for_each_string, refused};
+use super::types::{Family, family};
+use super::{Cells, Column, Kind, Out, Spec, build, show};
+use crate::block::{FIRST_VALUE, MISSING, NULL, PRESENT, Part, STATUS_CODES};
+use crate::error::Result;
+use crate::store::Store;
+
+/// Characters of a shape.
+const SHAPE: usize = 24;
+/// Shapes that have a code.
+const SHAPES: usize = 62;
+/// Runs longer than this are written once and a `+`.
+const RUN: usize = 3;
+/// Training values kept to decode from, and how many must be repeated ones before others are kept too.
+const KEPT: usize = 256;
+const REPEATED: usize = 16;
+
+#[derive(Debug, Clone)]
+pub struct Text {
+    pub(super) column: Column,
+    /// Of length, digits, symbols.
+    scales: [Scale; 3],
+    frequency: Frequency,
+    shapes: Vec<String>,
+    table: StringTable,
+    kept: Vec<String>,
+    /// Length, frequency and shape of each kept value.
+    looks: Vec<(f32, f32, u16)>,
+}
+
+#[derive(Debug)]
+pub struct Source<'a> {
+    codec: &'a Text,
+    strings: Strings<'a>,
+}
+
+/// What is measured of one text: length as ln(1 + characters), shares, and its shape's bytes.
+struct Look {
+    numbers: [f64; 3],
+    shape: [u8; ROOM],
+    used: usize,
+}
+
+/// Bytes of a shape before it is cut: a run that starts before the cut is still seen to its fourth character.
+const ROOM: usize = (SHAPE + RUN) * 4;
+
+impl Look {
+    fn new(text: &str) -> Self {
+        let mut look = Self { numbers: [0.0; 3], shape: [0; ROOM], used: 0 };
+        let (mut chars, mut digits, mut symbols) = (0_u64, 0_u64, 0_u64);
+        let (mut written, mut run, mut last) = (0, 0, None);
+        for char in text.chars() {
+            chars += 1;
+            let class = if char.is_ascii_digit() {
+                digits += 1;
+                '9'
+            } else if char.is_alphanumeric() {
+                if char.is_uppercase() { 'A' } else { 'a' }
+            } else {
+                symbols += 1;
+                char
+            };
+            if written == SHAPE + RUN {
+                continue;
+            }
+            run = if last == Some(class) { run + 1 } else { 1 };
+            last = Some(class);
+            if run <= RUN {
+                look.used += class.encode_utf8(&mut look.shape[look.used..]).len();
+                written += 1;
+            } else if run == RUN + 1 {
+                // `AAA` becomes `A+`: the run's last two characters give way to the sign.
+                look.used -= (RUN - 1) * class.len_utf8();
+                look.shape[look.used] = b'+';
+                look.used += 1;
+                written -= RUN - 2;
+            }
+        }
+        if let Some((cut, _)) = (written > SHAPE).then(|| look.shape().char_indices().nth(SHAPE)).flatten() {
+            look.used = cut;
+        }
+        let share = |count: u64| count as f64 / chars.max(1) as f64;
+        look.numbers = [(chars as f64).ln_1p(), share(digits), share(symbols)];
+        look
+    }
+
+    fn shape(&self) -> &str {
+        std::str::from_utf8(&self.shape[..self.used]).unwrap_or_default()
+    }
+}
+
+impl Text {
+    pub fn fit(column: Column, state: &ColumnState, training: &dyn Array, own_vote: bool) -> Result<Self> {
+        let Values::Text { counts, .. } = &state.values else {
+            return Err(refused(&column, Kind::Text, "only strings can"));
+        };
+        let strings = Strings::new(training)?;
+        let mut numbers: [Vec<f64>; 3] = Default::default();
+        let mut shapes: FastMap<String, u64> = FastMap::default();
+        for text in strings.iter().flatten() {
+            let look = Look::new(text);
+            numbers.iter_mut().zip(look.numbers).for_each(|(all, one)| all.push(one));
+            *shapes.entry(look.shape().to_owned()).or_default() += 1;
+        }
+        let hashes = strings.iter().flatten().map(Digest::digest);
+        let frequency = Frequency::fit(&counts.cells::<str>(u32::from(own_vote)), state.valid, hashes);
+        let mut shapes = vocabulary(shapes.into_iter().collect());
+        shapes.truncate(SHAPES);
+        let scales = numbers.map(|values| Scale::fit(&values));
+        Ok(Self::new(column, scales, frequency, shapes, kept(training)?))
+    }
+
+    fn new(column: Column, scales: [Scale; 3], frequency: Frequency, shapes: Vec<String>, kept: Vec<String>) -> Self {
+        let table = StringTable::new(&shapes);
+        let look = |text: &String| {
+            let look = Look::new(text);
+            (scales[0].apply(look.numbers[0]), frequency.encode(text.digest()), table.code(look.shape()))
+        };
+        let looks = kept.iter().map(look).collect();
+        Self { column, scales, frequency, shapes, table, kept, looks }
+    }
+
+    pub fn specs(&self) -> Vec<Spec> {
+        let shapes = u16::try_from(self.shapes.len()).unwrap_or(0);
+        vec![
+            Spec::number(Part::Length),
+            Spec::number(Part::Digits),
+            Spec::number(Part::Symbols),
+            Spec::number(Part::Frequency),
+            Spec::category(Part::Status, STATUS_CODES),
+            Spec::category(Part::Shape, FIRST_VALUE + shapes),
+        ]
+    }
+
+    pub fn summary(&self) -> String {
+        format!("text of {} shapes", self.shapes.len())
+    }
+
+    pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {
+        Ok(Source { codec: self, strings: Strings::new(array)? })
+    }
+
+    pub fn show_number(&self, part: Part, x: f32) -> String {
+        let [length, digits, symbols] = &self.scales;
+        let percent = |scale: &Scale| format!("{:.0} %", scale.invert(x).clamp(0.0, 1.0) * 100.0);
+        match part {
+            Part::Length => {
+                let chars = length.invert(x).exp_m1().round().max(0.0);
+                format!("{chars} character{}", if chars == 1.0 { "" } else { "s" })
+            }
+            Part::Digits => format!("{} digits", percent(digits)),
+            Part::Symbols => format!("{} symbols", percent(symbols)),
+            Part::Frequency => show::share_of_rows(self.frequency.share(x)),
+            _ => String::new(),
+        }
+    }
+
+    pub fn show_category(&self, code: u16) -> String {
+        show::coded(code, |index| self.shapes.get(index).map(String::as_str))
+    }
+
+    pub(super) fn decode(&self, cells: Cells<'_>) -> Result<ArrayRef> {
+        let text = |row: usize| {
+            if cells.category(row, 0) != PRESENT {
+                return None;
+            }
+            let (length, frequency, shape) = (cells.number(row, 0), cells.number(row, 3), cells.category(row, 1));
+            let distance = |look: &(f32, f32, u16)| {
+                let other_shape = if look.2 == shape { 0.0 } else { 1.0 };
+                (look.0 - length).powi(2) + (look.1 - frequency).powi(2) + other_shape
+            };
+            let nearest = self.looks.iter().zip(&self.kept);
+            nearest.min_by(|a, b| distance(a.0).total_cmp(&distance(b.0))).map(|(_, text)| text)
+        };
+        build::strings(&cells.rows().map(text).collect::<Vec<_>>(), &self.column.data_type)
+    }
+
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
+        self.frequency.write(store, prefix);
+        let scales = self.scales.iter().flat_map(|scale| [scale.mean, scale.std]).collect();
+        store.put_f64(format!("{prefix}.scales"), scales);
+        store.put_strings(&format!("{prefix}.shapes"), &self.shapes);
+        store.put_strings(&format!("{prefix}.kept"), &self.kept);
+        json!({ "hash": HASH, "rows": self.frequency.rows(), "shapes": self.shapes.len() })
+    }
+
+    pub fn read(column: Column, fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
+        if family(&column.data_type) != Some(Family::Text) {
+            return Err(fields.damaged("type"));
+        }
+        let frequency = Frequency::read(fields, store, prefix)?;
+        let &[a, b, c, d, e, f] = store.get_finite(&format!("{prefix}.scales"), 6)? else {
+            return Err(fields.damaged("scales"));
+        };
+        let scale = |mean, std| Scale::checked(mean, std).ok_or_else(|| fields.damaged("scales"));
+        let scales = [scale(a, b)?, scale(c, d)?, scale(e, f)?];
+        let shapes = store.get_strings(&format!("{prefix}.shapes"))?;
+        let kept = store.get_strings(&format!("{prefix}.kept"))?;
+        if shapes.len() > SHAPES || kept.len() > KEPT || fields.count("shapes")? != shapes.len() as u64 {
+            return Err(fields.damaged("shapes"));
+        }
+        Ok(Self::new(column, scales, frequency, shapes, kept))
+    }
+}
+
+impl Source<'_> {
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
+        let codec = self.codec;
+        for (to, row) in rows.enumerate() {
+            let Some(text) = self.strings.get(row) else {
+                (0..4).for_each(|part| out.number(to, part, 0.0));
+                out.category(to, 0, NULL);
+                out.category(to, 1, MISSING);
+                continue;
+            };
+            let look = Look::new(text);
+            for part in 0..3 {
+                out.number(to, part, codec.scales[part].apply(look.numbers[part]));
+            }
+            out.number(to, 3, codec.frequency.encode(text.digest()));
+            out.category(to, 0, PRESENT);
+            out.category(to, 1, codec.table.code(look.shape()));
+        }
+    }
+}
+
+/// The commonest repeated values; where they are few, others too, in hash order.
+fn kept(training: &dyn Array) -> Result<Vec<String>> {
+    let mut counts: FastMap<String, u64> = FastMap::default();
+    for_each_string(training, |text, times| match counts.get_mut(text) {
+        Some(count) => *count += times,
+        None => drop(counts.insert(text.to_owned(), times)),
+    })?;
+    let (mut often, once): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(_, count)| *count > 1);
+    often.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut kept: Vec<String> = often.into_iter().map(|(text, _)| text).take(KEPT).collect();
+    if kept.len() < REPEATED {
+        let mut others: Vec<(u64, String)> = once.into_iter().map(|(text, _)| (text.digest(), text)).collect();
+        others.sort_unstable();
+        let room = KEPT - kept.len();
+        kept.extend(others.into_iter().map(|(_, text)| text).take(room));
+    }
+    Ok(kept)
+}

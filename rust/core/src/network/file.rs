@@ -1,0 +1,149 @@
+//! Reading and writing a network: every shape is checked against the config, every weight is finite
+//! and bounded, before anything is computed from it.
+
+use serde_json::Value;
+
+use super::config::{Config, Shape};
+use super::{BlockWeights, Network, Weights};
+use crate::error::{Error, Result};
+use crate::file::{read_store, write_store};
+use crate::store::Store;
+
+/// Where a model file keeps the tensors; a file of the network alone has no prefix.
+const PREFIX: &str = "network.";
+/// No trained weight comes near.
+const MOST_WEIGHT: f32 = 1e6;
+const MOST_LEVEL: f32 = 1e4;
+const LEAST_LEVEL: f32 = 1e-4;
+const HIDDEN: f32 = -1.0;
+
+impl Network {
+    /// A network from its config (JSON) and its weights (a safetensors file), as Python exports them.
+    pub fn read(config: &str, weights: &[u8], shape: &Shape) -> Result<Self> {
+        let (config, store) = parse(config, weights)?;
+        Self::from_parts(&config, &store, "", Some(shape))
+    }
+
+    /// The same, for whatever rows the config says.
+    pub fn read_alone(config: &str, weights: &[u8]) -> Result<Self> {
+        let (config, store) = parse(config, weights)?;
+        Self::from_parts(&config, &store, "", None)
+    }
+
+    /// A network out of a model file.
+    pub fn from_store(config: &Value, store: &Store, shape: &Shape) -> Result<Self> {
+        Self::from_parts(config, store, PREFIX, Some(shape))
+    }
+
+    /// Put the weights into a model file; return the config that belongs to them.
+    pub fn write(&self, store: &mut Store) -> Value {
+        self.put(store, PREFIX);
+        self.config.write()
+    }
+
+    /// The config as JSON.
+    pub fn config(&self) -> Value {
+        self.config.write()
+    }
+
+    /// `(config, weights)` as [`Network::read`] takes them; byte for byte what Python exported.
+    pub fn to_bytes(&self) -> Result<(String, Vec<u8>)> {
+        let mut store = Store::default();
+        self.put(&mut store, "");
+        Ok((self.config.write().to_string(), write_store(&store, None)?))
+    }
+
+    fn from_parts(config: &Value, store: &Store, prefix: &str, shape: Option<&Shape>) -> Result<Self> {
+        let config = Config::read(config)?;
+        if shape.is_some_and(|shape| shape.renumbered() != config.shape) {
+            return Err(Error::model_file("the network was trained on other columns than the model has"));
+        }
+        let weights = Weights::get(&config, store, prefix)?;
+        let columns = config.shape.columns();
+        let (joint, conditional) = weights.probes.split_at(config.joint * columns);
+        let is_level = |level: &f32| (LEAST_LEVEL..=MOST_LEVEL).contains(level);
+        let all_known = weights.probes.iter().all(|level| is_level(level) || *level == HIDDEN);
+        let each_hidden = (0..columns).all(|at| conditional.iter().skip(at).step_by(columns).any(|&l| l == HIDDEN));
+        if !all_known || !joint.iter().all(is_level) || !each_hidden {
+            return Err(Error::model_file("the network's probes are damaged"));
+        }
+        Ok(Self::assemble(config, weights))
+    }
+
+    fn put(&self, store: &mut Store, prefix: &str) {
+        for (name, shape, data) in self.weights.named(&self.config) {
+            store.put_f32(format!("{prefix}{name}"), &shape, data.clone());
+        }
+    }
+}
+
+impl Weights {
+    fn get(config: &Config, store: &Store, prefix: &str) -> Result<Self> {
+        let (shape, width) = (&config.shape, config.width);
+        let get = |name: &str, expected: &[usize]| -> Result<Vec<f32>> {
+            let data = store.get_f32(&format!("{prefix}{name}"), expected)?;
+            if data.iter().all(|weight| weight.abs() <= MOST_WEIGHT) {
+                Ok(data.to_vec())
+            } else {
+                Err(Error::model_file(format!(
+                    "tensor `{prefix}{name}` holds a weight that is not finite or too large"
+                )))
+            }
+        };
+        let outputs = shape.numbers() + shape.codes();
+        let block = |at: usize| -> Result<BlockWeights> {
+            Ok(BlockWeights {
+                inner: get(&format!("inner.{at}"), &[width, width])?,
+                inner_bias: get(&format!("inner_bias.{at}"), &[width])?,
+                outer: get(&format!("outer.{at}"), &[width, width])?,
+                outer_bias: get(&format!("outer_bias.{at}"), &[width])?,
+            })
+        };
+        let weights = Self {
+            number: get("number", &[shape.numbers(), width])?,
+            level: get("level", &[shape.columns(), width])?,
+            hidden: get("hidden", &[shape.columns(), width])?,
+            code: get("code", &[shape.codes(), width])?,
+            label: get("label", &[config.classes + 1, width])?,
+            blocks: (0..config.blocks).map(block).collect::<Result<_>>()?,
+            head: get("head", &[width, outputs])?,
+            head_bias: get("head_bias", &[outputs])?,
+            probes: get("probes", &[config.probes, shape.columns()])?,
+            hidden_variance: get("hidden_variance", &[shape.numbers()])?,
+        };
+        if weights.hidden_variance.iter().any(|&variance| variance <= 0.0) {
+            return Err(Error::model_file("the network's `hidden_variance` must be positive"));
+        }
+        Ok(weights)
+    }
+
+    /// Every tensor with its name and shape.
+    fn named(&self, config: &Config) -> Vec<(String, Vec<usize>, &Vec<f32>)> {
+        let (shape, width) = (&config.shape, config.width);
+        let (columns, outputs) = (shape.columns(), shape.numbers() + shape.codes());
+        let mut named = vec![
+            ("number".to_owned(), vec![shape.numbers(), width], &self.number),
+            ("level".to_owned(), vec![columns, width], &self.level),
+            ("hidden".to_owned(), vec![columns, width], &self.hidden),
+            ("code".to_owned(), vec![shape.codes(), width], &self.code),
+            ("label".to_owned(), vec![config.classes + 1, width], &self.label),
+            ("head".to_owned(), vec![width, outputs], &self.head),
+            ("head_bias".to_owned(), vec![outputs], &self.head_bias),
+            ("probes".to_owned(), vec![config.probes, columns], &self.probes),
+            ("hidden_variance".to_owned(), vec![shape.numbers()], &self.hidden_variance),
+        ];
+        for (at, block) in self.blocks.iter().enumerate() {
+            named.push((format!("inner.{at}"), vec![width, width], &block.inner));
+            named.push((format!("inner_bias.{at}"), vec![width], &block.inner_bias));
+            named.push((format!("outer.{at}"), vec![width, width], &block.outer));
+            named.push((format!("outer_bias.{at}"), vec![width], &block.outer_bias));
+        }
+        named
+    }
+}
+
+fn parse(config: &str, weights: &[u8]) -> Result<(Value, Store)> {
+    let config = serde_json::from_str(config)
+        .map_err(|error| Error::model_file(format!("the network's config is not JSON: {error}")))?;
+    Ok((config, read_store(weights)?))
+}

@@ -1,0 +1,84 @@
+//! The network denoiser: forward pass and energies of what `python/tabad/diffusion` trains.
+//!
+//! A residual perceptron on numbers, one-hot codes and one noise level per table column (Karras et al.
+//! 2022 preconditioning with sigma_data = 1; TabDDPM, Kotelnikov et al. 2023, for the mixed row). It is
+//! asked under fixed probes: *joint* ones (every column at one level, no noise added: the squared score)
+//! and *conditional* ones (some columns hidden, the others clean). Twins: `tests/oracle/network.py`,
+//! `python/tabad/diffusion/energies.py`. Rows go in zero-padded tiles of [`TILE`], so that a row's
+//! bits depend on nothing but the row. Not here: training, generation.
+//!
+//! Legend: B rows, T rows of a tile, N numbers, C categories, S codes of all categories, F = N + C
+//! features (numbers first), P table columns, K probes, J joint ones, H width, O outputs (N + S or some).
+
+mod config;
+mod energies;
+mod file;
+mod forward;
+mod kernels;
+mod probe;
+
+pub use config::{Kind, Shape};
+pub use energies::Energies;
+
+use config::Config;
+use probe::{Head, Probe};
+
+/// Rows of a tile.
+const TILE: usize = 64;
+/// Probes that share a matrix product: enough to hide its packing, few enough for the cache.
+const GROUP: usize = 4;
+
+/// Numbers beyond this are seen as the bound.
+const CLIP: f32 = 30.0;
+/// No energy is larger, and none is NaN, whatever weights a file holds.
+const ENERGY_CAP: f32 = 1e12;
+
+/// A trained network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    config: Config,
+    weights: Weights,
+    probes: Vec<Probe>,
+    /// The whole head, then one for what each conditional probe asks.
+    heads: Vec<Head>,
+    /// How many conditional probes hide each feature, inverted [F].
+    share: Vec<f32>,
+}
+
+/// The tensors of the file, row-major, `[in, out]`.
+#[derive(Debug, Clone, PartialEq)]
+struct Weights {
+    number: Vec<f32>,
+    level: Vec<f32>,
+    hidden: Vec<f32>,
+    code: Vec<f32>,
+    label: Vec<f32>,
+    blocks: Vec<BlockWeights>,
+    head: Vec<f32>,
+    head_bias: Vec<f32>,
+    probes: Vec<f32>,
+    hidden_variance: Vec<f32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct BlockWeights {
+    inner: Vec<f32>,
+    inner_bias: Vec<f32>,
+    outer: Vec<f32>,
+    outer_bias: Vec<f32>,
+}
+
+impl Network {
+    /// J: energies of a row under joint probes come in so many levels.
+    pub fn joint_levels(&self) -> usize {
+        self.config.joint
+    }
+
+    /// What the network was fitted on.
+    pub fn shape(&self) -> &Shape {
+        &self.config.shape
+    }
+}
+
+#[cfg(test)]
+mod tests;
