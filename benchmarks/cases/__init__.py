@@ -1,0 +1,17 @@
+"""The cases of the benchmark, one file each: `add_arguments(parser)` and `main(options) -> exit code`."""
+
+BUILT = {
+    "detect-numeric": "tables of numbers, clean and contaminated, against all peers",
+    "detect-mixed": "raw tables with strings, missing values, dates, ids, against all peers",
+    "encode": "rows/s of the encoding alone, Arrow table in, block out",
+    "score": "rows/s and peak memory from parquet to scored parquet, whole processes",
+    "fit": "seconds to a fitted model, and to the AUROC of a DDPM-style loop",
+    "startup": "wall time of --help, of import, of scoring 1,000 rows",
+    "memory": "peak memory of scoring 1 M to 50 M rows",
+}
+PLANNED = {
+    "fraud-time": "card transactions by day",
+    "cells": "dirty tables with known cell errors",
+    "synthesis": "rare classes, train on real and synthetic rows",
+    "privacy": "audit of synthetic tables",
+}

@@ -1,0 +1,129 @@
+"""Runs a detection case: plan -> jobs -> cached results -> what is said about them -> results file."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from benchmarks import generated, machine, results, summary
+from benchmarks.cache import Result
+from benchmarks.data import DataSet, choose, folder
+from benchmarks.detectors import DEEP, MIXED_DEEP, OURS
+from benchmarks.protocols import MAX_ROWS, SEEDS, Setting
+from benchmarks.report import render
+from benchmarks.runner import Job, run
+
+QUICK_SECONDS = 100
+DEEP_METHODS = (*DEEP, *MIXED_DEEP)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a detection case compares, and on what."""
+
+    case: str
+    sets: Callable[[], tuple[DataSet, ...]]
+    quick_sets: tuple[str, ...]
+    methods: tuple[str, ...]
+    quick_methods: tuple[str, ...]
+    thinned: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a detection case. Whatever narrows the run keeps it out of the committed results."""
+    parser.add_argument("--quick", action="store_true", help="five small sets, seed 0, no deep peers; 2 minutes")
+    parser.add_argument("--sets", help="only these sets: names or parts of names, comma-separated")
+    parser.add_argument("--methods", help="only these methods")
+    parser.add_argument("--setting", choices=[*get_args(Setting), "both"], default="both")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
+    parser.add_argument("--deep-seeds", default=",".join(map(str, SEEDS)), help="seeds for the deep peers")
+    parser.add_argument("--budget", type=float, default=600.0, help="seconds a deep peer may train on one split")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side; each gets its share of cores")
+
+
+def run_plan(plan: Plan, options: argparse.Namespace) -> int:
+    """Run what is not cached, print, write. Resumes where an earlier run was stopped."""
+    machine.refuse_debug_build()
+    machine.require("sklearn", "scipy", "pyod", "skrub", "torch", "pandas")
+    started = time.time()
+    sets = plan.sets()
+    if not sets:
+        print(f"no data sets in {folder()} (TABAD_DATA): generated tables are used instead", file=sys.stderr)
+        sets = generated.data_sets(mixed=plan.thinned)
+    elif options.quick:
+        sets = tuple(s for s in sets if s.name in plan.quick_sets)
+    chosen = choose(sets, options.sets) if options.sets else sets
+    methods = plan.quick_methods if options.quick else plan.methods
+    if options.methods:
+        methods = tuple(options.methods.split(","))
+    settings = get_args(Setting) if options.setting == "both" else (options.setting,)
+    seeds = [0] if options.quick else [int(s) for s in options.seeds.split(",")]
+    deep_seeds = [int(s) for s in options.deep_seeds.split(",")]
+    jobs = [
+        Job(
+            data_set,
+            setting,
+            seed,
+            tuple(m for m in methods if m not in DEEP_METHODS or seed in deep_seeds),
+            thinned=plan.thinned,
+            threads=max(1, machine.describe()["cores"] // options.jobs),
+            budget=options.budget,
+            deadline=started + QUICK_SECONDS if options.quick else None,
+        )
+        for setting in settings
+        for data_set in chosen
+        for seed in seeds
+    ]
+    found = [result for group in run(jobs, options.jobs) for result in group]
+    narrowed = options.quick or options.methods or options.sets or options.setting != "both"
+    return _finish(plan, options, found, methods, full=not narrowed and sets == plan.sets())
+
+
+def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], methods: tuple[str, ...], full: bool) -> int:
+    facts: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for setting in dict.fromkeys(r["setting"] for r in found):
+        these = [r for r in found if r["setting"] == setting]
+        complete = summary.complete_methods(these, methods)
+        left_out = [m for m in methods if m not in complete]
+        if left_out:
+            print(f"{setting}: not on every set, so not compared: {', '.join(left_out)}", file=sys.stderr)
+        table = summary.Table.of(these, complete)
+        facts[setting] = summary.facts(table, [m for m in OURS if m in complete])
+        _print(setting, table, facts[setting])
+        rows += table.rows()
+    settings = {"seeds": options.seeds, "deep_seeds": options.deep_seeds, "budget_s": options.budget, "rows": MAX_ROWS}
+    results.save(plan.case, rows, full=full, summary=facts, settings=settings)
+    return 0
+
+
+def _print(setting: str, table: summary.Table, facts: dict[str, Any]) -> None:
+    header = ["set", *(f"{m}" for m in table.methods)]
+    for name, values in (("AUROC", table.auroc), ("AP", table.ap)):
+        print(f"\n{setting}: {name}, mean over seeds")
+        lines = [[s, *map(float, values[:, i])] for i, s in enumerate(table.sets)]
+        print(render(header, [*lines, ["MEAN", *map(float, values.mean(axis=1))]]))
+    print(f"\n{setting}: over {len(table.sets)} sets")
+    header = ["method", "AUROC", "AP", "rank AUROC", "rank AP", "median s"]
+    print(render(header, [[m, *[float(v) for v in facts["methods"][m].values()]] for m in table.methods]))
+    for ours, against in facts["differences"].items():
+        print(f"\n{setting}: {ours} less its peer (95 % interval over sets), win / tie / loss")
+        lines = [[m, *_difference(d["auroc"]), *_difference(d["ap"])] for m, d in against.items()]
+        print(render(["peer", "AUROC", "interval", "w/t/l", "AP", "interval", "w/t/l"], lines))
+        below = facts["clearly_below_knn"].get(ours)
+        if below:
+            print(f"more than 2 points below kNN over seeds: {', '.join(below)}")
+    for note in table.notes:
+        print(f"  note: {note}")
+    if np.isnan(table.auroc).any():
+        raise AssertionError("a complete method has a result for every set")
+
+
+def _difference(facts: dict[str, Any]) -> list[str]:
+    low, high = facts["interval"]
+    wins = "/".join(map(str, facts["win_tie_loss"]))
+    return [f"{facts['mean']:+.3f}", f"{low:+.3f} {high:+.3f}", wins]

@@ -1,0 +1,1 @@
+"""Programs that the speed cases start as processes of their own: `python -m benchmarks.speed.NAME`."""

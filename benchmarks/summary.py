@@ -1,0 +1,133 @@
+"""What a detection case says: means per set, ranks, paired differences, and the sets where tabad is clearly behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.cache import Result
+from benchmarks.metrics import mean_ranks, paired_bootstrap, win_tie_loss
+
+Floats = npt.NDArray[np.float64]
+
+CLEARLY = 0.02
+"""The target of detect-mixed: nowhere does the interval over seeds lie wholly more than two points below kNN."""
+_T975 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+"""Student's t at 97.5 % by degrees of freedom."""
+
+
+def complete_methods(results: Sequence[Result], methods: Sequence[str]) -> tuple[str, ...]:
+    """The methods that have a result on every set: means of others would be over other sets."""
+    sets = {r["set"] for r in results}
+    return tuple(m for m in methods if {r["set"] for r in results if r["method"] == m} == sets)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Results of one setting by method and set; `auroc` and `ap` are [method, set], means over seeds."""
+
+    methods: tuple[str, ...]
+    sets: tuple[str, ...]
+    families: tuple[str, ...]
+    results: tuple[Result, ...]
+    auroc: Floats
+    ap: Floats
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, results: Sequence[Result], methods: Sequence[str]) -> "Table":
+        """From one result a seed; order of sets by name, of methods as given."""
+        family = {r["set"]: r["family"] for r in results}
+        sets = tuple(sorted(family))
+        kept = tuple(r for r in results if r["method"] in methods)
+        cell: dict[tuple[str, str], list[Result]] = {}
+        for r in kept:
+            cell.setdefault((r["method"], r["set"]), []).append(r)
+
+        def means(key: str) -> Floats:
+            return np.array([[np.mean([r[key] for r in cell[m, s]]) for s in sets] for m in methods], float)
+
+        notes: dict[str, None] = {}
+        for r in kept:
+            said = r.get("error") or r.get("note")
+            if said:
+                notes[f"{r['method']} on {r['set']}: {said}{' (counted as chance)' if 'error' in r else ''}"] = None
+        families = tuple(family[s] for s in sets)
+        return cls(tuple(methods), sets, families, kept, means("auroc"), means("ap"), tuple(notes))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per set and method, with what each seed gave."""
+        out = []
+        for name in self.sets:
+            for method in self.methods:
+                mine = [r for r in self.results if r["set"] == name and r["method"] == method]
+                mine.sort(key=lambda r: r["seed"])
+                row = {key: mine[0][key] for key in ("setting", "set", "method", "train_rows", "test_rows", "anomalies")}
+                row["auroc"] = [round(r["auroc"], 5) for r in mine]
+                row["ap"] = [round(r["ap"], 5) for r in mine]
+                row["seconds"] = round(float(np.median([r["seconds"] for r in mine])), 3)
+                notes = sorted({r.get("error") or r.get("note") or "" for r in mine} - {""})
+                out.append(row | ({"notes": notes} if notes else {}))
+        return out
+
+
+def facts(table: Table, ours: Sequence[str]) -> dict[str, Any]:
+    """Means, mean ranks, paired differences of each of `ours` to every other method, and where it is behind kNN."""
+    by_auroc = dict(zip(table.methods, table.auroc.tolist(), strict=True))
+    by_ap = dict(zip(table.methods, table.ap.tolist(), strict=True))
+    rank_auroc, rank_ap = mean_ranks(by_auroc), mean_ranks(by_ap)
+    return {
+        "sets": len(table.sets),
+        "families": len(set(table.families)),
+        "methods": {
+            m: {
+                "auroc": round(float(np.mean(by_auroc[m])), 5),
+                "ap": round(float(np.mean(by_ap[m])), 5),
+                "rank_auroc": round(rank_auroc[m], 3),
+                "rank_ap": round(rank_ap[m], 3),
+                "median_seconds": round(float(np.median([r["seconds"] for r in table.results if r["method"] == m])), 3),
+            }
+            for m in table.methods
+        },
+        "differences": {
+            mine: {
+                peer: {
+                    "auroc": _difference(by_auroc[mine], by_auroc[peer], table.families),
+                    "ap": _difference(by_ap[mine], by_ap[peer], table.families),
+                }
+                for peer in table.methods
+                if peer != mine
+            }
+            for mine in ours
+        },
+        "clearly_below_knn": {mine: clearly_below(table, mine, "kNN") for mine in ours if "kNN" in table.methods},
+    }
+
+
+def _difference(ours: list[float], theirs: list[float], families: Sequence[str]) -> dict[str, Any]:
+    tables = paired_bootstrap(ours, theirs)
+    grouped = paired_bootstrap(ours, theirs, families=families)
+    return {
+        "mean": round(tables.mean, 5),
+        "interval": [round(tables.low, 5), round(tables.high, 5)],
+        "interval_families": [round(grouped.low, 5), round(grouped.high, 5)],
+        "win_tie_loss": list(win_tie_loss(ours, theirs)),
+    }
+
+
+def clearly_below(table: Table, ours: str, peer: str) -> list[str]:
+    """Sets where the 95 % interval of the paired AUROC difference over seeds lies wholly below -2 points."""
+    behind = []
+    for name in table.sets:
+        mine, theirs = (
+            {r["seed"]: r["auroc"] for r in table.results if r["method"] == m and r["set"] == name} for m in (ours, peer)
+        )
+        gaps = np.array([mine[seed] - theirs[seed] for seed in mine if seed in theirs])
+        if len(gaps) < 2:
+            continue
+        half = _T975.get(len(gaps) - 1, 1.96) * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
+        if gaps.mean() + half < -CLEARLY:
+            behind.append(name)
+    return behind

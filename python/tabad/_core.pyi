@@ -1,0 +1,155 @@
+"""The documented face of the compiled module.
+
+Tables cross as Arrow streams (the PyCapsule interface), blocks as raw little-endian bytes: `x_BN`
+float32 and `c_BC` uint16, row-major. Words: ARCHITECTURE in CONTRIBUTING.md. Every method that works
+on rows releases the GIL, and stops at Ctrl-C between two batches.
+"""
+
+from typing import Any, Literal, Protocol, final
+
+class ArrowStream(Protocol):
+    """Anything with the Arrow PyCapsule stream interface, and not yet consumed."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+__version__: str
+"""Version of the compiled module; equals `tabad.__version__`."""
+
+DEBUG: bool
+"""True in a debug build, which benchmarks refuse to time."""
+
+def check_table(schema: object) -> str:
+    """JSON `[{"column", "type", "supported"}]` for an Arrow schema (anything with `__arrow_c_schema__`)."""
+
+@final
+class Fit:
+    """One fit: observe the table once, then prepare, then finish.
+
+    `screen=True` fits for self-screening: nothing is held out, p-values are rank shares, and a row
+    never votes for itself. `normal` needs `label`: only rows whose label reads `normal` feed
+    the memory, the tails and the calibration.
+    """
+
+    def __init__(
+        self,
+        *,
+        kinds: dict[str, str] | None = None,
+        ignore: list[str] | None = None,
+        label: str | None = None,
+        normal: str | None = None,
+        memory: int = 2048,
+        seed: int = 0,
+        screen: bool = False,
+        threads: int = 0,
+    ) -> None:
+        """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
+
+        Raises `UsageError` for an unknown kind, and for `normal` without `label`.
+        """
+
+    def observe(self, stream: ArrowStream) -> int:
+        """Read a stream to its end, in one pass; return the number of rows seen so far.
+
+        May be called again with a further stream of the same schema. Raises `InputError` for nested
+        columns (all of them named) and for columns named in `kinds`, `ignore` or `label` that are not there.
+        """
+
+    def prepare(self) -> str:
+        """Freeze the codecs, split the sample, build the memory. Returns the manifest so far as JSON.
+
+        Raises `InputError` where the rows are too few (fewer than 20 to screen or fit), where no
+        column is left to model, and where `normal` matches no row.
+        """
+
+    def training_block(self) -> tuple[int, bytes, bytes, bytes]:
+        """`(rows, x_BN, c_BC, labels)` of the training part; `labels` is uint16 per row (empty without a label)."""
+
+    def held_out_block(self) -> tuple[int, bytes, bytes, bytes]:
+        """The same of the reference part, for early stopping."""
+
+    def set_network(self, config: str, weights: bytes) -> None:
+        """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
+
+    def finish(self) -> Model:
+        """Compute reference statistics and the calibration with the scorer that will be used, and return the model."""
+
+@final
+class Model:
+    """A fitted model. Immutable; safe to share between threads."""
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Model:
+        """Read a model file. Raises `ModelFileError` that says what is damaged; never runs code."""
+
+    def to_bytes(self) -> bytes:
+        """The model file. The same model gives the same bytes."""
+
+    def manifest(self) -> str:
+        """The canonical JSON manifest: format, version, columns, sizes, splits, seed, calibration.
+
+        `columns`: list of `{"name", "type", "kind", "features": [{"part", "number"|"category", ...}]}` in the
+        table's order, ids and ignored columns included (`kind` "id" / "ignored").
+        `calibration`: "held-out" | "cross-fitted" | "self"; `calibration_rows`, `reference_rows`,
+        `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
+        `label`: null or `{"column", "values", "normal"}`. `network`: null or its config.
+        """
+
+    def schema(self) -> Any:
+        """pyarrow.Schema of the modelled table as it was when fitted, ids and ignored columns included."""
+
+    def score(
+        self,
+        stream: ArrowStream,
+        *,
+        level: float | None = None,
+        threshold: float | None = None,
+        explain: Literal["flagged", "all", "none"] = "flagged",
+        reasons: int = 3,
+        prefix: str = "tabad_",
+        append: bool = True,
+        oddest: int = 10,
+        first_row: int = 0,
+        threads: int = 0,
+        rows: int | None = None,
+    ) -> ScoreStream:
+        """THE scoring path: batches in, the same batches plus four columns out, lazily.
+
+        The added columns are `{prefix}score` float64, `{prefix}p_value` float64, `{prefix}flag` bool and
+        `{prefix}reasons` list<struct<column: utf8, seen: utf8, expected: utf8, share: float32>>.
+        `append=False` gives only those four. A row is flagged when `p_value <= level`; with `threshold`
+        when `score >= threshold`; with neither, by the model's own rule: a self-calibrated model flags
+        the rows that stand out among `rows` rows (default: as many as it was fitted on), any other model uses
+        its default level. Raises `InputError` when a column is missing or has another type (all of them
+        named), or when a column already has one of the four names.
+        """
+
+    def survey(self, stream: ArrowStream, *, top: int = 0, threads: int = 0) -> str:
+        """First pass for `--fdr` and `--top`: JSON `{"rows", "ranks", "threshold"}`.
+
+        `ranks[r]` counts rows whose p-value is `(1 + r) / (1 + n_cal)`; `threshold` is the score of the
+        `top`-th oddest row (null when `top` is 0 or the table is empty).
+        """
+
+    def encode(self, stream: ArrowStream, *, threads: int = 0) -> tuple[int, bytes, bytes]:
+        """`(rows, x_BN, c_BC)` of a table."""
+
+    def decode(self, rows: int, x: bytes, c: bytes, *, first_row: int = 0) -> Any:
+        """pyarrow.RecordBatch in the fitted schema (without ignored columns and label): the inverse of `encode`."""
+
+    def energies(self, stream: ArrowStream, *, threads: int = 0) -> str:
+        """For study and tests: JSON of every component and feature energy, row by row. Slow."""
+
+    def network(self) -> tuple[str, bytes] | None:
+        """The network's config (JSON) and weights (safetensors), or None."""
+
+@final
+class ScoreStream:
+    """Scored batches; consumed once through `__arrow_c_stream__`."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def summary(self) -> str:
+        """JSON of what has been scored so far.
+
+        `{"rows", "flagged", "rule": "level"|"threshold"|"stands-out", "level", "oddest": [{"row" (from 0), "score",
+        "p_value", "flag", "reasons": [{"column", "part", "seen", "expected", "share"}]}]}`, oddest first.
+        """

@@ -1,0 +1,238 @@
+"""The verbs: fit, score, generate. They settle which arguments go together, and pass on.
+
+`run_fit` and `run_score` are the same verbs for callers that also want to say what happened: the command line.
+"""
+
+# ruff: noqa: A002  (`format` is what everyone calls it)
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tabad import tables
+from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
+from tabad.errors import TabadWarning, UsageError
+from tabad.fitting import Fitted, OnProgress, fit_table
+from tabad.model import Model, Run, check_decision
+from tabad.tables import Table
+
+__all__ = ["Scored", "fit", "generate", "run_fit", "run_score", "score"]
+
+_Path = str | os.PathLike[str]
+_INTERRUPTED = "training was interrupted: the model holds the best network so far"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The outcome of a scoring: the answer, its summary, and what the caller should hear."""
+
+    data: Any
+    summary: dict[str, Any]
+    model: Model
+    table: Table
+    fitted: Fitted | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def fit(
+    data: Any,
+    *,
+    quality: Quality = "default",
+    kinds: Mapping[str, str] | None = None,
+    ignore: Iterable[str] = (),
+    label: str | None = None,
+    normal: str | None = None,
+    memory: int = 2048,
+    seed: int = 0,
+    device: Device = "auto",
+    output: _Path | None = None,
+    format: str | None = None,
+    threads: int = 0,
+) -> Model:
+    """A model of a table.
+
+    `quality`: fast needs no torch; default and best also train a network, which generates rows. `kinds`
+    overrides what columns are (`{"zip": "category"}`), `ignore` leaves columns out. `label` names a column
+    that holds the answer: it is never modelled; with `normal` only rows of that label say what is normal.
+    `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
+    for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
+
+    >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
+    """
+    options = FitOptions(dict(kinds or {}), _names(ignore), label, normal, quality, memory, seed, device, threads)
+    fitted = run_fit(data, options, output=output, format=format)
+    if fitted.interrupted:
+        warnings.warn(_INTERRUPTED, TabadWarning, stacklevel=2)
+    return fitted.model
+
+
+def score(
+    data: Any,
+    model: Model | _Path | None = None,
+    *,
+    level: float | None = None,
+    fdr: float | None = None,
+    top: int | None = None,
+    explain: Explain = "flagged",
+    reasons: int = 3,
+    prefix: str = "tabad_",
+    output: _Path | None = None,
+    format: str | None = None,
+    output_format: str | None = None,
+    save_model: _Path | None = None,
+    quality: Quality | None = None,
+    kinds: Mapping[str, str] | None = None,
+    ignore: Iterable[str] = (),
+    label: str | None = None,
+    normal: str | None = None,
+    memory: int | None = None,
+    seed: int | None = None,
+    device: Device = "auto",
+    threads: int = 0,
+) -> Any:
+    """The table with four more columns, in the form in which it came; with `output`, the path written.
+
+    Without a model the table is screened against itself: the fit arguments of `tabad.fit` apply (quality fast
+    unless told otherwise) and `save_model` keeps the model that scored. With one they are refused. At most
+    one of `level`, `fdr`, `top` decides which rows are flagged. Raises `InputError` where the table cannot be
+    read or does not fit the model, and `UsageError` for arguments that do not go together.
+
+    >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
+    """
+    options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+    if model is not None:
+        given = {
+            "quality": quality, "kinds": kinds, "ignore": _names(ignore) or None, "label": label, "normal": normal,
+            "memory": memory, "seed": seed, "save_model": save_model,
+        }  # fmt: skip
+        refuse_fit_options([name for name, value in given.items() if value is not None])
+    fit_options = FitOptions(
+        dict(kinds or {}),
+        _names(ignore),
+        label,
+        normal,
+        quality or "fast",
+        2048 if memory is None else memory,
+        seed or 0,
+        device,
+        threads,
+    )
+    outcome = run_score(
+        data,
+        model,
+        fit_options=fit_options,
+        options=options,
+        output=output,
+        format=format,
+        output_format=output_format,
+        save_model=save_model,
+    )
+    for note in outcome.notes:
+        warnings.warn(note, TabadWarning, stacklevel=2)
+    return outcome.data
+
+
+def generate(
+    model: Model | _Path,
+    n: int,
+    *,
+    seed: int = 0,
+    device: Device = "auto",
+    output: _Path | None = None,
+    output_format: str | None = None,
+) -> Any:
+    """A pyarrow Table of `n` generated rows; with `output`, the path written. See `Model.generate`.
+
+    >>> tabad.generate("payments.tabad", 1000, seed=1)  # doctest: +SKIP
+    """
+    return as_model(model).generate(n, seed=seed, device=device, output=output, output_format=output_format)
+
+
+def run_fit(
+    data: Any,
+    options: FitOptions,
+    *,
+    output: _Path | None = None,
+    format: str | None = None,
+    progress: OnProgress | None = None,
+) -> Fitted:
+    """`fit`, with what the caller should hear. A table that cannot be written to fails before the work."""
+    if output is not None:
+        tables.check_destination(os.fspath(output), "arrow")
+    table = tables.open_table(data, format=format)
+    fitted = fit_table(table, options, progress=progress)
+    if output is not None:
+        fitted.model.save(output)
+    return fitted
+
+
+def run_score(
+    data: Any,
+    model: Model | _Path | None,
+    *,
+    fit_options: FitOptions,
+    options: ScoreOptions,
+    output: _Path | None = None,
+    format: str | None = None,
+    output_format: str | None = None,
+    save_model: _Path | None = None,
+    answer: bool = True,
+    progress: OnProgress | None = None,
+) -> Scored:
+    """`score`, with its summary. `answer=False`: for the summary alone, where nothing is written."""
+    if model is None:
+        check_decision(options.decision, "self")
+    loaded = None if model is None else as_model(model)
+    for path, kind in ((output, output_format), (save_model, "arrow")):
+        if path is not None:
+            tables.check_destination(os.fspath(path), kind)
+    table = tables.open_table(data, format=format)
+    fitted = None
+    if loaded is None:
+        table = table.spool()
+        fitted = fit_table(table, fit_options, screen=True, progress=progress)
+        loaded = fitted.model
+        if save_model is not None:
+            loaded.save(save_model)
+    elif options.decision.whole_table:
+        table = table.spool()
+    run = loaded.run(table, options)
+    if progress is not None:
+        table.on_rows = lambda rows: progress("score", rows, table.rows, "")
+    result = _deliver(run, output, output_format, answer)
+    summary = run.summary() if output is not None or not answer else {}
+    notes = [*dict.fromkeys(table.notes), *run.notes]
+    if fitted is not None and fitted.interrupted:
+        notes.append(_INTERRUPTED)
+    return Scored(result, summary, loaded, table, fitted, notes)
+
+
+def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: bool) -> Any:
+    if output is not None:
+        run.write(os.fspath(output), output_format)
+        return output if os.fspath(output) == "-" else Path(output)
+    if answer:
+        return run.table.answer(run)
+    run.read()
+    return None
+
+
+def as_model(model: Model | _Path) -> Model:
+    """The model itself, or the one in that file."""
+    return model if isinstance(model, Model) else Model.load(model)
+
+
+def refuse_fit_options(given: list[str]) -> None:
+    """Raise `UsageError` for options of a fit beside a model that is already fitted."""
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} how to fit, and a fitted model was given",
+            name="options-conflict",
+            hint="leave the model out to screen the table against itself, or fit again with these options",
+        )
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

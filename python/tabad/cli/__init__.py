@@ -1,0 +1,16 @@
+"""The command line: options -> one call of the api -> what a person or a program reads -> exit code.
+
+Data goes to stdout, words to stderr. Exit codes: 0 fine, 1 the no that was asked for, 2 usage, 3 input,
+4 model file, 5 bug, 6 cannot write, 130 interrupted. Nothing else in tabad imports this package.
+"""
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    from tabad.cli.run import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""`python -m tabad.cli`."""
+
+from tabad.cli import main
+
+main()

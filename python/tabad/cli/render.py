@@ -1,0 +1,268 @@
+"""What a person reads on stderr, and what a program reads on stdout with `--json`. Plain text, aligned."""
+
+import json
+import os
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tabad.api import Scored
+    from tabad.fitting import Fitted
+
+JSON_VERSION = 1
+_NAMED = {"key", "id", "ignored", "label"}
+_PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans", "datetime": "datetimes",
+            "text": "texts", "key": "keys", "id": "ids"}  # fmt: skip
+_NOT_MODELLED = {"id": "not modelled", "ignored": "ignored", "label": "label"}
+_SHOWN = 10
+_SHOWN_UNFLAGGED = 3
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a command was given and how long it took."""
+
+    table: str
+    model: str | None
+    output: str | None
+    saved: str | None
+    seconds: float
+
+
+def say(*lines: str) -> None:
+    """Words for a person, on stderr."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def as_document(content: dict[str, Any]) -> None:
+    """The one JSON document of a command, on stdout."""
+    print(json.dumps({"tabad": JSON_VERSION, **content}, ensure_ascii=False, default=str))
+
+
+def column_kinds(columns: list[dict[str, Any]]) -> str:
+    """`4 numbers, 1 category, 2 keys (CUSTOMER_ID, TERMINAL_ID), 1 id (TX, not modelled)`."""
+    groups: dict[str, list[str]] = {}
+    for column in columns:
+        groups.setdefault(column["kind"], []).append(column["name"])
+    order = [*_PLURALS, "ignored", "label"]
+    parts = []
+    for kind in sorted(groups, key=lambda kind: order.index(kind) if kind in order else len(order)):
+        names = groups[kind]
+        word = kind if len(names) == 1 else _PLURALS.get(kind, kind)
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        remarks = [shown] if kind in _NAMED else []
+        if kind == "id":
+            remarks.append(_NOT_MODELLED[kind])
+        parts.append(f"{len(names)} {word}" + (f" ({', '.join(remarks)})" if remarks else ""))
+    return ", ".join(parts)
+
+
+def reasons_text(reasons: list[dict[str, Any]]) -> str:
+    """`TX_AMOUNT 9812.00 (expected 12 to 85) · hour 03 (expected 08 to 21)`."""
+    parts = []
+    for reason in reasons:
+        expected = f" (expected {reason['expected']})" if reason["expected"] else ""
+        parts.append(f"{reason['column']} {_short(reason['seen'])}{expected}")
+    return " · ".join(parts)
+
+
+def _short(text: str | None) -> str:
+    flat = "missing" if text is None else " ".join(text.split())
+    return flat if len(flat) <= 40 else flat[:39] + "…"
+
+
+def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
+    """The summary of a scoring."""
+    facts = outcome.model.manifest
+    labels = outcome.fitted.labels if outcome.fitted is not None else {}
+    if as_json:
+        columns = [{key: column[key] for key in ("name", "type", "kind")} for column in facts["columns"]]
+        as_document(
+            {
+                "table": outcome.table.name, "model": places.model, "output": places.output,
+                "saved_model": places.saved, **outcome.summary, "columns": columns,
+                "kept_rows": facts["kept_rows"], "looks_like_label": labels, "warnings": outcome.notes,
+            }
+        )  # fmt: skip
+        return
+    rows = outcome.summary["rows"]
+    if places.model is None:
+        size = f"{rows:,} rows x {len(facts['columns'])} columns"
+        say(f"{outcome.table.name}   {size} · no model given: the table is screened against itself")
+        say(*_columns_lines(facts))
+        say(f"  fit      {_kept(facts)}")
+    else:
+        say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
+        say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
+    say(f"  score    {rows:,} rows in {places.seconds:.1f} s")
+    say(*_findings(outcome.summary))
+    say(*_label_lines(labels))
+    for note in outcome.notes:
+        say(f"warning: {note}")
+    say(_outcome_line(places))
+
+
+def _columns_lines(facts: dict[str, Any]) -> list[str]:
+    text = "  columns  " + column_kinds(facts["columns"])
+    return textwrap.wrap(text, 110, subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False)
+
+
+def _label_lines(labels: dict[str, str]) -> list[str]:
+    return [
+        f"note: column `{name}` looks like a label ({why}) and was taken as any other: --label {name} leaves it out"
+        for name, why in labels.items()
+    ]
+
+
+def _kept(facts: dict[str, Any]) -> str:
+    network = " · network trained" if facts.get("network") else ""
+    return f"{facts['kept_rows']:,} rows kept{network}"
+
+
+def _calibrated(facts: dict[str, Any]) -> str:
+    source = {"held-out": "held-out rows", "cross-fitted": "cross-fitted rows, approximate", "self": "its own rows"}
+    return f"calibrated on {facts['calibration_rows']:,} {source.get(facts['calibration'], facts['calibration'])}"
+
+
+def _findings(summary: dict[str, Any]) -> list[str]:
+    rows, flagged, oddest = summary["rows"], summary["flagged"], summary["oddest"]
+    if rows == 0:
+        return ["the table has no rows"]
+    if flagged == 0:
+        return [f"{_nothing(summary)}; the oddest rows, not flagged:", *_row_lines(oddest[:_SHOWN_UNFLAGGED])]
+    shown = [odd for odd in oddest if odd["flag"]][:_SHOWN]
+    colon = "the oddest:" if flagged > len(shown) else "here they are:" if flagged > 1 else "here it is:"
+    return [f"{_some(summary)}; {colon}", *_row_lines(shown)]
+
+
+def _nothing(summary: dict[str, Any]) -> str:
+    if summary["fdr"] is not None:
+        return f"no row is flagged at a false discovery rate of {summary['fdr']:g}"
+    if summary["rule"] == "level":
+        return f"no row has a p-value up to {summary['level']:g}"
+    return "nothing stands out"
+
+
+def _some(summary: dict[str, Any]) -> str:
+    flagged = summary["flagged"]
+    share = f"{flagged:,} {'row' if flagged == 1 else 'rows'}"
+    if summary["fdr"] is not None:
+        return f"{share} flagged at a false discovery rate of {summary['fdr']:g} (p-value up to {summary['level']:.3g})"
+    if summary["top"] is not None:
+        more = " (rows as odd as the last one included)" if flagged > summary["top"] else ""
+        return f"{share} flagged, as asked{more}"
+    if summary["rule"] == "level":
+        expected = summary["level"] * summary["rows"]
+        verb = "has" if flagged == 1 else "have"
+        chance = f"about {expected:,.0f} are" if expected >= 1.5 else "at most one is"
+        return f"{share} {verb} a p-value up to {summary['level']:.3g}, where {chance} expected by chance"
+    return f"{share} {'stands' if flagged == 1 else 'stand'} out"
+
+
+def _row_lines(oddest: list[dict[str, Any]]) -> list[str]:
+    numbers = [f"{odd['row'] + 1:,}" for odd in oddest]
+    scores = [f"{odd['score']:,.1f}" if abs(odd["score"]) >= 10 else f"{odd['score']:.2f}" for odd in oddest]
+    wide, high = max(map(len, numbers), default=0), max(map(len, scores), default=0)
+    return [
+        f"  row {number:>{wide}}   score {score:>{high}}   {reasons_text(odd['reasons'])}".rstrip()
+        for number, score, odd in zip(numbers, scores, oddest, strict=True)
+    ]
+
+
+def _outcome_line(places: Places) -> str:
+    stem = os.path.splitext(os.path.basename(places.table.rstrip("/*")))[0] or "table"
+    parts = []
+    if places.output is None:
+        parts.append("nothing was written: add -o scored.parquet")
+    elif places.output != "-":
+        parts.append(f"wrote {places.output}")
+    if places.saved is not None:
+        parts.append(f"kept the model: {places.saved}")
+    elif places.model is None:
+        parts.append(f"keep this model: --save-model {'stdin' if places.table == '-' else stem}.tabad")
+    return " · ".join(parts)
+
+
+def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> None:
+    """What a fit found and kept."""
+    facts = fitted.model.manifest
+    if as_json:
+        as_document(
+            {
+                "table": table,
+                "output": output,
+                "interrupted": fitted.interrupted,
+                "looks_like_label": fitted.labels,
+                "model": facts,
+            }
+        )
+        return
+    say(f"{table}   {facts['rows']:,} rows x {len(facts['columns'])} columns")
+    say(*_columns_lines(facts))
+    say(f"  fit      trained on {facts['training_rows']:,} rows · {_calibrated(facts)}")
+    if facts["kept_rows"]:
+        say(
+            f"  kept     {facts['kept_rows']:,} rows of the table are in the model, readable: pass it on only to",
+            "           those who may see them (--memory none keeps none)",
+        )
+    say(*_label_lines(fitted.labels))
+    if fitted.interrupted:
+        say("warning: training was interrupted: the model holds the best network so far")
+    say(f"wrote {output} · score with it: tabad score TABLE -m {output}")
+
+
+def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
+    """What a model file holds: on stdout, it is the answer."""
+    if as_json:
+        as_document({"path": path, "model": facts})
+        return
+    network = facts.get("network")
+    print(f"{path}   {facts['bytes'] / 1e6:.1f} MB · format {facts['format']}")
+    flags = "what stands out" if facts["calibration"] == "self" else f"p-values up to {facts['level_ppm'] / 1e6:g}"
+    training, reference = facts["training_rows"], facts["reference_rows"]
+    print(f"  fitted      {facts['rows']:,} rows: {training:,} to train, {reference:,} for reference")
+    print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
+    print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
+    print(f"  network     {'yes: it can generate' if network else 'none'}")
+    if facts.get("label"):
+        label = facts["label"]
+        print(
+            f"  label       {label['column']}"
+            + (f", normal is {label['normal']}" if label["normal"] is not None else "")
+        )
+    print(f"  columns     {column_kinds(facts['columns'])}")
+    rows = [(c["name"], c["kind"], str(c["type"]), c.get("summary", "")) for c in facts["columns"]]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for row in rows:
+        print(
+            "    "
+            + "   ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        )
+
+
+def show_generated(rows: Any, n: int, output: str | None, *, as_json: bool) -> None:
+    """The first ten generated rows on stdout, or where they were written."""
+    if as_json:
+        shown = [] if rows is None else rows.slice(0, _SHOWN).to_pylist()
+        as_document({"rows": n, "output": output, "shown": shown})
+    elif output is not None:
+        say(f"wrote {n:,} rows to {'standard output' if output == '-' else output}")
+    else:
+        print_table(rows.slice(0, _SHOWN))
+        if n > _SHOWN:
+            say(f"{n - _SHOWN:,} more rows were generated and not shown: add -o rows.parquet")
+
+
+def print_table(table: Any) -> None:
+    """A small pyarrow Table as aligned text, cut at 24 characters a cell."""
+    cells = [
+        [name, *("" if value is None else str(value) for value in table.column(name).to_pylist())]
+        for name in table.column_names
+    ]
+    cut = [[text if len(text) <= 24 else text[:23] + "…" for text in column] for column in cells]
+    widths = [max(map(len, column)) for column in cut]
+    for row in zip(*cut, strict=True):
+        print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip())

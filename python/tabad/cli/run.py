@@ -1,0 +1,80 @@
+"""From arguments to an exit code: what is raised becomes words on stderr, or JSON on stdout with `--json`."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tabad.errors import Refused, TabadError
+
+BUG = 5
+CANNOT_WRITE = 6
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command."""
+    as_json = "--json" in arguments
+    # Ended from outside (systemd, docker stop): unwind, so that temporary files are removed.
+    signal.signal(signal.SIGTERM, _terminated)
+    import typer
+
+    from tabad.cli.app import app
+
+    try:
+        code = app(list(arguments), prog_name="tabad", standalone_mode=False)
+        if code == INTERRUPTED:
+            return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); keep Python from complaining about the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_WRITE
+    except KeyboardInterrupt:
+        return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 2
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "tabad"
+        return fail("usage", _sentence(error.format_message()), f"see: {command} --help", 2, as_json)
+    except TabadError as error:
+        # A refusal comes after the answer, which is the JSON on stdout already.
+        return fail(error.name, str(error), error.hint, error.exit_code, as_json and not isinstance(error, Refused))
+    except Exception as error:  # noqa: BLE001  (the last resort: a bug still has its exit code)
+        import traceback
+
+        traceback.print_exc()
+        return fail("bug", f"{type(error).__name__}: {error}", _BUG_HINT, BUG, as_json)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return fail("bug", f"the compiled part failed: {error}", _BUG_HINT, BUG, as_json)
+    return code if isinstance(code, int) else 0
+
+
+_BUG_HINT = "this is a bug in tabad, not in your table: please report it with the lines above"
+
+
+def fail(name: str, message: str, hint: str | None, code: int, as_json: bool) -> int:
+    """Say what went wrong, and return the exit code."""
+    if as_json:
+        print(json.dumps({"tabad": 1, "error": {"name": name, "message": message, "hint": hint}}, ensure_ascii=False))
+    else:
+        print(f"error: {message}", file=sys.stderr)
+        if hint:
+            print(f"\nhint: {hint}", file=sys.stderr)
+    return code
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _sentence(text: str) -> str:
+    """Typer's message in the form of our own: no capital at the start, no full stop at the end."""
+    text = text.strip().removesuffix(".")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,104 @@
+"""Frozen options, as the layers pass them on. They hold choices only; the layer that uses one checks it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tabad.errors import UsageError
+
+Quality = Literal["fast", "default", "best"]
+Explain = Literal["flagged", "all", "none"]
+Device = Literal["auto", "cpu", "cuda"]
+
+QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
+EXPLAINS: tuple[Explain, ...] = ("flagged", "all", "none")
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+
+
+def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
+    """Raise `UsageError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise UsageError(
+            f"`{option}` is {value!r}, which is not one of {', '.join(choices)}",
+            name="option-unknown",
+        )
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit: what the columns are, what to leave out, how much work to spend."""
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    label: str | None = None
+    normal: str | None = None
+    quality: Quality = "default"
+    memory: int = 2048
+    seed: int = 0
+    device: Device = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        one_of(self.quality, QUALITIES, "quality")
+        one_of(self.device, DEVICES, "device")
+        if self.normal is not None and self.label is None:
+            raise UsageError(
+                f"normal={self.normal!r} needs a label column to read it from",
+                name="normal-without-label",
+                hint="name the column with --label (label=...)",
+            )
+        if self.memory < 0:
+            raise UsageError(f"`memory` is {self.memory}, and cannot be negative", name="option-range")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"`seed` is {self.seed}, outside 0 to 2^64 - 1", name="option-range")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What makes a row flagged: at most one of a p-value, a false discovery rate, a number of rows."""
+
+    level: float | None = None
+    fdr: float | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("level", "fdr", "top") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise UsageError(
+                f"{' and '.join(given)} are given together, and each decides alone which rows are flagged",
+                name="options-conflict",
+                hint="keep one of them",
+            )
+        for name in ("level", "fdr"):
+            share = getattr(self, name)
+            if share is not None and not 0 < share < 1:
+                raise UsageError(f"`{name}` is {share:g}, which is not between 0 and 1", name="option-range")
+        if self.top is not None and self.top < 1:
+            raise UsageError(f"`top` is {self.top}, and must be at least 1", name="option-range")
+
+    @property
+    def whole_table(self) -> bool:
+        """True when the table must be read once before the first row can be decided."""
+        return self.fdr is not None or self.top is not None
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How to score: the decision, and what to say about the rows."""
+
+    decision: Decision = Decision()
+    explain: Explain = "flagged"
+    reasons: int = 3
+    prefix: str = "tabad_"
+    oddest: int = 10
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        one_of(self.explain, EXPLAINS, "explain")
+        if self.reasons < 1:
+            raise UsageError(f"`reasons` is {self.reasons}, and must be at least 1", name="option-range")
+
+    @property
+    def columns(self) -> tuple[str, str, str, str]:
+        """Names of the four columns that scoring adds."""
+        p = self.prefix
+        return (f"{p}score", f"{p}p_value", f"{p}flag", f"{p}reasons")

@@ -1,0 +1,138 @@
+"""Training rows: kept on the device, drawn by index there, corrupted, and turned into a loss.
+
+No loader: a batch is one gather. Axes: B rows, N numbers, C category columns, P table columns.
+"""
+
+# ruff: noqa: N815  (tensors carry their axes in their names)
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from . import categorical, gaussian
+from .predict import inputs
+from .schedule import SIGMA_MIN, draw_levels
+
+if TYPE_CHECKING:
+    from .categorical import Kind
+    from .denoiser import Denoiser
+    from .layout import Index
+
+__all__ = ["Corrupted", "Rows", "batch_loss", "corrupt", "draw_rows", "to_rows", "with_labels"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows on a device. `by_label` orders the rows by label, `starts` and `counts` find each label there."""
+
+    x_BN: Tensor
+    c_BC: Tensor
+    label_B: Tensor | None = None
+    by_label: Tensor | None = None
+    starts: Tensor | None = None
+    counts: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.c_BC)
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """A batch as the network sees it and as it was."""
+
+    x_BN: Tensor
+    c_BC: Tensor
+    noisy_BN: Tensor
+    seen_BC: Tensor
+    sigma_BP: Tensor
+    label_B: Tensor
+
+
+def to_rows(
+    x: npt.NDArray[np.float32],
+    c: npt.NDArray[np.uint16],
+    labels: npt.NDArray[np.uint16] | None,
+    index: Index,
+) -> Rows:
+    """The arrays on the index's device, numbers clipped to what the network sees.
+
+    Raises ValueError for arrays of another shape, codes beyond their size and numbers that are not finite.
+    """
+    layout = index.layout
+    if x.shape != (len(x), layout.numbers) or c.shape != (len(x), layout.categories):
+        expected = f"{layout.numbers} numbers and {layout.categories} categories"
+        raise ValueError(f"x {x.shape} and c {c.shape} do not fit {expected}")
+    if len(c) and (c.max(axis=0, initial=0) >= np.asarray(layout.sizes, dtype=np.int64)).any():
+        raise ValueError("a category holds a code that its size does not allow")
+    if not np.isfinite(x).all():
+        raise ValueError("x holds a number that is not finite; absent numbers are 0")
+    x_BN = torch.tensor(x, dtype=torch.float32, device=index.device).clamp(-gaussian.CLIP, gaussian.CLIP)
+    c_BC = torch.tensor(c.astype(np.int64), device=index.device)
+    if labels is None:
+        return Rows(x_BN, c_BC)
+    return with_labels(x_BN, c_BC, torch.tensor(labels.astype(np.int64), device=index.device))
+
+
+def with_labels(x_BN: Tensor, c_BC: Tensor, label_B: Tensor) -> Rows:
+    """Rows that can be drawn evenly over the labels that occur."""
+    counts = torch.bincount(label_B)
+    counts = counts[counts > 0]
+    return Rows(x_BN, c_BC, label_B, label_B.argsort(stable=True), counts.cumsum(0) - counts, counts)
+
+
+def draw_rows(
+    rows: Rows, batch: int, *, classes: int, drop_label: float, rare_share: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """`(indices_B, label_B)`, with replacement.
+
+    Rows whose label is told are partly drawn evenly over the labels; the others (label `classes`) follow the table, so
+    that the unconditional network does too.
+    """
+
+    def uniform() -> Tensor:
+        return torch.rand(batch, generator=generator, device=generator.device)
+
+    indices_B = _below(uniform(), torch.tensor(len(rows), device=generator.device))
+    untold_B = torch.full_like(indices_B, classes)
+    if rows.label_B is None or rows.by_label is None or rows.starts is None or rows.counts is None:
+        return indices_B, untold_B
+    told_B = uniform() >= drop_label
+    even_B = told_B & (uniform() < rare_share)
+    which_B = _below(uniform(), torch.tensor(len(rows.counts), device=generator.device))
+    member_B = rows.starts[which_B] + _below(uniform(), rows.counts[which_B])
+    indices_B = torch.where(even_B, rows.by_label[member_B], indices_B)
+    return indices_B, torch.where(told_B, rows.label_B[indices_B], untold_B)
+
+
+def corrupt(
+    rows: Rows, indices_B: Tensor, label_B: Tensor, index: Index, kind: Kind, *, generator: torch.Generator
+) -> Corrupted:
+    """Those rows, at freshly drawn levels."""
+    x_BN, c_BC = rows.x_BN[indices_B], rows.c_BC[indices_B]
+    sigma_BP = draw_levels(len(c_BC), index.layout.table_columns, generator=generator)
+    noisy_BN = gaussian.corrupt(x_BN, sigma_BP[:, index.column_N], generator=generator)
+    seen_BC = categorical.corrupt(c_BC, sigma_BP[:, index.column_C], index, kind, generator=generator)
+    return Corrupted(x_BN, c_BC, noisy_BN, seen_BC, sigma_BP, label_B)
+
+
+def batch_loss(net: Denoiser, batch: Corrupted, index: Index, *, generator: torch.Generator | None = None) -> Tensor:
+    """EDM loss of numbers, nats of categories: mean over the cells that are neither absent nor context (SIGMA_MIN)."""
+    fed = inputs(batch.noisy_BN, batch.seen_BC, batch.sigma_BP, index)
+    raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, batch.label_B, generator)
+    active_BP = batch.sigma_BP != SIGMA_MIN
+    active_BN = active_BP[:, index.column_N] & index.present(batch.c_BC)
+    active_BC = active_BP[:, index.column_C]
+    squared_BN = gaussian.loss(raw_BN.float(), batch.x_BN, fed.clipped_BN, fed.scales)
+    nats_BC = categorical.cross_entropy(logits_BS.float(), batch.c_BC, index)
+    total = torch.where(active_BN, squared_BN, 0.0).sum() + torch.where(active_BC, nats_BC, 0.0).sum()
+    return total / (active_BN.sum() + active_BC.sum()).clamp_min(1)
+
+
+def _below(uniform: Tensor, bound: Tensor) -> Tensor:
+    """Integers in 0 .. bound - 1 from uniforms in [0, 1); float64, for a float32 cannot tell 2^24 rows apart."""
+    return torch.minimum((uniform.double() * bound).to(torch.int64), bound - 1)

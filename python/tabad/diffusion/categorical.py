@@ -1,0 +1,147 @@
+"""Diffusion of category columns: corruption by level, its loss, its reverse step.
+
+Two kinds. `masked` (absorbing: Austin et al. 2021; Shi et al. 2024): a cell turns into MASK; of the cells still seen
+a few are swapped (von Ruette et al. 2025, GIDD), so that the network also learns whether a value it sees is right.
+`multinomial` (Hoogeboom et al. 2021): a cell is drawn anew from the uniform distribution. A hidden column is all
+MASK in both. Axes: B rows, C category columns, S codes of all categories together.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .layout import Index
+
+__all__ = [
+    "MASK",
+    "Kind",
+    "corrupt",
+    "corruption_share",
+    "cross_entropy",
+    "draw",
+    "log_probabilities",
+    "reverse",
+    "start",
+]
+
+MASK = -1
+"""A cell that is not seen; its one-hot is all zero."""
+
+_STATUS_SCALE = 5.0
+_SWAP_SHARE = 0.05
+
+
+class Kind(StrEnum):
+    """What corruption does to a category."""
+
+    MASKED = "masked"
+    MULTINOMIAL = "multinomial"
+
+
+def corruption_share(sigma: Tensor, is_status: Tensor) -> Tensor:
+    """Probability in [0, 1) that a cell is corrupted at level sigma: s^2 / (1 + s^2), s = sigma.
+
+    For a status s = sigma / 5: whether a number is there is settled while the number is still mere noise.
+    """
+    square = (sigma / torch.where(is_status, _STATUS_SCALE, 1.0)).square()
+    return square / (1.0 + square)
+
+
+def corrupt(c_BC: Tensor, sigma_BC: Tensor, index: Index, kind: Kind, *, generator: torch.Generator) -> Tensor:
+    """The codes seen [B, C], MASK where a cell is masked or its column hidden (sigma < 0)."""
+    share_BC = corruption_share(sigma_BC.clamp_min(0.0), index.is_status_C)
+    hit_BC = torch.rand(c_BC.shape, generator=generator, device=c_BC.device) < share_BC
+    other_BC = _uniform_codes(c_BC.shape, index, generator)
+    if kind is Kind.MULTINOMIAL:
+        seen_BC = torch.where(hit_BC, other_BC, c_BC)
+    else:
+        swap_BC = torch.rand(c_BC.shape, generator=generator, device=c_BC.device) < _SWAP_SHARE * share_BC
+        seen_BC = torch.where(hit_BC, MASK, torch.where(swap_BC, other_BC, c_BC))
+    return torch.where(sigma_BC < 0, MASK, seen_BC)
+
+
+def cross_entropy(logits_BS: Tensor, c_BC: Tensor, index: Index) -> Tensor:
+    """-ln p(code) in nats [B, C], >= 0."""
+    return _logsumexp(logits_BS, index) - logits_BS.gather(1, c_BC + index.offset_C)
+
+
+def log_probabilities(logits_BS: Tensor, index: Index) -> Tensor:
+    """ln p of every code [B, S]; each column's sum to 1 after exp."""
+    return logits_BS - _logsumexp(logits_BS, index)[:, index.category_S]
+
+
+def draw(logits_BS: Tensor, index: Index, *, generator: torch.Generator) -> Tensor:
+    """One code per column [B, C] by the Gumbel-max trick; a code of logit -inf is never drawn."""
+    uniform_BS = torch.rand(logits_BS.shape, generator=generator, device=logits_BS.device)
+    noisy_BS = logits_BS - (-(uniform_BS.clamp_min(1e-20).log())).clamp_min(1e-20).log()
+    c_BC = torch.zeros(len(logits_BS), len(index.size_C), dtype=torch.int64, device=logits_BS.device)
+    padded_BS = _pad(noisy_BS)
+    for members, places in index.buckets:
+        c_BC[:, members] = padded_BS[:, places].argmax(dim=2)
+    return c_BC
+
+
+def start(rows: int, index: Index, kind: Kind, *, generator: torch.Generator) -> Tensor:
+    """The codes seen at SIGMA_MAX, where sampling starts [B, C]."""
+    shape = torch.Size((rows, len(index.size_C)))
+    if kind is Kind.MULTINOMIAL:
+        return _uniform_codes(shape, index, generator)
+    return torch.full(shape, MASK, dtype=torch.int64, device=index.device)
+
+
+def reverse(
+    seen_BC: Tensor,
+    logits_BS: Tensor,
+    sigma: float,
+    sigma_next: float,
+    index: Index,
+    kind: Kind,
+    *,
+    generator: torch.Generator,
+) -> Tensor:
+    """The codes seen one step cleaner [B, C]; at sigma_next = 0 no MASK is left.
+
+    Masked: each masked cell is revealed with probability 1 - share(next) / share(now) (Shi et al. 2024, eq. 7).
+    Multinomial: posterior of Hoogeboom et al. 2021, eq. 13, at the network's prediction.
+    """
+    now_C = corruption_share(torch.full(index.size_C.shape, sigma, device=index.device), index.is_status_C)
+    next_C = corruption_share(torch.full(index.size_C.shape, sigma_next, device=index.device), index.is_status_C)
+    if kind is Kind.MASKED:
+        shape = seen_BC.shape
+        reveal_BC = torch.rand(shape, generator=generator, device=index.device) >= next_C / now_C
+        return torch.where((seen_BC == MASK) & reveal_BC, draw(logits_BS, index, generator=generator), seen_BC)
+    keep_C, keep_next_C, size_C = 1.0 - now_C, 1.0 - next_C, index.size_C.to(now_C.dtype)
+    step_C = keep_C / keep_next_C
+    place_S = index.category_S
+    p_BS = log_probabilities(logits_BS, index).exp()
+    prior_BS = (keep_next_C[place_S] * p_BS).add((next_C / size_C)[place_S])
+    likelihood_BS = ((1.0 - step_C) / size_C)[place_S].expand_as(p_BS).clone()
+    code_BC = seen_BC.clamp_min(0) + index.offset_C
+    likelihood_BS.scatter_add_(1, code_BC, torch.where(seen_BC == MASK, 0.0, step_C))
+    return draw((likelihood_BS * prior_BS).log(), index, generator=generator)
+
+
+def _uniform_codes(shape: torch.Size, index: Index, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(shape, generator=generator, device=index.device)
+    return torch.minimum((uniform * index.size_C).to(torch.int64), index.size_C - 1)
+
+
+def _pad(logits_BS: Tensor) -> Tensor:
+    return torch.nn.functional.pad(logits_BS, (0, 1), value=float("-inf"))
+
+
+def _logsumexp(logits_BS: Tensor, index: Index) -> Tensor:
+    if not index.buckets:
+        return logits_BS.new_zeros(len(logits_BS), 0)
+    padded_BS = _pad(logits_BS)
+    parts = [
+        padded_BS.index_select(1, places.flatten()).view(-1, *places.shape).logsumexp(dim=2)
+        for _, places in index.buckets
+    ]
+    order = torch.cat([members for members, _ in index.buckets]).argsort()
+    return torch.cat(parts, dim=1)[:, order]

@@ -1,0 +1,118 @@
+"""The network: a residual perceptron from a corrupted row to a prediction of the clean one.
+
+It maps inputs to raw predictions and knows nothing of schedule, noise or loss (see `predict`). Its shape follows
+TabDDPM (Kotelnikov et al. 2023): numbers, one-hot codes, levels and a label embedding enter one linear layer; here
+with one level per table column, and pre-norm residual blocks. Weights are stored [in, out], as Rust reads them.
+Axes: B rows, N numbers, C category columns, P table columns, S codes, L labels + 1, H width, K probes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .categorical import MASK, Kind
+
+if TYPE_CHECKING:
+    from .layout import Layout
+
+__all__ = ["Config", "Denoiser"]
+
+LAYER_NORM_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything about a network that is not a weight."""
+
+    layout: Layout
+    width: int
+    blocks: int
+    kind: Kind = Kind.MASKED
+    classes: int = 0
+    """Labels the network is conditioned on; label `classes` means: not told."""
+    scored_label: int = 0
+    """The label that energies are computed under, `classes` for none."""
+    probes: int = 0
+    joint: int = 0
+    """The first `joint` probes corrupt all columns a little; the others hide some."""
+
+
+class Denoiser(nn.Module):
+    """Raw predictions of every number and the logits of every code, from a corrupted row."""
+
+    probes: Tensor
+    hidden_variance: Tensor
+    _offsets: Tensor
+
+    def __init__(self, config: Config, *, generator: torch.Generator, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = dropout
+        layout, width = config.layout, config.width
+        columns, outputs = layout.table_columns, layout.numbers + layout.codes
+        fan_in = layout.numbers + layout.categories + 2 * columns
+
+        def weight(rows: int, fan: int, width: int = width) -> nn.Parameter:
+            values = torch.rand(rows, width, generator=generator, device=generator.device)
+            return nn.Parameter((2.0 * values - 1.0) / math.sqrt(max(fan, 1)))
+
+        def zeros(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(*shape, device=generator.device))
+
+        self.number = weight(layout.numbers, fan_in)
+        self.level = weight(columns, fan_in)
+        self.hidden = weight(columns, fan_in)
+        self.code = weight(layout.codes, fan_in)
+        self.label = weight(config.classes + 1, fan_in)
+        self.inner = nn.ParameterList(weight(width, width) for _ in range(config.blocks))
+        self.inner_bias = nn.ParameterList(zeros(width) for _ in range(config.blocks))
+        self.outer = nn.ParameterList(weight(width, 4 * width) for _ in range(config.blocks))
+        self.outer_bias = nn.ParameterList(zeros(width) for _ in range(config.blocks))
+        self.head = zeros(width, outputs)
+        self.head_bias = zeros(outputs)
+        self.register_buffer("probes", torch.zeros(config.probes, columns, device=generator.device))
+        self.register_buffer("hidden_variance", torch.ones(layout.numbers, device=generator.device))
+        offsets = [sum(layout.sizes[:category]) for category in range(layout.categories)]
+        offset_C = torch.tensor(offsets, dtype=torch.int64, device=generator.device)
+        self.register_buffer("_offsets", offset_C, persistent=False)
+
+    def forward(
+        self,
+        number_BN: Tensor,
+        level_BP: Tensor,
+        hidden_BP: Tensor,
+        code_BC: Tensor,
+        label_B: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """`(raw_BN, logits_BS)`. `code_BC` holds MASK where a cell is not seen. With a generator: dropout."""
+        layout, width = self.config.layout, (self.config.width,)
+        h_BH = self.label[label_B] + self._codes(code_BC)
+        h_BH = h_BH + torch.cat([number_BN, level_BP, hidden_BP], dim=1) @ torch.cat(
+            [self.number, self.level, self.hidden]
+        )
+        for inner, inner_bias, outer, outer_bias in zip(
+            self.inner, self.inner_bias, self.outer, self.outer_bias, strict=True
+        ):
+            normed_BH = functional.layer_norm(h_BH, width, eps=LAYER_NORM_EPSILON)
+            a_BH = functional.silu(torch.addmm(inner_bias, normed_BH, inner))
+            if generator is not None and self.dropout > 0:
+                keep = 1.0 - self.dropout
+                mask_BH = torch.rand(a_BH.shape, generator=generator, device=a_BH.device) < keep
+                a_BH = a_BH * mask_BH / keep
+            h_BH = h_BH + torch.addmm(outer_bias, a_BH, outer)
+        out_BO = torch.addmm(self.head_bias, h_BH, self.head)
+        return out_BO[:, : layout.numbers], out_BO[:, layout.numbers :]
+
+    def _codes(self, code_BC: Tensor) -> Tensor:
+        """One-hot codes times their weights, as a sum of rows; a masked cell adds nothing."""
+        codes = self.config.layout.codes
+        place_BC = torch.where(code_BC == MASK, codes, code_BC + self._offsets)
+        table = functional.pad(self.code, (0, 0, 0, 1))
+        return functional.embedding_bag(place_BC, table, mode="sum", padding_idx=codes)

@@ -1,0 +1,52 @@
+"""How large a network is and how long it trains, by quality and size of the table.
+
+Measured on two CPU cores; small tables overfit (SCIENCE.md), so they get smaller, regularised networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .categorical import Kind
+
+__all__ = ["Preset", "preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The knobs of one training run: `steps`, or fewer where `seconds` would not do."""
+
+    width: int
+    blocks: int
+    batch: int
+    steps: int
+    seconds: float
+    rate: float = 2e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.01
+    dropout: float = 0.0
+    ema: float = 0.995
+    patience: int = 6
+    """Evaluations without a better held-out loss before training stops."""
+    evaluations: int = 20
+    kind: Kind = Kind.MASKED
+    drop_label: float = 0.15
+    """Share of rows whose label is withheld, for guidance (Ho and Salimans 2022)."""
+    rare_share: float = 0.2
+    """Share of the labelled rows that are drawn evenly over the labels."""
+
+
+def preset(quality: str, rows: int) -> Preset:
+    """The preset of `quality` ("default" or "best") for a table of `rows` training rows."""
+    small = rows < 3_000
+    if quality == "default":
+        if small:
+            return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1)
+        if rows < 20_000:
+            return Preset(160, 3, 384, 1_000, 90.0, weight_decay=0.02, dropout=0.05)
+        return Preset(192, 3, 512, 2_500, 180.0)
+    if quality == "best":
+        if small:
+            return Preset(192, 3, 256, 4_000, 3_600.0, weight_decay=0.05, dropout=0.1, ema=0.999, evaluations=40)
+        return Preset(320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100)
+    raise ValueError(f"quality is {quality!r}; it can be 'default' or 'best'")

@@ -1,0 +1,180 @@
+"""Generation: from noise to rows in a few steps, one network call each, categories revealed on the way.
+
+Columns that are given stay clean at every step (SIGMA_MIN), per row if wanted: generation, augmentation and
+imputation are one loop. Any callable with the network's signature can be sampled.
+Axes: B rows, N numbers, C category columns, P table columns, S codes.
+"""
+
+# ruff: noqa: N815  (tensors carry their axes in their names)
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from . import categorical
+from .predict import Forward, predict
+from .schedule import SIGMA_MIN, grid
+
+if TYPE_CHECKING:
+    from .categorical import Kind
+    from .layout import Index
+
+__all__ = ["Given", "Plan", "sample"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to sample. `guidance` 0 ignores the label, 1 is the plain conditional network, more leans on it."""
+
+    steps: int = 30
+    guidance: float = 1.0
+    noise: float = 0.5
+    """How much fresh noise a step of numbers adds: 0 none (an ODE), 1 as much as it takes away (an SDE)."""
+    chunk: int = 4_096
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known: rows and, per row, which table columns of them stand."""
+
+    x_BN: Tensor
+    c_BC: Tensor
+    given_BP: Tensor
+
+
+def sample(
+    net: Forward,
+    rows: int,
+    index: Index,
+    kind: Kind,
+    *,
+    generator: torch.Generator,
+    untold: int,
+    label: int | None = None,
+    given: Given | None = None,
+    forbidden_S: Tensor | None = None,
+    plan: Plan = Plan(),
+) -> tuple[Tensor, Tensor]:
+    """`(x_BN float32, c_BC int64)` of generated rows on the index's device; an absent number is 0.
+
+    `untold` is the label that stands for none (`config.classes`); `forbidden_S` marks codes never to be drawn, such as
+    a status other than present. The same generator state and plan give the same rows.
+    """
+    layout, device = index.layout, index.device
+    if given is None:
+        given = Given(
+            torch.zeros(rows, layout.numbers, device=device),
+            torch.zeros(rows, layout.categories, dtype=torch.int64, device=device),
+            torch.zeros(rows, layout.table_columns, dtype=torch.bool, device=device),
+        )
+    parts = []
+    for first in range(0, rows, plan.chunk):
+        window = slice(first, min(first + plan.chunk, rows))
+        chunk = Given(
+            given.x_BN[window].to(device, torch.float32),
+            given.c_BC[window].to(device, torch.int64),
+            given.given_BP[window].to(device),
+        )
+        loop = _Loop(net, index, kind, generator, untold, label, chunk, forbidden_S, plan)
+        with torch.no_grad():
+            parts.append(loop.run())
+    if not parts:
+        return given.x_BN[:0], given.c_BC[:0]
+    return torch.cat([x_BN for x_BN, _ in parts]), torch.cat([c_BC for _, c_BC in parts])
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The step before: its level, its prediction of numbers, and which of them it saw."""
+
+    sigma: float
+    mean_BN: Tensor
+    seen_BN: Tensor
+
+
+@dataclass(frozen=True)
+class _Loop:
+    net: Forward
+    index: Index
+    kind: Kind
+    generator: torch.Generator
+    untold: int
+    label: int | None
+    given: Given
+    forbidden_S: Tensor | None
+    plan: Plan
+
+    def run(self) -> tuple[Tensor, Tensor]:
+        levels = grid(self.plan.steps)
+        x_BN = self._hold_x(self._noise() * levels[0])
+        seen_BC = categorical.start(len(x_BN), self.index, self.kind, generator=self.generator)
+        seen_BC = self._hold_c(seen_BC)
+        before = None
+        for sigma, sigma_next in pairwise(levels):
+            seen_BN = self.index.present(seen_BC)
+            mean_BN, logits_BS = self._predict(x_BN, seen_BC, sigma)
+            moved_BN = self._move(x_BN, mean_BN, before, sigma, sigma_next)
+            if sigma_next > 0:
+                # A number whose status is open has not begun: steps towards its mean would take its variance away.
+                fresh_BN = math.sqrt(1.0 + sigma_next**2) * self._noise()
+                moved_BN = torch.where(seen_BN, moved_BN, fresh_BN)
+            before = _Before(sigma, mean_BN, seen_BN)
+            x_BN = self._hold_x(moved_BN)
+            seen_BC = self._hold_c(
+                categorical.reverse(
+                    seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
+                )
+            )
+        return torch.where(self.index.present(seen_BC), x_BN, 0.0), seen_BC
+
+    def _move(self, x_BN: Tensor, mean_BN: Tensor, before: _Before | None, sigma: float, sigma_next: float) -> Tensor:
+        """One step of DPM-Solver++(2M) on numbers (Lu et al. 2022, algorithm 2; with noise, SDE-DPM-Solver++)."""
+        if sigma_next == 0:
+            return mean_BN
+        step = math.log(sigma / sigma_next)
+        noise_step = self.plan.noise * step
+        weight = -math.expm1(-step - noise_step)
+        moved_BN = sigma_next / sigma * math.exp(-noise_step) * x_BN + weight * mean_BN
+        if before is not None:
+            slope = 0.5 * weight * step / math.log(before.sigma / sigma)
+            moved_BN = moved_BN + torch.where(before.seen_BN, slope * (mean_BN - before.mean_BN), 0.0)
+        if noise_step > 0:
+            moved_BN = moved_BN + sigma_next * math.sqrt(-math.expm1(-2.0 * noise_step)) * self._noise()
+        return moved_BN
+
+    def _predict(self, x_BN: Tensor, seen_BC: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """Prediction with classifier-free guidance (Ho and Salimans 2022, eq. 6)."""
+        sigma_BP = torch.where(self.given.given_BP, SIGMA_MIN, sigma)
+        untold_B = torch.full((len(x_BN),), self.untold, dtype=torch.int64, device=x_BN.device)
+        weight = 0.0 if self.label is None else self.plan.guidance
+        if weight == 1.0:
+            mean_BN, logits_BS = self._once(x_BN, seen_BC, sigma_BP, torch.full_like(untold_B, self.label or 0))
+        else:
+            mean_BN, logits_BS = self._once(x_BN, seen_BC, sigma_BP, untold_B)
+            if weight != 0.0:
+                told_B = torch.full_like(untold_B, self.label or 0)
+                told_mean_BN, told_logits_BS = self._once(x_BN, seen_BC, sigma_BP, told_B)
+                mean_BN = mean_BN + weight * (told_mean_BN - mean_BN)
+                logits_BS = logits_BS + weight * (told_logits_BS - logits_BS)
+        if self.forbidden_S is not None:
+            logits_BS = logits_BS.masked_fill(self.forbidden_S, float("-inf"))
+        return mean_BN, logits_BS
+
+    def _once(self, x_BN: Tensor, seen_BC: Tensor, sigma_BP: Tensor, label_B: Tensor) -> tuple[Tensor, Tensor]:
+        mean_BN, logits_BS = predict(self.net, x_BN, seen_BC, sigma_BP, label_B, self.index)
+        return mean_BN, categorical.log_probabilities(logits_BS, self.index)
+
+    def _noise(self) -> Tensor:
+        shape = self.given.x_BN.shape
+        return torch.randn(shape, generator=self.generator, device=self.given.x_BN.device)
+
+    def _hold_x(self, x_BN: Tensor) -> Tensor:
+        return torch.where(self.given.given_BP[:, self.index.column_N], self.given.x_BN, x_BN)
+
+    def _hold_c(self, c_BC: Tensor) -> Tensor:
+        return torch.where(self.given.given_BP[:, self.index.column_C], self.given.c_BC, c_BC)

@@ -1,0 +1,268 @@
+"""Training of the network: AdamW, one cosine cycle, an average of the weights, early stopping on held-out rows.
+
+The order of a run and nothing else: rows and losses are `batches`, sizes are `presets`. Every draw comes from one
+generator, so a seed gives the same network bit for bit on one machine with the same number of threads, as long as the
+cap on seconds is not met.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from . import probes
+from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, to_rows, with_labels
+from .denoiser import Config, Denoiser
+from .energies import hidden_variance
+from .layout import Index, Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .presets import Preset
+
+__all__ = ["Evaluation", "Progress", "Trained", "train"]
+
+Numbers = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint16]
+HeldOut = tuple[Numbers, Codes, Codes | None]
+
+_HELD_OUT_ROWS = 2_048
+_HELD_OUT_SEED = 1_234_567
+_WARM_UP = 0.15
+_GRADIENT_NORM = 1.0
+_FIRST_STEPS, _PACE_STEPS = 5, 20
+"""Steps that do not count for the pace (they warm up), and how often it is looked at."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; `loss` is the last held-out loss, `seconds_left` an estimate."""
+
+    step: int
+    total: int
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One line of the log."""
+
+    step: int
+    training_loss: float
+    held_out_loss: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network on the CPU, and how it came about."""
+
+    config: Config
+    state: dict[str, Tensor]
+    log: tuple[Evaluation, ...]
+    steps: int
+    seconds: float
+    stopped: str
+    """Why it ended: `steps`, `patience`, `seconds` (fewer steps than planned), `stop` (asked to) or `interrupted`."""
+
+    @property
+    def interrupted(self) -> bool:
+        return self.stopped in ("stop", "interrupted")
+
+    @property
+    def held_out_loss(self) -> float:
+        """Of the weights kept; infinite if training ended before the first evaluation."""
+        return min((line.held_out_loss for line in self.log), default=math.inf)
+
+
+def train(
+    x: Numbers,
+    c: Codes,
+    layout: Layout,
+    *,
+    preset: Preset,
+    device: torch.device,
+    seed: int,
+    labels: Codes | None = None,
+    classes: int = 0,
+    scored_label: int | None = None,
+    held_out: HeldOut | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Trained:
+    """A network fitted to rows `x_BN`, `c_BC`, with its probes.
+
+    `labels` are codes 0 .. classes - 1 the network is conditioned on; `scored_label` is the one that energies are
+    computed under (default: none). Without `held_out` a tenth of the rows is held out. Ctrl-C and `stop` end
+    the run with the best weights so far. Raises ValueError for arrays that do not fit the layout.
+    """
+    index = Index(layout, device)
+    generator = torch.Generator(device=device).manual_seed(seed)
+    rows = to_rows(x, c, labels, index)
+    if len(rows) < 2:
+        raise ValueError(f"{len(rows)} rows are too few to train a network on")
+    classes = classes if labels is not None else 0
+    if labels is not None and (len(labels) != len(rows) or int(labels.max()) >= classes):
+        raise ValueError("labels must be one code below `classes` for each row")
+    if held_out is None:
+        rows, held = _split(rows, generator)
+    else:
+        held = to_rows(*held_out, index)
+    probes_KP, joint = probes.design(layout.table_columns)
+    config = Config(
+        layout,
+        preset.width,
+        preset.blocks,
+        preset.kind,
+        classes,
+        classes if scored_label is None else scored_label,
+        len(probes_KP),
+        joint,
+    )
+    run = _Run(config, preset, rows, held, index, generator)
+    stopped = run.loop(progress, stop)
+    average = run.best
+    average.probes.copy_(probes_KP)
+    average.hidden_variance.copy_(hidden_variance(average, held.x_BN, held.c_BC, device))
+    state = {name: tensor.detach().cpu().clone() for name, tensor in average.state_dict().items()}
+    return Trained(config, state, tuple(run.log), run.step, time.monotonic() - run.began, stopped)
+
+
+class _Run:
+    """The state of one run: the network, its average, the best average, the log."""
+
+    def __init__(
+        self, config: Config, preset: Preset, rows: Rows, held: Rows, index: Index, generator: torch.Generator
+    ) -> None:
+        self.config, self.preset, self.rows, self.index = config, preset, rows, index
+        self.generator = generator
+        self.net = Denoiser(config, generator=generator, dropout=preset.dropout)
+        self.average = copy.deepcopy(self.net)
+        self.best = copy.deepcopy(self.net)
+        self.held = _fixed_corruption(held, index, config, preset)
+        self.log: list[Evaluation] = []
+        self.step = 0
+        self.began = time.monotonic()
+
+    def loop(self, progress: Callable[[Progress], object] | None, stop: Callable[[], bool] | None) -> str:
+        """Train to the end; return the reason for it. `best` and `log` hold the outcome."""
+        try:
+            reason = self._loop(progress, stop)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        if not self.log:
+            self.best = self.average
+        return reason
+
+    def _loop(self, progress: Callable[[Progress], object] | None, stop: Callable[[], bool] | None) -> str:
+        optimiser = torch.optim.AdamW(
+            self.net.parameters(),
+            lr=self.preset.rate,
+            weight_decay=self.preset.weight_decay,
+            betas=(0.9, 0.99),
+            fused=True,
+        )
+        total, pace_from = self.preset.steps, time.monotonic()
+        evaluate_at = self._next_evaluation(total)
+        while self.step < total:
+            if stop is not None and stop():
+                return "stop"
+            for group in optimiser.param_groups:
+                group["lr"] = self.preset.rate * _cycle(self.step / total)
+            loss = self._update(optimiser)
+            self.step += 1
+            if self.step == _FIRST_STEPS:
+                pace_from = time.monotonic()
+            if self.step % _PACE_STEPS == 0:
+                total = self._affordable(pace_from)
+            if self.step >= min(evaluate_at, total):
+                self._evaluate(float(loss))
+                evaluate_at = self._next_evaluation(total)
+                if progress is not None:
+                    left = (time.monotonic() - self.began) / self.step * (total - self.step)
+                    progress(Progress(self.step, total, self.log[-1].held_out_loss, left))
+                if self._is_stale():
+                    return "patience"
+        return "steps" if total == self.preset.steps else "seconds"
+
+    def _affordable(self, pace_from: float) -> int:
+        """How many steps there is time for, so that the cycle of rates ends with the time on a slow machine too."""
+        now = time.monotonic()
+        left = self.preset.seconds - (now - self.began)
+        pace = (now - pace_from) / (self.step - _FIRST_STEPS)
+        return max(self.step, min(self.preset.steps, self.step + int(left / max(pace, 1e-9))))
+
+    def _next_evaluation(self, total: int) -> int:
+        return self.step + max(1, total // self.preset.evaluations)
+
+    def _update(self, optimiser: torch.optim.Optimizer) -> Tensor:
+        generator, preset, device = self.generator, self.preset, self.index.device
+        indices_B, label_B = draw_rows(
+            self.rows,
+            preset.batch,
+            classes=self.config.classes,
+            drop_label=preset.drop_label,
+            rare_share=preset.rare_share,
+            generator=generator,
+        )
+        batch = corrupt(self.rows, indices_B, label_B, self.index, preset.kind, generator=generator)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            loss = batch_loss(self.net, batch, self.index, generator=generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
+        optimiser.step()
+        decay = min(preset.ema, (1.0 + self.step) / (10.0 + self.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(value, 1.0 - decay)
+        return loss.detach()
+
+    def _evaluate(self, training_loss: float) -> None:
+        with torch.no_grad():
+            loss = float(batch_loss(self.average, self.held, self.index))
+        if loss < min((line.held_out_loss for line in self.log), default=math.inf):
+            self.best.load_state_dict(self.average.state_dict())
+        self.log.append(Evaluation(self.step, training_loss, loss))
+
+    def _is_stale(self) -> bool:
+        best = min(self.log, key=lambda line: line.held_out_loss)
+        return len(self.log) - self.log.index(best) > self.preset.patience
+
+
+def _cycle(done: float) -> float:
+    """Share of the peak rate after a share `done` of the steps: linear up, cosine down to 1 %."""
+    if done < _WARM_UP:
+        return 0.05 + 0.95 * done / _WARM_UP
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (done - _WARM_UP) / (1.0 - _WARM_UP)))
+
+
+def _split(rows: Rows, generator: torch.Generator) -> tuple[Rows, Rows]:
+    order = torch.randperm(len(rows), generator=generator, device=generator.device)
+    held, kept = order[: max(1, len(rows) // 10)], order[max(1, len(rows) // 10) :]
+    if rows.label_B is None:
+        return Rows(rows.x_BN[kept], rows.c_BC[kept]), Rows(rows.x_BN[held], rows.c_BC[held])
+    trained = with_labels(rows.x_BN[kept], rows.c_BC[kept], rows.label_B[kept])
+    return trained, Rows(rows.x_BN[held], rows.c_BC[held], rows.label_B[held])
+
+
+def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset) -> Corrupted:
+    """The held-out rows, repeated up to a few thousand, corrupted once and for all."""
+    generator = torch.Generator(device=index.device).manual_seed(_HELD_OUT_SEED)
+    indices_B = torch.arange(_HELD_OUT_ROWS, device=index.device) % len(held)
+    if len(held) > _HELD_OUT_ROWS:
+        indices_B = torch.randperm(len(held), generator=generator, device=index.device)[:_HELD_OUT_ROWS]
+    label_B = torch.full_like(indices_B, config.classes)
+    if held.label_B is not None and config.classes:
+        told_B = torch.rand(len(indices_B), generator=generator, device=index.device) >= preset.drop_label
+        label_B = torch.where(told_B, held.label_B[indices_B], label_B)
+    return corrupt(held, indices_B, label_B, index, preset.kind, generator=generator)

@@ -1,0 +1,131 @@
+"""The order of a fit: observe the table, prepare, train the network (unless fast), finish.
+
+Steps and their order only: statistics are in `tabad._core`, the network is in `tabad.diffusion`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tabad import _core
+from tabad._lazy import need
+from tabad.config import FitOptions
+from tabad.model import Model
+from tabad.schema import spot_labels
+from tabad.tables import Table
+
+__all__ = ["Fitted", "OnProgress", "fit_table"]
+
+OnProgress = Callable[[str, int, int | None, str], None]
+"""Told the stage (read, train, score), how far it is, the total where it is known, and a remark."""
+
+_NO_TORCH = 'pip install "tabad[train]", or fit without a network: --quality fast (quality="fast")'
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model, and what the caller should hear about how it came about."""
+
+    model: Model
+    interrupted: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    """Columns that look like a label and were modelled all the same, with what was seen."""
+
+
+def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progress: OnProgress | None = None) -> Fitted:
+    """A model of the table. `screen`: to score that very table, so nothing is held out.
+
+    Raises `InputError` for a table that cannot be fitted, and `MissingDependency` where a network is wanted
+    and torch is not there; that is checked before anything is read. Ctrl-C while the network trains ends the
+    training and keeps the best network so far.
+    """
+    if options.quality != "fast":
+        need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
+
+    def observed() -> _core.Fit:
+        fit = _core.Fit(
+            kinds=dict(options.kinds),
+            ignore=list(options.ignore),
+            label=options.label,
+            normal=options.normal,
+            memory=options.memory,
+            seed=options.seed,
+            screen=screen,
+            threads=options.threads,
+        )
+        fit.observe(table.open())
+        return fit
+
+    if progress is not None:
+        table.on_rows = lambda rows: progress("read", rows, table.rows, "")
+    fit: _core.Fit = table.reread(observed)
+    table.on_rows = None
+    manifest = json.loads(fit.prepare())
+    interrupted = options.quality != "fast" and _train_network(fit, manifest, options, progress)
+    labels = {} if table.head is None else spot_labels(table.head, (*options.ignore, options.label or ""))
+    return Fitted(Model(fit.finish()), interrupted, labels)
+
+
+def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
+    """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
+    import numpy as np
+    import torch
+
+    from tabad.diffusion.export import export
+    from tabad.diffusion.layout import Layout
+    from tabad.diffusion.presets import preset
+    from tabad.diffusion.train import train
+
+    layout = Layout.of(*_shape(manifest))
+
+    def block(part: tuple[int, bytes, bytes, bytes]) -> tuple[Any, Any, Any]:
+        rows, x, c, labels = part
+        return (
+            np.frombuffer(x, "<f4").reshape(rows, layout.numbers),
+            np.frombuffer(c, "<u2").reshape(rows, layout.categories),
+            np.frombuffer(labels, "<u2") if labels else None,
+        )
+
+    x, c, labels = block(fit.training_block())
+    held_out = block(fit.held_out_block())
+    label = manifest.get("label") or {"values": [], "normal": None}
+    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
+
+    def report(step: Any) -> None:
+        if progress is not None:
+            progress("train", step.step, step.total, f"loss {step.loss:.3f}, {step.seconds_left:.0f} s left")
+
+    trained = train(
+        x,
+        c,
+        layout,
+        preset=preset(options.quality, len(x)),
+        device=torch.device(device),
+        seed=options.seed,
+        labels=labels,
+        classes=len(label["values"]),
+        scored_label=label["values"].index(label["normal"]) if label["normal"] in label["values"] else None,
+        held_out=held_out if len(held_out[0]) else None,
+        progress=report,
+    )
+    fit.set_network(*export(trained))
+    return trained.interrupted
+
+
+def _shape(manifest: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:
+    """Sizes of the category columns, status column per number, table column per feature (numbers first)."""
+    numbers: dict[int, tuple[int, int]] = {}
+    categories: dict[int, tuple[int, int]] = {}
+    for column, facts in enumerate(manifest["columns"]):
+        for feature in facts["features"]:
+            if "number" in feature:
+                numbers[feature["number"]] = (feature["status"], column)
+            else:
+                categories[feature["category"]] = (feature["size"], column)
+    in_order = [numbers[dim] for dim in sorted(numbers)], [categories[index] for index in sorted(categories)]
+    return (
+        [size for size, _ in in_order[1]],
+        [status for status, _ in in_order[0]],
+        [column for part in in_order for _, column in part],
+    )

@@ -1,0 +1,369 @@
+"""A fitted model: load, save, score (the one path), generate, inspect.
+
+The work is in `tabad._core`. Here a table is opened with the model's types, a decision such as `fdr` becomes
+a level, and the scored stream goes back in the form in which the table came.
+"""
+
+# ruff: noqa: A002  (`format` is what everyone calls it)
+import json
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tabad import _core, tables
+from tabad.config import Decision, Explain, ScoreOptions
+from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
+from tabad.tables import Table
+
+__all__ = ["Model", "Run"]
+
+
+class Model:
+    """What `tabad.fit` returns and `Model.load` reads. Immutable; safe to share between threads."""
+
+    __slots__ = ("_core", "_manifest")
+
+    def __init__(self, core: _core.Model) -> None:
+        self._core = core
+        self._manifest: dict[str, Any] | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Model":
+        """The model in the file `path`. Raises `TableNotFound` and `ModelFileError`; never runs code.
+
+        >>> tabad.Model.load("payments.tabad")  # doctest: +SKIP
+        """
+        try:
+            content = Path(path).read_bytes()
+        except FileNotFoundError as error:
+            raise TableNotFound(
+                f"there is no model file {os.fspath(path)}",
+                name="model-not-found",
+                hint="make one with: tabad fit TABLE -o MODEL",
+            ) from error
+        except OSError as error:
+            raise UsageError(f"cannot open {os.fspath(path)}: {error.strerror}", name="model-not-found") from error
+        return cls.from_bytes(content)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Model":
+        """The model in the content of a model file. Raises `ModelFileError`."""
+        return cls(_core.Model.from_bytes(content))
+
+    def to_bytes(self) -> bytes:
+        """The content of a model file; the same model gives the same bytes."""
+        return self._core.to_bytes()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file, whole or not at all. Raises `WriteError`."""
+        tables.write_bytes(self.to_bytes(), os.fspath(path))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the model says of itself: columns and kinds, sizes, calibration. A copy."""
+        if self._manifest is None:
+            self._manifest = json.loads(self._core.manifest())
+        return json.loads(json.dumps(self._manifest))  # type: ignore[no-any-return]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table as it was when fitted, ids and ignored columns included."""
+        return self._core.schema()
+
+    def inspect(self) -> dict[str, Any]:
+        """The manifest and the size of the model file: what `tabad inspect` shows."""
+        return {**self.manifest, "bytes": len(self.to_bytes())}
+
+    def score(
+        self,
+        data: Any,
+        *,
+        level: float | None = None,
+        fdr: float | None = None,
+        top: int | None = None,
+        explain: Explain = "flagged",
+        reasons: int = 3,
+        prefix: str = "tabad_",
+        output: str | os.PathLike[str] | None = None,
+        format: str | None = None,
+        output_format: str | None = None,
+        threads: int = 0,
+    ) -> Any:
+        """The table with four more columns, in the form in which it came: a frame for a frame.
+
+        `data`: a path, a pyarrow, polars or pandas table, a DuckDB relation, anything with
+        `__arrow_c_stream__`. At most one of `level` (flag p-values up to it), `fdr` (Benjamini-Hochberg over
+        this table) and `top` (the N oddest rows). With `output` the scored table is written there, and the
+        path comes back. Raises `InputError` where the table does not fit the model.
+
+        >>> model.score(df, level=0.01)  # doctest: +SKIP
+        """
+        options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+        table = tables.open_table(data, format=format)
+        if options.decision.whole_table:
+            table = table.spool()
+        run = self.run(table, options)
+        if output is None:
+            result = table.answer(run)
+        else:
+            run.write(os.fspath(output), output_format)
+            result = Path(output)
+        for note in run.notes:
+            warnings.warn(note, TabadWarning, stacklevel=2)
+        return result
+
+    def run(self, table: Table, options: ScoreOptions) -> "Run":
+        """A scoring about to happen; `score` for callers that also want its summary."""
+        return Run(self, table, options)
+
+    def run_rows(self, rows: Any, options: ScoreOptions, rule: dict[str, float]) -> pa.Table:
+        """The four added columns alone, for rows that any Arrow stream gives. `rule`: level, threshold or nothing.
+
+        The way of the row doors (SQL, lazy frames, estimators): a score depends on its row only.
+        """
+        scored = self._core.score(
+            rows,
+            append=False,
+            explain=options.explain,
+            reasons=options.reasons,
+            prefix=options.prefix,
+            oddest=0,
+            threads=options.threads,
+            level=rule.get("level"),
+            threshold=rule.get("threshold"),
+        )
+        return pa.table(scored)
+
+    def generate(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        output: str | os.PathLike[str] | None = None,
+        output_format: str | None = None,
+    ) -> Any:
+        """A pyarrow Table of `n` rows like those the network was trained on; with `output`, the path written.
+
+        The same seed gives the same rows on one machine. Raises `UsageError` where the model has no network,
+        and `MissingDependency` without torch.
+
+        >>> model.generate(1000, seed=1)  # doctest: +SKIP
+        """
+        if n < 0:
+            raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
+        if output is not None:
+            tables.check_destination(os.fspath(output), output_format)
+        network = self._core.network()
+        if network is None:
+            raise UsageError(
+                "the model has no network, and only a network generates rows",
+                name="model-without-network",
+                hint="fit it with --quality default (quality='default'), which needs pip install \"tabad[train]\"",
+            )
+        table = pa.Table.from_batches([_sample_network(self._core, network, n, seed, device)])
+        if output is None:
+            return table
+        tables.write(table.to_reader(), os.fspath(output), output_format)
+        return Path(output)
+
+    def __repr__(self) -> str:
+        facts = self.manifest
+        modelled = sum(column["kind"] not in ("id", "ignored", "label") for column in facts["columns"])
+        network = "network" if facts.get("network") else "no network"
+        return f"<tabad.Model: {modelled} columns, {facts.get('kept_rows', 0)} rows kept, {network}>"
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        # For worker processes; a model on disk is always a `.tabad` file.
+        return (Model.from_bytes, (self.to_bytes(),))
+
+
+class Run:
+    """One scoring of one table: what a table answers with, and its summary once the stream has been read."""
+
+    def __init__(self, model: Model, table: Table, options: ScoreOptions) -> None:
+        self.model = model
+        self.table = table
+        self.options = options
+        self.notes: list[str] = []
+        self._rule: dict[str, float] | None = None
+        self._scored: _core.ScoreStream | None = None
+        facts = model.manifest
+        self._calibration: str = facts["calibration"]
+        self._calibration_rows: int = facts["calibration_rows"]
+        self._needed = [c["name"] for c in facts["columns"] if c["kind"] not in ("id", "ignored", "label")]
+        check_decision(options.decision, self._calibration)
+        self._note_level(options.decision.level)
+
+    def stream(self, *, append: bool) -> pa.RecordBatchReader:
+        """The table's rows with the four columns, or these alone, as they are scored."""
+        rule = self.rule()
+        reader = self.table.open(types=self.model.schema)
+        if not append:
+            self._check_taken(reader.schema)
+        return self._score(reader, append, rule)
+
+    def batch(self, rows: Any) -> pa.Table:
+        """The four columns for any rows."""
+        self._check_taken(pa.RecordBatchReader.from_stream(rows).schema)
+        return self.model.run_rows(rows, self.options, self.rule())
+
+    def read(self) -> None:
+        """Score every row for the summary alone, reading no column that the model does not use."""
+
+        def action() -> None:
+            rule = self.rule()
+            reader = self.table.open(columns=self._needed, types=self.model.schema)
+            for _ in self._score(reader, False, rule):
+                pass
+
+        self.table.reread(action)
+
+    def write(self, destination: str, format: str | None = None) -> int:
+        """Write the scored table, whole or not at all; returns the number of rows."""
+        tables.check_destination(destination, format)
+        rows: int = self.table.reread(lambda: tables.write(self.stream(append=True), destination, format))
+        return rows
+
+    def summary(self) -> dict[str, Any]:
+        """What was scored: rows, flagged, the rule, and the oddest rows with their reasons."""
+        assert self._scored is not None, "a summary is of a stream that was read"  # noqa: S101
+        facts: dict[str, Any] = json.loads(self._scored.summary())
+        decision = self.options.decision
+        return {**facts, "fdr": decision.fdr, "top": decision.top, "calibration": self._calibration}
+
+    def rule(self) -> dict[str, float]:
+        """The argument by which the core flags rows; reads the whole table once where the decision needs it."""
+        if self._rule is None:
+            self._rule = self._find_rule()
+        return self._rule
+
+    def _score(self, reader: pa.RecordBatchReader, append: bool, rule: dict[str, float]) -> pa.RecordBatchReader:
+        o = self.options
+        self._scored = self.model._core.score(
+            reader,
+            append=append,
+            explain=o.explain,
+            reasons=o.reasons,
+            prefix=o.prefix,
+            oddest=o.oddest,
+            threads=o.threads,
+            level=rule.get("level"),
+            threshold=rule.get("threshold"),
+        )
+        scored = pa.RecordBatchReader.from_stream(self._scored)
+
+        def batches() -> Any:
+            try:
+                yield from scored
+            except (pa.ArrowException, OSError) as error:
+                # Across the C interface an exception becomes a text; the table kept the exception.
+                raise self.table.failure or InputError(str(error), name="stream-failed") from error
+
+        return pa.RecordBatchReader.from_batches(scored.schema, batches())
+
+    def _check_taken(self, schema: pa.Schema) -> None:
+        taken = [name for name in self.options.columns if name in schema.names]
+        if taken:
+            columns = "a column" if len(taken) == 1 else "columns"
+            raise InputError(
+                f"the table already has {columns} {', '.join(f'`{name}`' for name in taken)}",
+                name="column-taken",
+                hint="give the new columns another prefix: --prefix again_ (prefix=...)",
+            )
+
+    def _find_rule(self) -> dict[str, float]:
+        decision = self.options.decision
+        if decision.level is not None:
+            return {"level": decision.level}
+        if not decision.whole_table:
+            return {}
+        found = self.table.reread(self._survey)
+        if decision.top is not None:
+            threshold = found["threshold"]
+            return {"level": 0.0} if threshold is None else {"threshold": threshold}
+        fdr = decision.fdr or 0.0
+        level = benjamini_hochberg(found["ranks"], fdr)
+        if level == 0.0 and found["rows"]:
+            self.notes.append(self._unreachable(found["ranks"], found["rows"], fdr))
+        return {"level": level}
+
+    def _survey(self) -> dict[str, Any]:
+        reader = self.table.open(columns=self._needed, types=self.model.schema)
+        top = self.options.decision.top or 0
+        found: dict[str, Any] = json.loads(self.model._core.survey(reader, top=top, threads=self.options.threads))
+        return found
+
+    def _unreachable(self, ranks: list[int], rows: int, fdr: float) -> str:
+        n = self._calibration_rows
+        needed = math.ceil(rows / ((n + 1) * fdr) - 1e-9)  # rows at p = 1/(1+n) that bring the rate down to fdr
+        start = f"nothing is flagged: a false discovery rate of {fdr:g} among {rows:,} rows"
+        if needed > rows:
+            return f"{start} cannot be reached with {n:,} calibration rows"
+        return (
+            f"{start} with {n:,} calibration rows needs {needed:,} rows odder than every calibration row, "
+            f"and there are {ranks[0]:,}"
+        )
+
+    def _note_level(self, level: float | None) -> None:
+        n = self._calibration_rows
+        if level is not None and level < 1 / (1 + n):
+            self.notes.append(
+                f"nothing can be flagged at level {level:g}: with {n:,} calibration rows "
+                f"the smallest p-value is {1 / (1 + n):.2g}"
+            )
+
+
+def check_decision(decision: Decision, calibration: str) -> None:
+    """Raise `UsageError` for a false discovery rate where the p-values are rank shares of the table itself."""
+    if decision.fdr is not None and calibration == "self":
+        raise UsageError(
+            "a false discovery rate needs p-values from rows that took no part in the fit, and here the table is "
+            "screened against itself",
+            name="fdr-without-calibration",
+            hint="fit a model on other rows first (tabad fit OTHER -o m.tabad), or use --top or --level",
+        )
+
+
+def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
+    """The largest p-value `p` with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
+
+    `ranks[r]` counts rows with p-value `(1 + r) / len(ranks)` (Benjamini and Hochberg 1995, procedure (1)).
+    """
+    rows, below, level = sum(ranks), 0, 0.0
+    for rank, count in enumerate(ranks):
+        below += count
+        p = (1 + rank) / len(ranks)
+        if below and p * rows <= fdr * below:
+            level = p
+    return level
+
+
+def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed: int, device: str) -> pa.RecordBatch:
+    """Generated rows in the fitted schema. The only way from here to torch."""
+    from tabad._lazy import need
+
+    torch = need("torch", extra="train", purpose="generate rows")
+    from tabad.diffusion.export import load
+    from tabad.diffusion.layout import Index
+    from tabad.diffusion.sample import sample
+
+    where = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
+    net = load(*network, where)
+    config = net.config
+    x, c = sample(
+        net,
+        n,
+        Index(config.layout, where),
+        config.kind,
+        generator=torch.Generator(device=where).manual_seed(seed),
+        untold=config.classes,
+        label=None if config.scored_label == config.classes else config.scored_label,
+    )
+    x_bytes = x.to("cpu", torch.float32).contiguous().numpy().tobytes()
+    c_bytes = c.to("cpu").numpy().astype("<u2").tobytes()
+    return core.decode(n, x_bytes, c_bytes)

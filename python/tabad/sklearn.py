@@ -1,0 +1,105 @@
+"""The scikit-learn door: an outlier detector with scikit-learn's signs (lower is odder, -1 is an outlier)."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from tabad import api
+from tabad.config import Quality, ScoreOptions
+from tabad.tables import open_table
+
+__all__ = ["TabadDetector"]
+
+
+class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Scores of `tabad.fit`, as an estimator. X: a frame (mixed types welcome) or a numeric array.
+
+    `contamination`: "auto" flags at the model's own level; a number flags that share of the training rows.
+    `model`: a fitted Model, or the path of one, to use instead of fitting.
+
+    >>> TabadDetector(quality="fast").fit(X).predict(X_new)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        quality: Quality = "fast",
+        contamination: float | str = "auto",
+        kinds: dict[str, str] | None = None,
+        ignore: tuple[str, ...] = (),
+        memory: int = 2048,
+        seed: int = 0,
+        device: str = "auto",
+        threads: int = 0,
+        model: Any = None,
+    ) -> None:
+        self.quality = quality
+        self.contamination = contamination
+        self.kinds = kinds
+        self.ignore = ignore
+        self.memory = memory
+        self.seed = seed
+        self.device = device
+        self.threads = threads
+        self.model = model
+
+    def fit(self, X: Any, y: Any = None) -> "TabadDetector":  # noqa: ARG002
+        """Fit to the rows of X; `y` is ignored."""
+        table = _table(X)
+        if self.model is None:
+            self.model_ = api.fit(
+                table,
+                quality=self.quality,
+                kinds=self.kinds,
+                ignore=self.ignore,
+                memory=self.memory,
+                seed=self.seed,
+                device=self.device,  # type: ignore[arg-type]
+                threads=self.threads,
+            )
+        else:
+            self.model_ = api.as_model(self.model)
+        self.n_features_in_ = len(table.columns) if hasattr(table, "columns") else table.num_columns
+        if hasattr(X, "columns"):
+            self.feature_names_in_ = np.asarray([str(name) for name in X.columns], dtype=object)
+        scored = self._scored(table)
+        if self.contamination == "auto":
+            flagged = scored["tabad_flag"].to_numpy(zero_copy_only=False)
+            scores = scored["tabad_score"].to_numpy()
+            odd = scores[flagged] if flagged.any() else np.asarray([np.nextafter(scores.max(), np.inf)])
+            self.offset_ = float(-odd.min())
+        else:
+            normal = -scored["tabad_score"].to_numpy()
+            self.offset_ = float(np.quantile(normal, float(self.contamination)))
+        return self
+
+    def score_samples(self, X: Any) -> Any:
+        """`-tabad_score` per row: the lower, the odder."""
+        check_is_fitted(self, "model_")
+        return -self._scored(_table(X))["tabad_score"].to_numpy()
+
+    def decision_function(self, X: Any) -> Any:
+        """`score_samples` minus the offset: negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> Any:
+        """-1 for outliers, +1 for the rest."""
+        # `<=`: the row whose score is the offset is an outlier; it is how the offset was found.
+        return np.where(self.score_samples(X) <= self.offset_, -1, 1)
+
+    def _scored(self, table: Any) -> pa.Table:
+        options = ScoreOptions(explain="none", threads=self.threads)
+        return self.model_.run_rows(open_table(table).open(types=self.model_.schema), options, {})
+
+
+def _table(X: Any) -> Any:
+    """X as something that `tabad` reads: arrays get the column names x0, x1, ..."""
+    if hasattr(X, "columns") or hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+        return X
+    array = np.asarray(X)
+    if array.ndim != 2:
+        raise ValueError(f"X has {array.ndim} dimensions, and a table has 2")
+    return pa.table({f"x{index}": pa.array(np.ascontiguousarray(array[:, index])) for index in range(array.shape[1])})

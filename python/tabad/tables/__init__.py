@@ -1,0 +1,40 @@
+"""Any table in, Arrow batches through, the caller's own kind of table out.
+
+Reading and writing is pyarrow's; what is here is which files, which types, what to say when it goes wrong,
+and that nothing half-written is left behind. On the way of every command only pyarrow, its parquet, CSV, JSON and IPC
+parts are imported, never `pyarrow.dataset` (which imports pandas).
+"""
+
+# ruff: noqa: A002  (`format` is what everyone calls it)
+import os
+from typing import Any
+
+from tabad.tables.files import find
+from tabad.tables.frames import wrap
+from tabad.tables.sources import FileTable, is_path
+from tabad.tables.table import OnRows, Scoring, Table
+from tabad.tables.writing import check_destination, destination_format, write, write_bytes
+
+__all__ = [
+    "OnRows",
+    "Scoring",
+    "Table",
+    "check_destination",
+    "destination_format",
+    "open_table",
+    "write",
+    "write_bytes",
+]
+
+
+def open_table(data: Any, *, format: str | None = None) -> Table:
+    """The table that `data` names or is: a path, glob, folder, `-`, or an object with rows.
+
+    `format`: parquet, csv, jsonl or arrow, where neither name nor content says it. Raises `TableNotFound`,
+    `InputError` and `UsageError`.
+    """
+    if isinstance(data, Table):
+        return data
+    if is_path(data):
+        return FileTable(find(os.fspath(data), format))
+    return wrap(data)

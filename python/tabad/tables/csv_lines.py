@@ -1,0 +1,198 @@
+"""CSV as record batches.
+
+Only the blank cell is null in a text column: `NA` is Namibia, and the caller's own cells must come back as they were.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pyarrow.csv
+
+from tabad.errors import InputError
+from tabad.tables.files import COMPRESSED
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text
+
+_CONVERSION = re.compile(
+    r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to ([^:]+): invalid value '(.*)'", re.S
+)
+_SPECIAL_INTS = frozenset(("null", "int64"))
+
+
+def csv_batches(
+    path: str, shown: str, dialect: Dialect, columns: list[str] | None
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Schema and batches of one CSV file. `shown` is the name for messages."""
+    header, delimiter = _header(path, shown)
+    _no_duplicates(header, shown)
+    types = {**dialect.types, **dialect.learned}
+    options = pyarrow.csv.ConvertOptions(
+        column_types={name: types[name] for name in header if name in types},
+        include_columns=[name for name in header if columns is None or name in columns],
+    )
+    parse = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=dialect.newlines)
+    source: object = path
+    if _one_line(path):
+        with open(path, "rb") as file:
+            source = io.BytesIO(file.read() + b"\n")
+    try:
+        reader = pyarrow.csv.open_csv(
+            source, read_options=pyarrow.csv.ReadOptions(block_size=BLOCK), parse_options=parse, convert_options=options
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise _csv_error(error, path, shown, header, delimiter, dialect) from error
+    for column in reader.schema:
+        if pa.types.is_binary(column.type):
+            raise _not_utf8(shown, column.name)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in reader:
+                yield _blank_to_null(batch)
+        except (pa.ArrowException, OSError) as error:
+            raise _csv_error(error, path, shown, header, delimiter, dialect) from error
+
+    return reader.schema, batches()
+
+
+def _header(path: str, shown: str) -> tuple[list[str], str]:
+    with open_text(path) as file:
+        line = file.readline(1 << 20)
+        while line and not line.strip():
+            line = file.readline(1 << 20)
+        if not line:
+            raise InputError(
+                f"{shown} holds no header and no rows",
+                name="table-empty",
+                hint="a CSV file starts with its column names",
+            )
+        bare = re.sub(r'"[^"]*"', "", line)
+        delimiter = max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))
+    with open_text(path) as file:
+        for fields in csv.reader(file, delimiter=delimiter):
+            if any(text.strip() for text in fields):
+                return fields, delimiter
+    raise AssertionError("a line that is not blank was just read")
+
+
+def _no_duplicates(header: list[str], shown: str) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{shown} has several columns named {', '.join(f'`{name}`' for name in twice[:10])}",
+            name="column-twice",
+            hint="rename them: a column is told by its name",
+        )
+
+
+def _one_line(path: str) -> bool:
+    """True for a header without a line end, which pyarrow takes for an empty file."""
+    if os.path.getsize(path) > 1 << 20 or path.endswith(COMPRESSED):
+        return False
+    with open(path, "rb") as file:
+        content = file.read()
+    return b"\n" not in content and b"\r" not in content
+
+
+def _blank_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow.compute as pc
+
+    for index, column in enumerate(batch.schema):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            values = batch.column(index)
+            # No Python value may enter a kernel here: pyarrow would import pandas to convert it.
+            filled = pc.binary_length(values).cast(pa.bool_())
+            if pc.all(filled).as_py() is False:
+                batch = batch.set_column(index, column, pc.if_else(filled, values, pa.nulls(len(values), column.type)))
+    return batch
+
+
+def _not_utf8(shown: str, column: str | None = None) -> InputError:
+    where = f"column `{column}` of {shown}" if column else shown
+    return InputError(
+        f"{where} is not UTF-8 text",
+        name="csv-encoding",
+        hint="convert it first, for example: iconv -f latin1 -t utf-8",
+    )
+
+
+def _csv_error(
+    error: Exception, path: str, shown: str, header: list[str], delimiter: str, dialect: Dialect
+) -> InputError | Retype:
+    message = str(error)
+    if "invalid UTF8" in message:
+        return _not_utf8(shown)
+    found = _CONVERSION.search(message)
+    if found is not None:
+        return _csv_value(header[int(found[1])], found[2], found[3], path, shown, header, delimiter, dialect)
+    if "CSV parse error" in message:
+        return _csv_ragged(message, path, shown, len(header), delimiter, dialect)
+    return InputError(f"cannot read {shown}: {message}", name="table-unreadable")
+
+
+def _csv_value(
+    column: str, wanted: str, value: str, path: str, shown: str, header: list[str], delimiter: str, dialect: Dialect
+) -> InputError | Retype:
+    line = _line_where(
+        path,
+        delimiter,
+        lambda fields: len(fields) == len(header) and fields[header.index(column)].strip() == value.strip(),
+    )
+    where = f"line {line:,} of {shown}" if line else shown
+    if column in dialect.types:
+        return InputError(
+            f"column `{column}` reads '{value}' in {where}, but the model was fitted on {wanted}",
+            name="csv-value",
+            hint="correct the cell, or fit again on data as it really is",
+        )
+    if wanted in _SPECIAL_INTS and _is_float(value):
+        return Retype({column: pa.float64()})
+    note = f"column `{column}` looks like {wanted} at first, but reads '{value}' in {where}: it is read as text"
+    return Retype({column: pa.string()}, notes=(note,))
+
+
+def _csv_ragged(
+    message: str, path: str, shown: str, width: int, delimiter: str, dialect: Dialect
+) -> InputError | Retype:
+    seen: list[int] = []
+
+    def ragged(fields: list[str]) -> bool:
+        if fields and len(fields) != width:
+            seen.append(len(fields))
+            return True
+        return False
+
+    line = _line_where(path, delimiter, ragged)
+    if line is None and not dialect.newlines:
+        return Retype({}, newlines=True)  # a quoted cell with a line break lay across two blocks
+    if line is None:
+        return InputError(f"cannot read {shown}: {message}", name="table-unreadable")
+    fields = "field" if seen[0] == 1 else "fields"
+    return InputError(
+        f"line {line:,} of {shown} has {seen[0]} {fields}, but its header has {width}",
+        name="csv-ragged",
+        hint=f'look at it with: sed -n {line}p; a "{delimiter}" inside a cell needs quotes around the cell',
+    )
+
+
+def _line_where(path: str, delimiter: str, wrong: Callable[[list[str]], bool]) -> int | None:
+    with open_text(path) as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            for fields in reader:
+                if reader.line_num > 1 and wrong(fields):
+                    return reader.line_num
+        except csv.Error:
+            return reader.line_num
+    return None
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

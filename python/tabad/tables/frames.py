@@ -1,0 +1,243 @@
+"""Tables that are objects in memory: the caller's frame, told by its own type, and answered in it.
+
+Engines are looked up in `sys.modules`: a frame in hand means that its engine is loaded. The scored columns
+are put beside the caller's own columns, which are never converted there and back.
+"""
+
+# ruff: noqa: ARG002  (`columns` and `types` are hints that not every source can use)
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from tabad.errors import InputError, UsageError
+from tabad.tables.binary import BATCH_ROWS
+from tabad.tables.table import Scoring, Table
+
+_Read = tuple[pa.Schema, Iterator[pa.RecordBatch]]
+
+
+def _parts(reader: pa.RecordBatchReader) -> _Read:
+    return reader.schema, iter(reader)
+
+
+class ArrowTable(Table):
+    """A pyarrow Table or RecordBatch."""
+
+    kind = "pyarrow"
+    rereadable = True
+
+    def __init__(self, data: pa.Table | pa.RecordBatch) -> None:
+        super().__init__("the pyarrow table", data.num_rows)
+        self.table = pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        return _parts(self.table.to_reader(max_chunksize=BATCH_ROWS))
+
+    def answer(self, scoring: Scoring) -> pa.Table:
+        added = scoring.stream(append=False).read_all()
+        table = self.table
+        for field, column in zip(added.schema, added.columns, strict=True):
+            table = table.append_column(field, column)
+        return table
+
+
+class StreamTable(Table):
+    """Anything with the Arrow PyCapsule interface, and pyarrow's readers: read once, answered as a reader."""
+
+    kind = "stream"
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the Arrow stream")
+        self._data = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        data, self._data = self._data, None
+        if data is None:
+            raise UsageError(
+                "the Arrow stream was already read, and a stream can be read only once",
+                name="stream-consumed",
+                hint="make the stream again, or give a table",
+            )
+        return _parts(data if isinstance(data, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(data))
+
+
+class DatasetTable(Table):
+    """A pyarrow Dataset: read as often as needed, answered as a reader."""
+
+    kind = "dataset"
+    rereadable = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the pyarrow dataset")
+        self.dataset = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        names = None if columns is None else [name for name in self.dataset.schema.names if name in columns] or None
+        return _parts(self.dataset.scanner(columns=names, batch_size=BATCH_ROWS).to_reader())
+
+
+class PolarsTable(Table):
+    """A polars DataFrame."""
+
+    kind = "polars"
+    rereadable = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the polars DataFrame", data.height)
+        self.frame = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        return _parts(pa.RecordBatchReader.from_stream(self.frame))
+
+    def answer(self, scoring: Scoring) -> Any:
+        added = sys.modules["polars"].from_arrow(scoring.stream(append=False).read_all())
+        return self.frame.with_columns(added.get_columns())
+
+
+class PolarsLazyTable(Table):
+    """A polars LazyFrame: streamed batch by batch, answered as a LazyFrame that scores when it is collected."""
+
+    kind = "polars-lazy"
+    rereadable = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the polars LazyFrame")
+        self.frame = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        # Not the frame's own __arrow_c_stream__: it has none, and collect() would hold the whole table.
+        frame = self.frame
+        if columns is not None:
+            names = [name for name in frame.collect_schema().names() if name in columns]
+            frame = frame.select(names) if names else frame
+        return _parts(pa.RecordBatchReader.from_stream(frame.collect_batches(chunk_size=BATCH_ROWS, lazy=True)))
+
+    def answer(self, scoring: Scoring) -> Any:
+        pl = sys.modules["polars"]
+        frame = self.frame
+
+        def schema() -> Any:
+            # Reasons nest four fields: their type comes from scoring no rows, so that it is said in one place.
+            added = pl.from_arrow(scoring.batch(pl.DataFrame(schema=frame.collect_schema())))
+            return pl.Schema({**frame.collect_schema(), **added.schema})
+
+        def scan(
+            with_columns: list[str] | None, predicate: Any, n_rows: int | None, batch_size: int | None
+        ) -> Iterator[Any]:
+            left = n_rows
+            for rows in frame.collect_batches(chunk_size=batch_size or BATCH_ROWS, lazy=True):
+                added = pl.from_arrow(scoring.batch(rows))
+                rows = rows.with_columns(added.get_columns())
+                if left is not None:
+                    rows = rows.head(left)
+                    left -= rows.height
+                if predicate is not None:
+                    rows = rows.filter(predicate)
+                yield rows if with_columns is None else rows.select(with_columns)
+                if left == 0:
+                    return
+
+        plugins = importlib.import_module("polars.io.plugins")
+        return plugins.register_io_source(scan, schema=schema)
+
+
+class PandasTable(Table):
+    """A pandas DataFrame. Its index is kept aside: it is not a column, and comes back unchanged."""
+
+    kind = "pandas"
+    rereadable = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the pandas DataFrame", len(data))
+        self.frame = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        frame = self.frame.reset_index(drop=True)
+        try:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise self._mixed(error) from error
+        return _parts(table.replace_schema_metadata(None).to_reader(max_chunksize=BATCH_ROWS))
+
+    def _mixed(self, error: Exception) -> InputError:
+        bad = []
+        for name in self.frame.columns:
+            if str(self.frame[name].dtype) == "object":
+                try:
+                    pa.Array.from_pandas(self.frame[name])
+                except (pa.ArrowException, TypeError, ValueError):
+                    bad.append(str(name))
+        if not bad:
+            return InputError(f"cannot read {self.name}: {error}", name="table-unreadable")
+        names = ", ".join(f"`{name}`" for name in bad[:10])
+        return InputError(
+            f"{'columns' if len(bad) > 1 else 'column'} {names} of {self.name} mix values of several types",
+            name="column-mixed",
+            hint=f'give it one type, for example df["{bad[0]}"] = df["{bad[0]}"].astype("string")',
+        )
+
+    def answer(self, scoring: Scoring) -> Any:
+        pd = sys.modules["pandas"]
+        added = scoring.stream(append=False).read_all().to_pandas()
+        added.index = self.frame.index
+        return pd.concat([self.frame, added], axis=1)
+
+
+class DuckTable(Table):
+    """A DuckDB relation, answered as a relation of the same connection over the scored rows."""
+
+    kind = "duckdb"
+    rereadable = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__("the DuckDB relation")
+        self.relation = data
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        return _parts(self.relation.to_arrow_reader(BATCH_ROWS))
+
+    def answer(self, scoring: Scoring) -> Any:
+        tabad_scored = scoring.stream(append=True).read_all()  # noqa: F841  (found by name in the query below)
+        own = zip(self.relation.columns, self.relation.types, strict=True)
+        # Arrow has no enum type: a column that came as an ENUM goes back as one.
+        cast = [f"{_quoted(name)}::{kind} AS {_quoted(name)}" for name, kind in own if str(kind).startswith("ENUM")]
+        replace = f" REPLACE ({', '.join(cast)})" if cast else ""
+        return self.relation.query("tabad_input", f"SELECT *{replace} FROM tabad_scored")  # noqa: S608
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def wrap(data: Any) -> Table:
+    """The table that an object is. Raises `UsageError` for an object that is none."""
+    if isinstance(data, pa.Table | pa.RecordBatch):
+        return ArrowTable(data)
+    if isinstance(data, pa.RecordBatchReader):
+        return StreamTable(data)
+    pl = sys.modules.get("polars")
+    if pl is not None and isinstance(data, pl.DataFrame):
+        return PolarsTable(data)
+    if pl is not None and isinstance(data, pl.LazyFrame):
+        return PolarsLazyTable(data)
+    pd = sys.modules.get("pandas")
+    if pd is not None and isinstance(data, pd.DataFrame):
+        return PandasTable(data)
+    duck = sys.modules.get("duckdb")
+    if duck is not None and isinstance(data, duck.DuckDBPyRelation):
+        return DuckTable(data)
+    dataset = sys.modules.get("pyarrow.dataset")
+    if dataset is not None and isinstance(data, dataset.Dataset):
+        return DatasetTable(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        return StreamTable(data)
+    if hasattr(data, "__arrow_c_array__"):
+        return ArrowTable(pa.record_batch(data))
+    raise UsageError(
+        f"a {type(data).__name__} is not a table",
+        name="not-a-table",
+        hint="give a path, a pyarrow, polars or pandas table, a DuckDB relation, or anything with __arrow_c_stream__",
+    )

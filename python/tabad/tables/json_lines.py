@@ -1,0 +1,109 @@
+"""JSON lines as record batches: one object a line."""
+
+import json
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.json
+
+from tabad.errors import InputError
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text
+
+
+def json_batches(path: str, shown: str, dialect: Dialect) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Schema and batches of one file of JSON lines. `shown` is the name for messages."""
+    try:
+        reader = pyarrow.json.open_json(path, read_options=pyarrow.json.ReadOptions(block_size=BLOCK))
+        # An explicit type would also add a column that is not there, and hide that it is missing.
+        types = {name: kind for name, kind in dialect.types.items() if name in reader.schema.names} | dialect.learned
+        # pyarrow takes JSON numbers for dates, not ISO text; other types it reads as they are written here.
+        dates = {name: kind for name, kind in types.items() if pa.types.is_date(kind)}
+        types = {name: pa.string() if name in dates else kind for name, kind in types.items()}
+        if types:
+            reader.close()
+            reader = pyarrow.json.open_json(
+                path,
+                read_options=pyarrow.json.ReadOptions(block_size=BLOCK),
+                parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(types.items()))),
+            )
+    except (pa.ArrowException, OSError) as error:
+        raise _json_error(error, path, shown, dialect) from error
+
+    schema = pa.schema([field.with_type(dates.get(field.name, field.type)) for field in reader.schema])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in reader:
+                yield _with_dates(batch, schema) if dates else batch
+        except (pa.ArrowException, OSError) as error:
+            raise _json_error(error, path, shown, dialect) from error
+
+    return schema, batches()
+
+
+def _with_dates(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [c.cast(f.type) for c, f in zip(batch.columns, schema, strict=True)], schema=schema
+    )
+
+
+def _json_error(error: Exception, path: str, shown: str, dialect: Dialect) -> InputError | Retype:
+    """pyarrow names no column: read the file once more, slowly, and say what each column holds."""
+    seen: dict[str, set[type]] = {}
+    first_text: dict[str, int] = {}
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as reason:
+                return InputError(
+                    f"line {number:,} of {shown} is not JSON: {reason}",
+                    name="json-invalid",
+                    hint=f"look at it with: sed -n {number}p",
+                )
+            if not isinstance(row, dict):
+                return InputError(
+                    f"line {number:,} of {shown} is not a JSON object",
+                    name="json-invalid",
+                    hint='one object a line, such as {"amount": 12.5}',
+                )
+            for name, value in row.items():
+                if value is not None:
+                    kinds = seen.setdefault(name, set())
+                    if type(value) not in kinds:
+                        kinds.add(type(value))
+                        if type(value) is str:
+                            first_text[name] = number
+    numbers = {int, float}
+    for name, kinds in seen.items():
+        if len(kinds) > 1 and not kinds <= numbers:
+            line_hint = f" (text in line {first_text[name]:,})" if name in first_text else ""
+            found = " and ".join(sorted(_JSON_NAMES.get(kind, kind.__name__) for kind in kinds))
+            return InputError(
+                f"column `{name}` of {shown} holds {found}{line_hint}",
+                name="json-types",
+                hint="give the column one type, for example text in every row",
+            )
+    types = {
+        name: _JSON_TYPES[max(kinds, key=_JSON_ORDER.index)]
+        for name, kinds in seen.items()
+        if kinds <= set(_JSON_ORDER)
+    }
+    learned = {name: kind for name, kind in types.items() if name not in dialect.types}
+    if dialect.learned == learned:
+        return InputError(f"cannot read {shown}: {error}", name="table-unreadable")
+    return Retype(learned)
+
+
+_JSON_ORDER: list[type] = [bool, int, float, str]
+_JSON_TYPES: dict[type, pa.DataType] = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+_JSON_NAMES: dict[type, str] = {
+    bool: "booleans",
+    int: "numbers",
+    float: "numbers",
+    str: "text",
+    dict: "objects",
+    list: "lists",
+}

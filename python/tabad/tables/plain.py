@@ -1,0 +1,99 @@
+"""Batches as plain text: nested columns become JSON, types that CSV lacks become strings.
+
+No `pa.array(list)` here: it imports pandas where it is installed, and this is on the way of every CSV.
+"""
+
+import array
+import base64
+import datetime
+import decimal
+import json
+import math
+from typing import Any
+
+import pyarrow as pa
+
+
+def flat_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema in which a table is written as CSV."""
+    return pa.schema([pa.field(field.name, _flat_type(field.type)) for field in schema])
+
+
+def _flat_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _flat_type(kind.value_type)
+    if (
+        pa.types.is_nested(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_interval(kind)
+    ):
+        return pa.string()
+    if pa.types.is_float16(kind):
+        return pa.float32()
+    return kind
+
+
+def flat_batch(batch: pa.RecordBatch, flat: pa.Schema) -> pa.RecordBatch:
+    """The batch in the schema that `flat_schema` gave."""
+    columns = []
+    for field, column in zip(flat, batch.columns, strict=True):
+        if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
+            column = _json_column(column)
+        elif column.type != field.type:
+            column = column.cast(field.type)
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, schema=flat)
+
+
+def _json_column(column: pa.Array) -> pa.Array:
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.string())
+    offsets, texts = array.array("i", [0]), []
+    bits = bytearray((len(column) + 7) // 8)
+    end = 0
+    for row, value in enumerate(column.to_pylist()):
+        if value:
+            encoded = dumps(value).encode()
+            texts.append(encoded)
+            end += len(encoded)
+            bits[row >> 3] |= 1 << (row & 7)
+        offsets.append(end)
+    return pa.StringArray.from_buffers(
+        len(column), pa.py_buffer(offsets.tobytes()), pa.py_buffer(b"".join(texts)), pa.py_buffer(bytes(bits))
+    )
+
+
+def json_lines(batch: pa.RecordBatch) -> bytes:
+    """The rows as JSON lines. Times are ISO text, binary is base64, NaN and infinities are null."""
+    return "".join(dumps(row) + "\n" for row in batch.to_pylist()).encode()
+
+
+def dumps(value: Any) -> str:
+    """JSON text of a Python value that came out of Arrow."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_default)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=_default)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return str(value)

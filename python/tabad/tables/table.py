@@ -1,0 +1,151 @@
+"""What every table is: a name, a stream of batches, and an answer in the form in which it came."""
+
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from tabad.errors import InputError, TabadError
+from tabad.tables.binary import BATCH_ROWS
+from tabad.tables.text import Retype
+
+HEAD_ROWS = 20_000
+"""First rows kept after a reading, to point out columns that look like labels."""
+
+OnRows = Callable[[int], None]
+"""Told the number of rows after each batch read."""
+
+
+class Scoring(Protocol):
+    """What a table needs to answer with: its own rows scored, or any rows scored."""
+
+    def stream(self, *, append: bool) -> pa.RecordBatchReader:
+        """The table's rows with (append) or only the four added columns."""
+
+    def batch(self, rows: Any) -> pa.Table:
+        """The four added columns for these rows, whatever they are: a score depends on the row only."""
+
+
+class Table:
+    """A table that can be read as Arrow batches. Subclasses say how; this class keeps what went wrong.
+
+    An error in the middle of a stream crosses the compiled module as a text. `failure` keeps the exception
+    itself, and `cause` gives it back.
+    """
+
+    kind = "stream"
+    rereadable = False
+
+    def __init__(self, name: str, rows: int | None = None) -> None:
+        self.name = name
+        self.rows = rows
+        self.failure: BaseException | None = None
+        self.notes: list[str] = []
+        self.on_rows: OnRows | None = None
+        self.head: pa.RecordBatch | None = None
+
+    def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        raise NotImplementedError
+
+    def open(self, *, columns: list[str] | None = None, types: pa.Schema | None = None) -> pa.RecordBatchReader:
+        """The table as a stream of batches of at most 65,536 rows.
+
+        `columns`: the only ones needed (a hint; others may come along). `types`: the schema of a model, for
+        formats that do not say what their columns are. Raises `InputError` for a table that cannot be read.
+        """
+        self.failure = None
+        try:
+            schema, batches = self._reader(columns, types)
+        except Retype as again:
+            if not self.retype(again):
+                raise AssertionError("a table asked to be read again and cannot") from again
+            return self.open(columns=columns, types=types)
+        self._check_names(schema)
+        return pa.RecordBatchReader.from_batches(schema, self._sliced(batches))
+
+    def _check_names(self, schema: pa.Schema) -> None:
+        names = schema.names
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise InputError(
+                f"{self.name} has several columns named {', '.join(f'`{name}`' for name in twice[:10])}",
+                name="column-twice",
+                hint="rename them: a column is told by its name",
+            )
+
+    def _sliced(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        try:
+            for batch in batches:
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    part = batch.slice(start, BATCH_ROWS)
+                    if rows == 0:
+                        self.head = part.slice(0, HEAD_ROWS)
+                    rows += part.num_rows
+                    if self.on_rows is not None:
+                        self.on_rows(rows)
+                    yield part
+        except GeneratorExit:
+            raise
+        except (TabadError, Retype, KeyboardInterrupt, SystemExit) as error:
+            self.failure = error
+            raise
+        except Exception as error:
+            self.failure = InputError(f"cannot read {self.name}: {error}", name="table-unreadable")
+            raise self.failure from error
+        self.rows = rows
+
+    def retype(self, again: Retype) -> bool:  # noqa: ARG002
+        """Take in what a failed reading taught; True when reading again can now go further."""
+        return False
+
+    def reread(self, action: Callable[[], Any]) -> Any:
+        """The result of `action`, which reads this table: once, or again while readings teach its types.
+
+        Raises what went wrong in the reading itself, rather than the text it became on its way.
+        """
+        while True:
+            try:
+                return action()
+            except Exception as error:
+                cause, self.failure = self.failure, None
+                if isinstance(cause, Retype) and self.retype(cause):
+                    continue
+                if cause is None or cause is error:
+                    raise
+                raise cause from None
+
+    def spool(self) -> "Table":
+        """This table, readable as often as needed: itself, or a temporary Arrow file of it."""
+        if self.rereadable:
+            return self
+        from tabad.tables.sources import SpooledTable
+
+        handle, path = tempfile.mkstemp(prefix="tabad-", suffix=".arrow")
+        os.close(handle)
+        try:
+            reader = self.open()
+            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+        except BaseException:
+            os.unlink(path)
+            raise
+        return SpooledTable(self, path)
+
+    def answer(self, scoring: Scoring) -> Any:
+        """The scored table, in the form in which this one came."""
+        return scoring.stream(append=True)
+
+    def remove_at_end(self, *paths: str) -> None:
+        """Remove temporary files when nothing reads this table any more."""
+        weakref.finalize(self, _remove, paths)
+
+
+def _remove(paths: tuple[str, ...]) -> None:
+    for path in paths:
+        if os.path.exists(path):
+            os.unlink(path)

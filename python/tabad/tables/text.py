@@ -1,0 +1,65 @@
+"""Text formats do not say what their columns are: what is known before and learned while reading them.
+
+pyarrow fixes the types on the first block and stops at the first value that disagrees. `csv_lines` and `json_lines`
+turn such a stop into `Retype` (read again with this column as that type) or into an `InputError` that names the line.
+"""
+
+import io
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+BLOCK = 4 << 20
+"""Bytes that fix the types."""
+
+
+class Retype(Exception):  # noqa: N818  (a request, not an error)
+    """Read the file again, with `columns` of these types; `notes` says to the caller what that changes."""
+
+    def __init__(self, columns: dict[str, pa.DataType], *, notes: tuple[str, ...] = (), newlines: bool = False) -> None:
+        super().__init__(f"read again with {columns}")
+        self.columns = columns
+        self.notes = notes
+        self.newlines = newlines
+
+
+@dataclass
+class Dialect:
+    """What is known about a CSV or JSON file before it is read."""
+
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+    learned: dict[str, pa.DataType] = field(default_factory=dict)
+    newlines: bool = False
+
+
+def readable_types(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The column types of a model that text can be read as; any other column is read as string."""
+    types: dict[str, pa.DataType] = {}
+    for column in schema:
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if pa.types.is_float16(kind):
+            kind = pa.float32()
+        elif pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):
+            kind = pa.decimal128(kind.precision, kind.scale)
+        simple = (
+            pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_boolean(kind)
+            or pa.types.is_decimal(kind)
+            or pa.types.is_date(kind)
+            or pa.types.is_time(kind)
+            or pa.types.is_timestamp(kind)
+            or pa.types.is_duration(kind)
+        )
+        if not pa.types.is_null(kind):
+            types[column.name] = kind if simple else pa.string()
+    return types
+
+
+def open_text(path: str) -> io.TextIOWrapper:
+    """The file as text, unpacked where its ending says so; for looking at single lines, not for reading."""
+    return io.TextIOWrapper(
+        pa.input_stream(path, compression="detect"), encoding="utf-8-sig", errors="replace", newline=""
+    )

@@ -1,0 +1,214 @@
+"""A stream of batches to a file or to standard output, whole or not at all.
+
+Into a temporary file in the same folder, flushed to the disk, then renamed: a reader of OUT sees the old
+file or the new one. The format is told by the ending.
+"""
+
+# ruff: noqa: A001, A002  (`format` is what everyone calls it)
+import contextlib
+import errno
+import io
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+
+from tabad.errors import UsageError, WriteError
+from tabad.tables import plain
+from tabad.tables.files import check_format, format_by_name
+
+_Write = Callable[[pa.RecordBatch], None]
+
+
+def destination_format(destination: str, format: str | None = None) -> str:
+    """The format in which `destination` will be written. Raises `UsageError` where nothing says it."""
+    check_format(format)
+    if format is not None:
+        return format
+    if destination == "-":
+        return "csv"
+    found = format_by_name(destination)
+    if found is None or destination.lower().endswith((".bz2", ".lz4", ".br")):
+        raise UsageError(
+            f"the ending of {destination} names no format that tabad writes",
+            name="format-unknown",
+            hint="end it in .parquet, .csv, .jsonl or .arrow (CSV and JSON lines also .gz or .zst), or add --format",
+        )
+    return found
+
+
+def check_destination(destination: str, format: str | None = None) -> None:
+    """Raise now what writing to `destination` would raise after the work: unknown format, no folder, read-only."""
+    destination_format(destination, format)
+    if destination != "-" and not _is_device(destination):
+        with _reason(destination):
+            handle, path = _temporary(destination)
+            os.close(handle)
+            os.unlink(path)
+
+
+def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None) -> int:
+    """Write all batches to `destination` and return the number of rows.
+
+    Raises `WriteError` when that fails; `destination` then still holds what it held before. An error of
+    the reader is passed on, with the same promise.
+    """
+    format = destination_format(destination, format)
+    if destination == "-":
+        with _reason("standard output"):
+            rows = _write_batches(reader, sys.stdout.buffer, format, "standard output")
+            sys.stdout.buffer.flush()
+        return rows
+    with _atomically(destination) as file:
+        return _write_batches(reader, file, format, destination, destination)
+
+
+def write_bytes(content: bytes, destination: str) -> None:
+    """Write a file, whole or not at all. Raises `WriteError`."""
+    with _atomically(destination) as file, _reason(destination):
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _atomically(destination: str) -> Iterator[IO[bytes]]:
+    """A file that becomes `destination` when the block ends well, and vanishes when it does not."""
+    if _is_device(destination):  # a rename would replace /dev/stdout or a named pipe itself
+        with _reason(destination), open(destination, "wb") as file:
+            yield file
+        return
+    with _reason(destination):
+        handle, path = _temporary(destination)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            with _reason(destination):
+                file.flush()
+                os.fsync(file.fileno())
+        with _reason(destination):
+            os.replace(path, destination)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        raise
+
+
+def _is_device(destination: str) -> bool:
+    return os.path.exists(destination) and not (os.path.isfile(destination) or os.path.isdir(destination))
+
+
+def _temporary(destination: str) -> tuple[int, str]:
+    folder, name = os.path.split(os.path.abspath(destination))
+    if os.path.isdir(destination):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), destination)
+    handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+    # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
+    try:
+        mode = stat.S_IMODE(os.stat(destination).st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    os.chmod(path, mode)
+    return handle, path
+
+
+_HINTS = {
+    errno.ENOENT: "write to a folder that exists",
+    errno.ENOSPC: "free some space, or write to another disk",
+    errno.EDQUOT: "free some space, or write to another disk",
+    errno.EACCES: "write to a folder that is yours",
+    errno.EPERM: "write to a folder that is yours",
+    errno.EROFS: "write to a folder that is yours",
+    errno.EISDIR: "name a file in it",
+}
+
+
+@contextlib.contextmanager
+def _reason(destination: str) -> Iterator[None]:
+    """Turn a failure of the operating system into a `WriteError` that names the place and the fix."""
+    try:
+        yield
+    except (BrokenPipeError, WriteError):
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        folder = os.path.dirname(destination)
+        if error.errno == errno.ENOENT and not os.path.isdir(folder or "."):
+            reason = f"the folder {folder} does not exist"
+        raise WriteError(f"cannot write {destination}: {reason}", hint=_HINTS.get(error.errno or 0)) from error
+
+
+def _write_batches(
+    reader: pa.RecordBatchReader, file: IO[bytes], format: str, shown: str, path: str | None = None
+) -> int:
+    rows = 0
+    with contextlib.ExitStack() as stack:
+        with _reason(shown):
+            write_batch = _WRITERS[format](file, reader.schema, stack, path)
+        for batch in reader:  # outside _reason: a failure to read is not a failure to write
+            with _reason(shown):
+                write_batch(batch)
+            rows += batch.num_rows
+        with _reason(shown):
+            stack.close()
+    return rows
+
+
+def _parquet(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, _path: str | None) -> _Write:
+    import pyarrow.parquet
+
+    writer: Any = stack.enter_context(pyarrow.parquet.ParquetWriter(file, schema, compression="zstd"))
+    return lambda batch: writer.write_batch(batch)
+
+
+def _arrow(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+    new = pa.ipc.new_stream if path is None else pa.ipc.new_file
+    writer: Any = stack.enter_context(new(file, schema))
+    return lambda batch: writer.write_batch(batch)
+
+
+def _csv(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+    import pyarrow.csv
+
+    flat = plain.flat_schema(schema)
+    options = pyarrow.csv.WriteOptions(delimiter="\t" if path is not None and ".tsv" in path.lower() else ",")
+    writer: Any = stack.enter_context(pyarrow.csv.CSVWriter(_packed(file, stack, path), flat, write_options=options))
+    return lambda batch: writer.write_batch(plain.flat_batch(batch, flat))
+
+
+def _jsonl(file: IO[bytes], _schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+    out = _packed(file, stack, path)
+    return lambda batch: out.write(plain.json_lines(batch)) and None
+
+
+def _packed(file: IO[bytes], stack: contextlib.ExitStack, path: str | None) -> Any:
+    """The file itself, or a compressor in front of it where the ending says so."""
+    codec = {".gz": "gzip", ".zst": "zstd"}.get(os.path.splitext((path or "").lower())[1])
+    if codec is None:
+        return file
+    return stack.enter_context(pa.CompressedOutputStream(pa.PythonFile(_KeptOpen(file), "w"), codec))
+
+
+class _KeptOpen(io.RawIOBase):
+    """A file that stays open when pyarrow closes the compressor on top: it must still be flushed to the disk."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+
+_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, contextlib.ExitStack, str | None], _Write]] = {
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "csv": _csv,
+    "jsonl": _jsonl,
+}

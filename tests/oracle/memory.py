@@ -1,0 +1,115 @@
+"""The memory denoiser, slowly: the formulas of the kernel vote written out with numpy in float64.
+
+Read this first. `rust/core/src/memory` must agree with it. M kept rows, N numbers, C categories; features
+are the numbers, then the categories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PRESENT = 0
+OTHER = 1
+ABSENT_DISTANCE = 1.0
+MARGINAL_SHARE = 0.03
+BOUND = 4.5
+
+
+@dataclass
+class Memory:
+    """Kept rows and the shape of the kernel."""
+
+    x_MN: np.ndarray
+    c_MC: np.ndarray
+    weight_F: np.ndarray
+    status_N: list[int]
+    column_F: list[int]
+    is_status_C: list[bool]
+    marginal_C: list[np.ndarray]
+    own_vote: bool
+
+
+def feature_distances(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, bound: float = np.inf) -> np.ndarray:
+    """[M, F]: what each feature adds to the distance of a row to each kept row, a number at most `bound`."""
+    numbers = memory.x_MN.shape[1]
+    out_MF = np.zeros((len(memory.x_MN), numbers + memory.c_MC.shape[1]))
+    for n in range(numbers):
+        kept_there = memory.c_MC[:, memory.status_N[n]] == PRESENT
+        row_there = c_C[memory.status_N[n]] == PRESENT
+        gap = np.minimum(0.5 * (memory.x_MN[:, n] - x_N[n]) ** 2, bound)
+        if row_there:
+            out_MF[:, n] = np.where(kept_there, gap, ABSENT_DISTANCE)
+        else:
+            out_MF[:, n] = np.where(kept_there, ABSENT_DISTANCE, 0.0)
+    for c in range(memory.c_MC.shape[1]):
+        mismatch = memory.c_MC[:, c] != c_C[c]
+        if c_C[c] == OTHER and not memory.is_status_C[c]:
+            mismatch = np.ones_like(mismatch)
+        out_MF[:, numbers + c] = mismatch
+    return out_MF * memory.weight_F
+
+
+def voters(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> np.ndarray:
+    """[M] bool: a row that is screened against itself takes one exact copy out of the vote."""
+    vote_M = np.ones(len(memory.x_MN), dtype=bool)
+    if memory.own_vote:
+        for m in range(len(vote_M)):
+            if (memory.x_MN[m] == x_N).all() and (memory.c_MC[m] == c_C).all():
+                vote_M[m] = False
+                break
+    return vote_M
+
+
+def logsumexp(values: np.ndarray) -> float:
+    """log sum exp, in nats."""
+    top = values.max()
+    return float(top + np.log(np.exp(values - top).sum()))
+
+
+def density(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float:
+    """`-log mean_i exp(-E_i / tau)`, in nats."""
+    energy_M = feature_distances(memory, x_N, c_C).sum(1)[voters(memory, x_N, c_C)]
+    return -logsumexp(-energy_M / tau) + np.log(len(memory.x_MN))
+
+
+def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float:
+    """`log(sum_j (mean_j - x_j)^2 / tau + 1e-6)`: tau times the squared gradient of the density, logged."""
+    vote_M = voters(memory, x_N, c_C)
+    energy_M = feature_distances(memory, x_N, c_C).sum(1)
+    w_M = np.where(vote_M, np.exp(-(energy_M - energy_M[vote_M].min()) / tau), 0.0)
+    total = 0.0
+    for n in range(len(x_N)):
+        if c_C[memory.status_N[n]] != PRESENT:
+            continue
+        there_M = w_M * (memory.c_MC[:, memory.status_N[n]] == PRESENT)
+        if there_M.sum() > 0:
+            mean = (there_M * memory.x_MN[:, n]).sum() / there_M.sum()
+            total += memory.weight_F[n] * (mean - x_N[n]) ** 2
+    return float(np.log(total / tau + 1e-6))
+
+
+def conditional(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, taus: list[float]) -> np.ndarray:
+    """[F]: `-log p(feature | the other columns)` summed over widths, in nats; 0 where a number is absent."""
+    numbers = len(x_N)
+    vote_M = voters(memory, x_N, c_C)
+    each_MF = feature_distances(memory, x_N, c_C)[vote_M]
+    bounded_MF = feature_distances(memory, x_N, c_C, BOUND)[vote_M]
+    out_F = np.zeros(each_MF.shape[1])
+    for tau in taus:
+        for f in range(len(out_F)):
+            own = np.array([column == memory.column_F[f] for column in memory.column_F])
+            rest_M = bounded_MF[:, ~own].sum(1)
+            if f < numbers:
+                if c_C[memory.status_N[f]] == PRESENT:
+                    out_F[f] += logsumexp(-rest_M / tau) - logsumexp(-(rest_M + each_MF[:, f]) / tau)
+                continue
+            c = f - numbers
+            w_M = np.exp(-(rest_M - rest_M.min()) / tau)
+            match_M = memory.c_MC[vote_M, c] == c_C[c]
+            if c_C[c] == OTHER and not memory.is_status_C[c]:
+                match_M[:] = False
+            p = (w_M * match_M).sum() / w_M.sum()
+            out_F[f] -= np.log((1 - MARGINAL_SHARE) * p + MARGINAL_SHARE * memory.marginal_C[c][c_C[c]])
+    return out_F

@@ -1,0 +1,105 @@
+"""Slow numpy twin of the network's energies: `rust/core/src/network`, `python/tabad/diffusion/energies.py`.
+
+Read an exported network, push one row after another through it in float64, one probe at a time.
+x: N numbers, c: C codes, features: numbers then categories. Levels are per table column; HIDDEN is -1.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load
+
+CLIP = 30.0
+HIDDEN_NOISE = 1.0
+
+
+class Network:
+    def __init__(self, config: str, weights: bytes) -> None:
+        self.config: dict[str, Any] = json.loads(config)
+        self.w = {name: tensor.astype(np.float64) for name, tensor in load(weights).items()}
+        self.N = len(self.config["status"])
+        self.sizes = self.config["sizes"]
+        self.column = self.config["columns"]
+        self.starts = np.cumsum([0, *self.sizes])
+
+
+def forward(net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Raw numbers and the logits of each category, for one row under one probe."""
+    w = net.w
+    h = w["label"][net.config["scored_label"]].copy()
+    for column, sigma in enumerate(levels):
+        hidden = sigma < 0
+        h += (HIDDEN_NOISE if hidden else np.log(sigma) / 4) * w["level"][column]
+        h += float(hidden) * w["hidden"][column]
+    for number in range(net.N):
+        sigma = levels[net.column[number]]
+        if sigma >= 0 and c[net.config["status"][number]] == 0:
+            h += np.clip(x[number], -CLIP, CLIP) / np.sqrt(sigma**2 + 1) * w["number"][number]
+    for category, code in enumerate(c):
+        if levels[net.column[net.N + category]] >= 0:
+            h += w["code"][net.starts[category] + code]
+    for block in range(net.config["blocks"]):
+        normed = (h - h.mean()) / np.sqrt(h.var() + 1e-5)
+        a = normed @ w[f"inner.{block}"] + w[f"inner_bias.{block}"]
+        h = h + (a / (1 + np.exp(-a))) @ w[f"outer.{block}"] + w[f"outer_bias.{block}"]
+    out = h @ w["head"] + w["head_bias"]
+    logits = [out[net.N + a : net.N + b] for a, b in zip(net.starts, net.starts[1:], strict=False)]
+    return out[: net.N], logits
+
+
+def nats(logits: np.ndarray, code: int) -> float:
+    """-ln p(code)."""
+    top = logits.max()
+    return float(top + np.log(np.exp(logits - top).sum()) - logits[code])
+
+
+def row_energies(net: Network, x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`(joint_JF, conditional_F)` of one row."""
+    x = np.clip(x.astype(np.float64), -CLIP, CLIP)
+    F, J = len(net.column), net.config["joint"]
+    present = [c[status] == 0 for status in net.config["status"]]
+    joint, conditional, times = np.zeros((J, F)), np.zeros(F), np.zeros(F)
+    for probe, levels in enumerate(net.w["probes"]):
+        raw, logits = forward(net, x, c, levels)
+        for f in range(F):
+            sigma = levels[net.column[f]]
+            if probe < J and f < net.N:
+                denoised = x[f] / (sigma**2 + 1) + sigma / np.sqrt(sigma**2 + 1) * raw[f]
+                joint[probe, f] = ((denoised - x[f]) / sigma) ** 2 if present[f] else 0.0
+            elif probe < J:
+                joint[probe, f] = nats(logits[f - net.N], c[f - net.N])
+            elif sigma < 0:
+                times[f] += 1
+                if f >= net.N:
+                    conditional[f] += nats(logits[f - net.N], c[f - net.N])
+                elif present[f]:
+                    variance = net.w["hidden_variance"][f]
+                    conditional[f] += 0.5 * ((x[f] - raw[f]) ** 2 / variance + np.log(variance))
+    return joint, conditional / times
+
+
+def energies(config: str, weights: bytes, x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`(joint_BJF, conditional_BF)` of rows."""
+    net = Network(config, weights)
+    rows = [row_energies(net, *row) for row in zip(x, c, strict=True)]
+    return np.stack([joint for joint, _ in rows]), np.stack([conditional for _, conditional in rows])
+
+
+def expected(config: str, weights: bytes, x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Mean of each number and distribution of each category of one row, by the probes that hide them."""
+    net = Network(config, weights)
+    hidden = list(net.w["probes"][net.config["joint"] :])
+    answers = [forward(net, x, c, levels) for levels in hidden]
+
+    def mean_over(feature: int, values: list[np.ndarray]) -> np.ndarray:
+        return np.mean([v for v, levels in zip(values, hidden, strict=True) if levels[net.column[feature]] < 0], axis=0)
+
+    means = np.array([mean_over(n, [raw[n] for raw, _ in answers]) for n in range(net.N)])
+    shares = []
+    for category in range(len(net.sizes)):
+        of_probe = [np.exp(logits[category] - nats(logits[category], 0) - logits[category][0]) for _, logits in answers]
+        shares.append(mean_over(net.N + category, of_probe))
+    return means, shares

@@ -1,0 +1,150 @@
+"""Corruption of categories, their likelihood, and the reverse step of both kinds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from tabad.diffusion.categorical import (
+    MASK,
+    Kind,
+    corrupt,
+    corruption_share,
+    cross_entropy,
+    draw,
+    log_probabilities,
+    reverse,
+    start,
+)
+from tabad.diffusion.layout import Index, Layout
+
+LAYOUT = Layout.of([5, 3, 1, 40], [0], [0, 0, 1, 2, 3])
+INDEX = Index(LAYOUT, torch.device("cpu"))
+ROWS = 20_000
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+def codes() -> torch.Tensor:
+    uniform = torch.rand(ROWS, 4, generator=torch.Generator().manual_seed(1))
+    return (uniform * INDEX.size_C).to(torch.int64)
+
+
+def levels(sigma: float) -> torch.Tensor:
+    return torch.full((ROWS, 4), sigma)
+
+
+def test_share_of_corruption_is_exact_and_lower_for_a_status() -> None:
+    is_status = torch.tensor([False, True])
+    share = corruption_share(torch.tensor([2.0, 2.0], dtype=torch.float64), is_status)
+    assert share.tolist() == pytest.approx([4 / 5, 0.16 / 1.16])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_share_rises_with_the_level(kind: Kind) -> None:
+    changed = [
+        (corrupt(codes(), levels(s), INDEX, kind, generator=generator()) != codes()).float().mean()
+        for s in (0.1, 0.5, 1.0, 5.0, 20.0)
+    ]
+    assert changed == sorted(changed)
+
+
+def test_masked_corruption_masks_the_stated_share() -> None:
+    seen_BC = corrupt(codes(), levels(1.0), INDEX, Kind.MASKED, generator=generator())
+    assert float((seen_BC[:, 3] == MASK).float().mean()) == pytest.approx(0.5, abs=0.015)
+    assert float((seen_BC[:, 0] == MASK).float().mean()) == pytest.approx(0.04 / 1.04, abs=0.006)
+
+
+def test_masked_corruption_swaps_few_of_what_is_seen() -> None:
+    c_BC = codes()
+    seen_BC = corrupt(c_BC, levels(1.0), INDEX, Kind.MASKED, generator=generator())
+    visible_B = seen_BC[:, 3] != MASK
+    # 5 % of the share of corruption, 1 / 2; and one swap in 40 draws the code that was there.
+    swapped = (seen_BC[visible_B, 3] != c_BC[visible_B, 3]).float().mean()
+    assert float(swapped) == pytest.approx(0.025 * 39 / 40, abs=0.005)
+
+
+def test_at_the_lowest_level_almost_nothing_changes() -> None:
+    seen_BC = corrupt(codes(), levels(0.02), INDEX, Kind.MASKED, generator=generator())
+    assert float((seen_BC != codes()).float().mean()) < 1e-3
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_hidden_column_is_all_mask_and_the_others_are_not_touched(kind: Kind) -> None:
+    sigma_BC = levels(0.0)
+    sigma_BC[:, 1] = -1.0
+    seen_BC = corrupt(codes(), sigma_BC, INDEX, kind, generator=generator())
+    assert bool((seen_BC[:, 1] == MASK).all())
+    assert torch.equal(seen_BC[:, [0, 2, 3]], codes()[:, [0, 2, 3]])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_corruption_stays_within_each_size(kind: Kind) -> None:
+    seen_BC = corrupt(codes(), levels(20.0), INDEX, kind, generator=generator())
+    assert bool((seen_BC < INDEX.size_C).all())
+    assert int(seen_BC.min()) >= (MASK if kind is Kind.MASKED else 0)
+
+
+def test_log_probabilities_are_those_of_each_column_alone() -> None:
+    logits_BS = torch.randn(7, LAYOUT.codes, generator=generator(), dtype=torch.float64) * 50
+    log_p_BS = log_probabilities(logits_BS, INDEX)
+    ends = [5, 8, 9, 49]
+    for first, last in zip([0, *ends], ends, strict=False):
+        torch.testing.assert_close(log_p_BS[:, first:last], logits_BS[:, first:last].log_softmax(dim=1))
+
+
+def test_cross_entropy_of_equal_logits_is_the_log_of_the_size() -> None:
+    nats_BC = cross_entropy(torch.zeros(2, LAYOUT.codes), torch.zeros(2, 4, dtype=torch.int64), INDEX)
+    assert nats_BC[0].tolist() == pytest.approx([math.log(5), math.log(3), 0.0, math.log(40)])
+
+
+def test_draws_follow_the_probabilities() -> None:
+    logits_BS = torch.zeros(ROWS, LAYOUT.codes)
+    logits_BS[:, 5:8] = torch.tensor([0.7, 0.2, 0.1]).log()
+    share = torch.bincount(draw(logits_BS, INDEX, generator=generator())[:, 1], minlength=3) / ROWS
+    assert share.tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.012)
+
+
+def test_a_forbidden_code_is_never_drawn() -> None:
+    logits_BS = torch.zeros(ROWS, LAYOUT.codes)
+    logits_BS[:, 5] = float("-inf")
+    assert int(draw(logits_BS, INDEX, generator=generator())[:, 1].min()) == 1
+
+
+def test_masked_reverse_reveals_the_exact_share_and_keeps_what_is_seen() -> None:
+    seen_BC = start(ROWS, INDEX, Kind.MASKED, generator=generator())
+    assert bool((seen_BC == MASK).all())
+    seen_BC[:100] = 0
+    logits_BS = torch.zeros(ROWS, LAYOUT.codes)
+    after_BC = reverse(seen_BC, logits_BS, 2.0, 1.0, INDEX, Kind.MASKED, generator=generator())
+    assert torch.equal(after_BC[:100], seen_BC[:100])
+    assert float((after_BC[100:, 3] == MASK).float().mean()) == pytest.approx(0.5 / 0.8, abs=0.015)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_last_reverse_step_leaves_a_code_in_every_cell(kind: Kind) -> None:
+    seen_BC = start(ROWS, INDEX, kind, generator=generator())
+    after_BC = reverse(seen_BC, torch.zeros(ROWS, LAYOUT.codes), 0.02, 0.0, INDEX, kind, generator=generator())
+    assert int(after_BC.min()) >= 0
+    assert bool((after_BC < INDEX.size_C).all())
+
+
+def test_multinomial_reverse_is_the_posterior() -> None:
+    # One column of 3 codes, worked out by hand: q(next | seen, p) of Hoogeboom et al. 2021, eq. 13.
+    index = Index(Layout.of([3], [], [0]), torch.device("cpu"))
+    p, seen, now, later = torch.tensor([0.5, 0.3, 0.2]), 1, 2.0, 1.0
+    keep_now, keep_later = 1 / (1 + now**2), 1 / (1 + later**2)
+    step = keep_now / keep_later
+    prior = keep_later * p + (1 - keep_later) / 3
+    likelihood = torch.full((3,), (1 - step) / 3)
+    likelihood[seen] += step
+    expected = prior * likelihood / (prior * likelihood).sum()
+    after = reverse(
+        torch.full((ROWS, 1), seen), p.log().expand(ROWS, 3), now, later, index, Kind.MULTINOMIAL, generator=generator()
+    )
+    share = torch.bincount(after[:, 0], minlength=3) / ROWS
+    assert share.tolist() == pytest.approx(expected.tolist(), abs=0.012)
