@@ -159,8 +159,7 @@ fn log_survival(y: f64, scale: f64, shape: f64) -> f64 {
 fn best_scale(bulk: &[f64], censored: f64, limit: f64, shape: f64, spread: f64) -> (f64, f64) {
     let likelihood = |log_scale: f64| {
         let scale = log_scale.exp();
-        let inside: f64 =
-            bulk.iter().map(|&y| (1.0 + shape) * log_survival(y, scale, shape) - log_scale).sum();
+        let inside: f64 = bulk.iter().map(|&y| (1.0 + shape) * log_survival(y, scale, shape) - log_scale).sum();
         inside + censored * log_survival(limit, scale, shape)
     };
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;

@@ -1,21 +1,17 @@
-//! From energies to one score: standardised row energies and column tails, added with fixed weights.
+//! From energies to one score: the tails of row energies and of column energies, added with fixed weights.
 //!
-//! `score = sum_k weight_k (term_k - center_k) / scale_k`, where the terms are the row energies of all
-//! denoisers and, for each denoiser, `log(f2 + 0.001)` with f2 the root of the sum of squared column tails
-//! (it beat Fisher's sum, the maximum and raw sums: an irrelevant column does not drown a telling one).
-//! Centers, scales and tails come from reference rows, which take no part in anything else.
+//! `score = sum_k weight_k t_k`, in nats: each t_k is minus the log of a tail probability among reference rows, which
+//! take no part in anything else. The terms are the row energies of all denoisers and, for each denoiser, f2:
+//! the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an
+//! irrelevant column does not drown a telling one).
 //!
 //! Legend: B rows, R row energies, D denoisers, F features.
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::numeric::robust_center_scale;
 use crate::store::Store;
 use crate::tails::Tails;
-
-/// A scale is never taken smaller than this many nats.
-const SMALLEST_SCALE: f64 = 0.05;
 
 /// Raw energies of some rows.
 #[derive(Debug, Clone, Default)]
@@ -56,16 +52,15 @@ pub struct Plan {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reference {
     pub plan: Plan,
-    /// Of the row energies, then of the column terms.
-    centers: Vec<f64>,
-    scales: Vec<f64>,
+    /// Of the row energies, then of each denoiser's f2.
+    terms: Vec<Tails>,
     /// Per denoiser and feature.
     tails: Vec<Vec<Tails>>,
 }
 
-/// log(f2 + 0.001).
-fn column_term(squares: f32) -> f64 {
-    (f64::from(squares).sqrt() + 0.001).ln()
+/// f2 of a row's feature energies.
+fn column_term(energies: &[f32], tails: &[Tails]) -> f32 {
+    energies.iter().zip(tails).map(|(&energy, tails)| tails.at(energy).powi(2)).sum::<f32>().sqrt()
 }
 
 impl Reference {
@@ -75,28 +70,19 @@ impl Reference {
         let tails: Vec<Vec<Tails>> = energies
             .features
             .iter()
-            .map(|of| (0..features).map(|f| Tails::fit((0..rows).map(|row| of[row * features + f]).collect())).collect())
+            .map(|of| {
+                (0..features).map(|f| Tails::fit((0..rows).map(|row| of[row * features + f]).collect())).collect()
+            })
             .collect();
         let width = plan.terms.len();
-        let mut centers = Vec::new();
-        let mut scales = Vec::new();
-        let mut add = |mut values: Vec<f64>| {
-            let (center, scale) = robust_center_scale(&mut values, SMALLEST_SCALE);
-            centers.push(center);
-            scales.push(scale);
-        };
-        for term in 0..width {
-            add((0..rows).map(|row| f64::from(energies.terms[row * width + term])).collect());
-        }
+        let mut terms: Vec<Tails> = (0..width)
+            .map(|term| Tails::fit((0..rows).map(|row| energies.terms[row * width + term]).collect()))
+            .collect();
         for (of, tails) in energies.features.iter().zip(&tails) {
-            add((0..rows)
-                .map(|row| {
-                    let own = &of[row * features..(row + 1) * features];
-                    column_term(own.iter().zip(tails).map(|(&e, tails)| tails.at(e).powi(2)).sum())
-                })
-                .collect());
+            let f2 = (0..rows).map(|row| column_term(&of[row * features..(row + 1) * features], tails));
+            terms.push(Tails::fit(f2.collect()));
         }
-        Self { plan, centers, scales, tails }
+        Self { plan, terms, tails }
     }
 
     /// The score of one row of a block; never NaN.
@@ -105,14 +91,12 @@ impl Reference {
         let features = self.plan.features;
         let mut score = 0.0;
         for (term, &weight) in self.plan.terms.iter().enumerate() {
-            let raw = f64::from(energies.terms[row * width + term]);
-            score += weight * (raw - self.centers[term]) / self.scales[term];
+            score += weight * f64::from(self.terms[term].at(energies.terms[row * width + term]));
         }
         for (denoiser, &weight) in self.plan.columns.iter().enumerate() {
             let own = &energies.features[denoiser][row * features..(row + 1) * features];
-            let squares = own.iter().zip(&self.tails[denoiser]).map(|(&e, tails)| tails.at(e).powi(2)).sum();
-            let at = width + denoiser;
-            score += weight * (column_term(squares) - self.centers[at]) / self.scales[at];
+            let f2 = column_term(own, &self.tails[denoiser]);
+            score += weight * f64::from(self.terms[width + denoiser].at(f2));
         }
         // An overflow is as odd as it gets; NaN cannot come from finite energies, and would be too.
         if score.is_finite() { score } else { f64::MAX.sqrt() }
@@ -132,9 +116,7 @@ impl Reference {
 
     pub fn write(&self, store: &mut Store) -> Value {
         store.put_f64("reference.weights", [self.plan.terms.as_slice(), &self.plan.columns].concat());
-        store.put_f64("reference.centers", self.centers.clone());
-        store.put_f64("reference.scales", self.scales.clone());
-        let all: Vec<&Tails> = self.tails.iter().flatten().collect();
+        let all: Vec<&Tails> = self.terms.iter().chain(self.tails.iter().flatten()).collect();
         let lengths: Vec<u32> = all.iter().map(|t| u32::try_from(t.energies.len()).unwrap_or(0)).collect();
         let flat = |pick: fn(&Tails) -> &Vec<f32>| all.iter().flat_map(|t| pick(t).iter().copied()).collect::<Vec<_>>();
         let energies = flat(|t| &t.energies);
@@ -154,15 +136,14 @@ impl Reference {
         };
         let (terms, denoisers) = (count("terms")?, count("denoisers")?);
         let weights = store.get_finite("reference.weights", terms + denoisers)?;
-        let centers = store.get_finite("reference.centers", terms + denoisers)?.to_vec();
-        let scales = store.get_finite("reference.scales", terms + denoisers)?.to_vec();
+        let count = terms + denoisers + denoisers * features;
         let lengths = store.get_u32("reference.knots")?;
         let total: usize = lengths.iter().map(|&n| n as usize).sum();
         let mut energies = store.get_f32("reference.energies", &[total])?;
         let mut tails = store.get_f32("reference.tails", &[total])?;
-        let slopes = store.get_f32("reference.slopes", &[denoisers * features])?;
+        let slopes = store.get_f32("reference.slopes", &[count])?;
         let finite = energies.iter().chain(tails).chain(slopes).all(|v| v.is_finite());
-        if lengths.len() != slopes.len() || !finite || scales.iter().any(|&scale| scale <= 0.0) {
+        if lengths.len() != slopes.len() || !finite {
             return Err(damaged());
         }
         let mut flat = Vec::with_capacity(lengths.len());
@@ -175,9 +156,14 @@ impl Reference {
             }
             flat.push(Tails { energies: own.to_vec(), tails: own_tails.to_vec(), slope });
         }
-        let tails = if features == 0 { vec![Vec::new(); denoisers] } else { flat.chunks(features).map(<[Tails]>::to_vec).collect() };
-        let (terms, columns) = weights.split_at(terms);
-        let plan = Plan { features, terms: terms.to_vec(), columns: columns.to_vec() };
-        Ok(Self { plan, centers, scales, tails })
+        let columns = flat.split_off(terms + denoisers);
+        let tails = if features == 0 {
+            vec![Vec::new(); denoisers]
+        } else {
+            columns.chunks(features).map(<[Tails]>::to_vec).collect()
+        };
+        let (term_weights, column_weights) = weights.split_at(terms);
+        let plan = Plan { features, terms: term_weights.to_vec(), columns: column_weights.to_vec() };
+        Ok(Self { plan, terms: flat, tails })
     }
 }

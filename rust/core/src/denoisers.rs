@@ -13,27 +13,26 @@ pub struct Denoisers {
 }
 
 impl Denoisers {
-    /// Row energies and weights: each denoiser counts as much as the other, each group of its
-    /// energies (density, wide density, joint, columns) as much as the next.
-    pub fn plan(&self, features: usize, wide_counts: bool) -> Plan {
+    /// Row energies and weights, which add up to 1: each denoiser counts as much as the other. Where the
+    /// training rows are known to be normal, density, joint energy and columns count alike; where they
+    /// are not, wide density counts too and what asks for fine structure (joint, columns) counts half.
+    pub fn plan(&self, features: usize, contaminated: bool) -> Plan {
         let mut plan = Plan { features, ..Plan::default() };
-        let parts = f64::from(u8::from(self.memory.is_some()) + u8::from(self.network.is_some()));
+        let denoisers = f64::from(u8::from(self.memory.is_some()) + u8::from(self.network.is_some()));
+        let spread = |terms: &mut Vec<f64>, count: usize, weight: f64| {
+            terms.extend(std::iter::repeat_n(weight / (count.max(1) as f64 * denoisers), count));
+        };
         if let Some(memory) = &self.memory {
             let levels = memory.levels();
-            let groups = if wide_counts { 4.0 } else { 3.0 } * parts;
-            let spread = |count: usize, on: bool| {
-                let weight = if on { 1.0 / (groups * count.max(1) as f64) } else { 0.0 };
-                std::iter::repeat_n(weight, count)
-            };
-            plan.terms.extend(spread(levels.local.len(), true));
-            plan.terms.extend(spread(levels.wide.len(), wide_counts));
-            plan.terms.extend(spread(levels.local.len(), true));
-            plan.columns.push(1.0 / groups);
+            let (wide, fine) = if contaminated { (1.0 / 3.0, 1.0 / 6.0) } else { (0.0, 1.0 / 3.0) };
+            spread(&mut plan.terms, levels.local.len(), 1.0 / 3.0);
+            spread(&mut plan.terms, levels.wide.len(), wide);
+            spread(&mut plan.terms, levels.local.len(), fine);
+            plan.columns.push(fine / denoisers);
         }
         if let Some(network) = &self.network {
-            let levels = network.joint_levels();
-            plan.terms.extend(std::iter::repeat_n(1.0 / (2.0 * parts * levels.max(1) as f64), levels));
-            plan.columns.push(1.0 / (2.0 * parts));
+            spread(&mut plan.terms, network.joint_levels(), 0.5);
+            plan.columns.push(0.5 / denoisers);
         }
         plan
     }

@@ -119,7 +119,11 @@ impl Encoder {
         }
         if !missing.is_empty() {
             let plural = if missing.len() == 1 { "column" } else { "columns" };
-            let message = format!("{plural} {} of the model {} not in the table", list_names(&missing), if missing.len() == 1 { "is" } else { "are" });
+            let message = format!(
+                "{plural} {} of the model {} not in the table",
+                list_names(&missing),
+                if missing.len() == 1 { "is" } else { "are" }
+            );
             return Err(Error::input("column-missing", message)
                 .hint("add them (null where unknown), or fit again without them; `tabad inspect MODEL` lists what the model expects"));
         }

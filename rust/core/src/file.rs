@@ -7,26 +7,46 @@ use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::store::{Store, Tensor};
 
 const MANIFEST: &str = "tabad";
+const CHECKSUM: &str = "checksum";
 
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     let (manifest, store) = model.write();
-    let metadata = HashMap::from([(MANIFEST.to_owned(), manifest.to_string())]);
+    let mut sealed = manifest.clone();
+    sealed[CHECKSUM] = Value::String(checksum(&manifest, &store));
+    let metadata = HashMap::from([(MANIFEST.to_owned(), sealed.to_string())]);
     write_store(&store, Some(metadata))
+}
+
+/// xxh3_128 over the manifest and every tensor with its name, type and shape, as 32 hex digits: finds
+/// damage, proves nothing about who wrote the file.
+fn checksum(manifest: &Value, store: &Store) -> String {
+    let mut hash = Xxh3Default::new();
+    hash.update(manifest.to_string().as_bytes());
+    for (name, tensor) in &store.tensors {
+        let (dtype, shape, bytes) = flatten(tensor);
+        hash.update(format!("\0{name}\0{dtype:?}\0{shape:?}\0").as_bytes());
+        hash.update(&bytes);
+    }
+    format!("{:032x}", hash.digest128())
 }
 
 /// Tensors as a safetensors file, in name order.
 pub fn write_store(store: &Store, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
-    let raw: Vec<(&String, Dtype, Vec<usize>, Vec<u8>)> =
-        store.tensors.iter().map(|(name, tensor)| {
+    let raw: Vec<(&String, Dtype, Vec<usize>, Vec<u8>)> = store
+        .tensors
+        .iter()
+        .map(|(name, tensor)| {
             let (dtype, shape, bytes) = flatten(tensor);
             (name, dtype, shape, bytes)
-        }).collect();
+        })
+        .collect();
     let mut views = Vec::with_capacity(raw.len());
     for (name, dtype, shape, bytes) in &raw {
         let view = TensorView::new(*dtype, shape.clone(), bytes)
@@ -38,12 +58,17 @@ pub fn write_store(store: &Store, metadata: Option<HashMap<String, String>>) -> 
 }
 
 pub fn from_bytes(data: &[u8]) -> Result<Model> {
-    let not_one = |error: String| Error::model_file(format!("this is not a tabad model file, or it is damaged: {error}"));
+    let not_one =
+        |error: String| Error::model_file(format!("this is not a tabad model file, or it is damaged: {error}"));
     let (_, header) = SafeTensors::read_metadata(data).map_err(|error| not_one(error.to_string()))?;
     let manifest = header.metadata().as_ref().and_then(|metadata| metadata.get(MANIFEST));
     let manifest = manifest.ok_or_else(|| not_one("it holds no tabad manifest".into()))?;
-    let manifest: Value = serde_json::from_str(manifest).map_err(|error| not_one(error.to_string()))?;
     let store = read_store(data)?;
+    let mut manifest: Value = serde_json::from_str(manifest).map_err(|error| not_one(error.to_string()))?;
+    let stated = manifest.as_object_mut().and_then(|object| object.remove(CHECKSUM));
+    if stated != Some(Value::String(checksum(&manifest, &store))) {
+        return Err(Error::model_file("the checksum does not match: some bytes of the file have changed"));
+    }
     let model = Model::read(&manifest, &store)?;
     // What is not read back is not ours: a file with extra tensors is refused.
     let (_, own) = model.write();

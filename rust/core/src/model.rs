@@ -66,9 +66,10 @@ impl Model {
     }
 
     fn facts(&self) -> Map<String, Value> {
-        let label = self.label.as_ref().map_or(Value::Null, |label| {
-            json!({"column": label.column, "values": label.values, "normal": label.normal})
-        });
+        let label = self.label.as_ref().map_or(
+            Value::Null,
+            |label| json!({"column": label.column, "values": label.values, "normal": label.normal}),
+        );
         let Sizes { rows, training, reference, calibration, seed } = self.sizes;
         let facts = json!({
             "tabad": FORMAT,
@@ -88,8 +89,10 @@ impl Model {
         match manifest["tabad"].as_u64() {
             Some(FORMAT) => {}
             Some(other) => {
-                return Err(Error::model_file(format!("the file has format {other}, this tabad reads format {FORMAT}"))
-                    .hint("install a newer tabad, or fit the model again"));
+                return Err(Error::model_file(format!(
+                    "the file has format {other}, this tabad reads format {FORMAT}"
+                ))
+                .hint("install a newer tabad, or fit the model again"));
             }
             None => return Err(damaged("tabad")),
         }

@@ -42,7 +42,8 @@ pub fn exp(x: f32) -> f32 {
 /// partial sums of every caller in memory instead of in registers.
 #[inline(always)]
 pub fn fold(p: [f32; LANES]) -> f32 {
-    let q = [p[0] + p[8], p[1] + p[9], p[2] + p[10], p[3] + p[11], p[4] + p[12], p[5] + p[13], p[6] + p[14], p[7] + p[15]];
+    let q =
+        [p[0] + p[8], p[1] + p[9], p[2] + p[10], p[3] + p[11], p[4] + p[12], p[5] + p[13], p[6] + p[14], p[7] + p[15]];
     let r = [q[0] + q[4], q[1] + q[5], q[2] + q[6], q[3] + q[7]];
     (r[0] + r[2]) + (r[1] + r[3])
 }
@@ -68,22 +69,6 @@ pub fn minimum(values: &[f32]) -> f32 {
         }
     }
     least.iter().copied().fold(f32::INFINITY, f32::min)
-}
-
-/// Median and half the distance between the 16 % and 84 % quantiles: a standard deviation that a
-/// few extreme values cannot move. The scale is at least `floor`.
-pub fn robust_center_scale(values: &mut [f64], floor: f64) -> (f64, f64) {
-    if values.is_empty() {
-        return (0.0, 1.0);
-    }
-    values.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = share * (values.len() - 1) as f64;
-        let low = place.floor() as usize;
-        let high = (low + 1).min(values.len() - 1);
-        values[low] + (values[high] - values[low]) * (place - low as f64)
-    };
-    (at(0.5), ((at(0.841_344_7) - at(0.158_655_3)) / 2.0).max(floor))
 }
 
 /// SplitMix64 (Steele et al. 2014): a portable bijection of 64 bits, named in the manifest.

@@ -23,7 +23,15 @@ pub struct Sampler {
 
 impl Sampler {
     pub fn new(size: usize, seed: u64) -> Self {
-        Self { size, seed: splitmix64(seed), seen: 0, limit: u64::MAX, schema: None, chunks: Vec::new(), hashes: Vec::new() }
+        Self {
+            size,
+            seed: splitmix64(seed),
+            seen: 0,
+            limit: u64::MAX,
+            schema: None,
+            chunks: Vec::new(),
+            hashes: Vec::new(),
+        }
     }
 
     /// Rows seen so far.
@@ -53,7 +61,11 @@ impl Sampler {
             .zip(schema.fields())
             .map(|(column, field)| {
                 let taken = arrow_select::take::take(column, &indices, None)?;
-                Ok(if taken.data_type() == field.data_type() { taken } else { arrow_cast::cast(&taken, field.data_type())? })
+                Ok(if taken.data_type() == field.data_type() {
+                    taken
+                } else {
+                    arrow_cast::cast(&taken, field.data_type())?
+                })
             })
             .collect();
         self.chunks.push(RecordBatch::try_new(schema.clone(), columns?)?);

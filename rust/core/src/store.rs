@@ -51,9 +51,9 @@ macro_rules! matrix_access {
         pub fn $get(&self, name: &str, expected: &[usize]) -> Result<&[$element]> {
             match self.tensors.get(name) {
                 Some(Tensor::$variant { shape, data }) if shape == expected => Ok(data),
-                Some(Tensor::$variant { shape, .. }) => Err(Error::model_file(format!(
-                    "tensor `{name}` has shape {shape:?}, {expected:?} is needed"
-                ))),
+                Some(Tensor::$variant { shape, .. }) => {
+                    Err(Error::model_file(format!("tensor `{name}` has shape {shape:?}, {expected:?} is needed")))
+                }
                 Some(_) => Err(wrong_type(name)),
                 None => Err(absent(name)),
             }

@@ -1,12 +1,13 @@
 //! Column tails: how rare an energy is among reference rows, as -log of its tail probability.
 //!
 //! `t(e) = -ln((1 + #{ref >= e}) / (1 + n))`, kept at knots and interpolated between them; beyond the
-//! largest reference energy it goes on with slope `0.5 / (mean excess over the 95 % point)`, up to
-//! [`CAP`]. A tail is comparable between columns whatever their kind, so that an irrelevant column
-//! does not drown a telling one.
+//! largest reference energy it goes on with slope `0.5 / (mean excess over the 95 % point)`, and from
+//! [`KNEE`] on as its logarithm. A tail is comparable between energies whatever their kind, so that an
+//! irrelevant column does not drown a telling one.
 
-/// No column says more than this, in nats.
-pub const CAP: f32 = 40.0;
+/// Nats from which on a tail grows as `KNEE (1 + ln(t / KNEE))`: evidence that no sample can back counts
+/// less and less, but the odder of two rows stays the odder.
+pub const KNEE: f32 = 20.0;
 /// Energies closer than this are one: rounding errors of a constant column are no evidence.
 const RESOLUTION: f32 = 0.02;
 /// Tails closer than this share a knot.
@@ -50,7 +51,7 @@ impl Tails {
         fitted
     }
 
-    /// The tail of an energy, 0 ..= [`CAP`].
+    /// The tail of an energy, in nats, >= 0 and rising with it.
     pub fn at(&self, energy: f32) -> f32 {
         let place = self.energies.partition_point(|&knot| knot <= energy);
         let Some(below) = place.checked_sub(1) else { return 0.0 };
@@ -59,7 +60,7 @@ impl Tails {
             Some(&end) => tail + (self.tails[place] - tail) * (energy - start) / (end - start),
             None => tail + self.slope * (energy - start),
         };
-        found.min(CAP)
+        if found <= KNEE { found } else { KNEE * (1.0 + (found / KNEE).ln()) }
     }
 }
 
@@ -81,11 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_largest_it_rises_with_half_the_inverse_mean_excess_up_to_the_cap() {
+    fn beyond_the_largest_it_rises_with_half_the_inverse_mean_excess_and_then_as_its_logarithm() {
         let tails = Tails::fit((0..1000).map(|k| k as f32).collect());
         // 50 energies over the 95 % point, on average 25.5 beyond it.
         assert!((tails.slope - 0.5 / 25.5).abs() < 1e-6);
-        assert_eq!(tails.at(1e9), CAP);
+        let linear = tails.at(999.0) + tails.slope * 10_000.0;
+        assert!((tails.at(10_999.0) - KNEE * (1.0 + (linear / KNEE).ln())).abs() < 1e-3);
     }
 
     #[test]

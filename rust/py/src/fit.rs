@@ -61,13 +61,15 @@ impl Fit {
         let mut parsed = BTreeMap::new();
         for (column, name) in kinds.unwrap_or_default() {
             let kind = Kind::parse(&name).ok_or_else(|| {
-                let error = Error::usage("kind-unknown", format!("`{name}` is not a kind of column (asked for `{column}`)"))
-                    .hint("kinds are number, category, boolean, datetime, text, key, id");
+                let error =
+                    Error::usage("kind-unknown", format!("`{name}` is not a kind of column (asked for `{column}`)"))
+                        .hint("kinds are number, category, boolean, datetime, text, key, id");
                 to_py(py, &error)
             })?;
             parsed.insert(column, kind);
         }
-        let options = Options { kinds: parsed, ignore: ignore.unwrap_or_default(), label, normal, memory, seed, screen };
+        let options =
+            Options { kinds: parsed, ignore: ignore.unwrap_or_default(), label, normal, memory, seed, screen };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }

@@ -143,7 +143,12 @@ impl Model {
     }
 
     #[pyo3(signature = (stream, *, threads=0))]
-    fn encode<'py>(&self, py: Python<'py>, stream: Input, threads: usize) -> PyResult<(usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Input,
+        threads: usize,
+    ) -> PyResult<(usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
         let pool = pool(threads)?;
         let block = enter(py, || match &pool {
             Some(pool) => pool.install(|| self.inner.encoder.encode_all(stream.0)),
@@ -153,7 +158,14 @@ impl Model {
     }
 
     #[pyo3(signature = (rows, x, c, *, first_row=0))]
-    fn decode(&self, py: Python<'_>, rows: usize, x: &[u8], c: &[u8], first_row: u64) -> PyResult<PyArrowType<RecordBatch>> {
+    fn decode(
+        &self,
+        py: Python<'_>,
+        rows: usize,
+        x: &[u8],
+        c: &[u8],
+        first_row: u64,
+    ) -> PyResult<PyArrowType<RecordBatch>> {
         let encoder = &self.inner.encoder;
         let batch = enter(py, || {
             let block = block_of(rows, x, c, encoder.numbers, encoder.categories)?;

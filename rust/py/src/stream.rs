@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatchReader;
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::ffi_stream::ArrowArrayStreamReader;
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_pyarrow::PyArrowType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

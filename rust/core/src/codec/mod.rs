@@ -217,7 +217,7 @@ impl Codec {
             Self::Number(codec) => codec.decimals,
             _ => None,
         };
-        show::cell(array, row, decimals)
+        show::cell(array, row, decimals, self.data_type())
     }
 
     /// An encoded number in the source's units.

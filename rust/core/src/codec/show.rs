@@ -14,17 +14,17 @@ pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
 /// Characters of a text that are shown.
 const WIDTH: usize = 60;
 
-/// The value in a row, `null` for none.
-pub fn cell(array: &dyn Array, row: usize, decimals: Option<u8>) -> String {
+/// The value in a row, `null` for none. An instant is shown in the zone of `fitted`, whatever the batch's own.
+pub fn cell(array: &dyn Array, row: usize, decimals: Option<u8>, fitted: &DataType) -> String {
     if row >= array.len() {
         return "null".to_owned();
     }
     // One row is read by the same code as a batch.
     let one = array.slice(row, 1);
-    value(one.as_ref(), decimals).unwrap_or_else(|| "null".to_owned())
+    value(one.as_ref(), decimals, fitted).unwrap_or_else(|| "null".to_owned())
 }
 
-fn value(one: &dyn Array, decimals: Option<u8>) -> Option<String> {
+fn value(one: &dyn Array, decimals: Option<u8>, fitted: &DataType) -> Option<String> {
     let data_type = plain(one.data_type());
     match family(data_type)? {
         Family::Null => None,
@@ -55,7 +55,8 @@ fn value(one: &dyn Array, decimals: Option<u8>) -> Option<String> {
         }
         Family::Duration => Some(format!("{} s", read::numbers(one).ok()?.get(0)?)),
         Family::Date | Family::Timestamp | Family::TimeOfDay => {
-            Some(instant(read::instants(one).ok()?.get(0)?, data_type))
+            let shown_as = if family(fitted) == family(data_type) { fitted } else { data_type };
+            Some(instant(read::instants(one).ok()?.get(0)?, shown_as))
         }
         Family::Text => Some(clipped(read::Strings::new(one).ok()?.get(0)?)),
     }
@@ -70,8 +71,16 @@ pub fn number(value: f64, decimals: Option<u8>) -> String {
     match fixed {
         Some(text) if text.parse() == Ok(value) => text,
         _ if value.is_finite() && value != 0.0 && !(1e-5..1e15).contains(&value.abs()) => format!("{value:e}"),
-        _ => value.to_string(),
+        _ => significant(value),
     }
+}
+
+/// At most six significant digits, and every digit before the point.
+fn significant(value: f64) -> String {
+    let before = if value == 0.0 { 1.0 } else { value.abs().log10().floor() + 1.0 };
+    let places = (6.0 - before).clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// Microseconds in the words of a type: a date, a time of day, or both in the type's zone.

@@ -49,7 +49,8 @@ impl Options {
         }
         let mut names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
         names.sort_unstable();
-        let twice: Vec<String> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+        let twice: Vec<String> =
+            names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
         if !twice.is_empty() {
             return Err(Error::input("column-twice", format!("column {} occurs more than once", list_names(&twice)))
                 .hint("rename the columns: they are matched by name"));
@@ -71,7 +72,9 @@ impl Options {
                     if let Some(kind) = self.kinds.get(name).filter(|kind| !state.accepts(**kind)) {
                         let message =
                             format!("column `{name}` is {} and cannot be a {}", field.data_type(), kind.name());
-                        return Err(Error::usage("kind-misfits", message).hint("cast the column first, or leave its kind out"));
+                        return Err(
+                            Error::usage("kind-misfits", message).hint("cast the column first, or leave its kind out")
+                        );
                     }
                 }
                 None => {}

@@ -68,14 +68,17 @@ pub fn prepare(
     let normal: Vec<u32> = (0..sample.num_rows()).filter(|&row| is_normal(row)).map(|row| row as u32).collect();
     if normal.len() < FEWEST_ROWS {
         let value = options.normal.as_deref().unwrap_or_default();
-        let message = format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
+        let message =
+            format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
     }
     let parts = Parts::new(&options, &normal, sample.num_rows());
     let encoder = fit_codecs(&options, &schema, &plans, states, &sample, &parts)?;
     let training = encode(&encoder, &take(&sample, &parts.training)?)?;
     let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
-    let class_of = |rows: &[u32]| if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() };
+    let class_of = |rows: &[u32]| {
+        if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
+    };
     let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
     let built = if options.memory > 0 {
@@ -175,8 +178,11 @@ fn read_classes(options: &Options, plans: &[ColumnPlan], sample: &RecordBatch) -
         Some(wanted) => match values.iter().find(|value| same_label(value, wanted)) {
             Some(value) => Some(value.clone()),
             None => {
-                return Err(Error::input("normal-unknown", format!("no row has `{wanted}` in label column `{column}`"))
-                    .hint(format!("its values are {}", crate::error::list_names(&values))));
+                return Err(Error::input(
+                    "normal-unknown",
+                    format!("no row has `{wanted}` in label column `{column}`"),
+                )
+                .hint(format!("its values are {}", crate::error::list_names(&values))));
             }
         },
     };
@@ -277,11 +283,16 @@ impl Prepared {
         for fold in 0..FOLDS {
             let (own, others): (Vec<usize>, Vec<usize>) =
                 self.normal.iter().copied().enumerate().fold((Vec::new(), Vec::new()), |mut split, (at, row)| {
-                    if at % FOLDS == fold { split.0.push(row) } else { split.1.push(row) }
+                    if at % FOLDS == fold {
+                        split.0.push(row)
+                    } else {
+                        split.1.push(row)
+                    }
                     split
                 });
             let memory: Option<Memory> = self.denoisers.memory.as_ref().map(|whole| {
-                let mut part = memory::build(&self.training.take(&others), &self.encoder.features, &self.marginals, self.settings);
+                let mut part =
+                    memory::build(&self.training.take(&others), &self.encoder.features, &self.marginals, self.settings);
                 // The widths are those of the memory that will score.
                 part.set_levels(whole.levels().clone());
                 part

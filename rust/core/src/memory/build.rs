@@ -141,8 +141,7 @@ fn width(distances: &[Vec<f32>], target: f32) -> f32 {
     let (mut low, mut high) = (LEVEL_FLOOR.ln(), 1e4_f32.ln());
     for _ in 0..22 {
         let middle = f32::midpoint(low, high);
-        let mut found: Vec<f32> =
-            distances.par_iter().map(|distance| perplexity(distance, middle.exp())).collect();
+        let mut found: Vec<f32> = distances.par_iter().map(|distance| perplexity(distance, middle.exp())).collect();
         found.sort_unstable_by(f32::total_cmp);
         if found.get(found.len() / 2).copied().unwrap_or(target) < target {
             low = middle;

@@ -115,14 +115,7 @@ impl Memory {
 
     /// Bounded distances with one column left out. What the column adds to every row alike goes too.
     #[inline(always)]
-    pub(super) fn column_rest(
-        &self,
-        column: &Column,
-        x_n: &[f32],
-        c_c: &[u16],
-        bounded_m: &[f32],
-        rest_m: &mut [f32],
-    ) {
+    pub(super) fn column_rest(&self, column: &Column, x_n: &[f32], c_c: &[u16], bounded_m: &[f32], rest_m: &mut [f32]) {
         rest_m.fill(0.0);
         let mut base = 0.0_f32;
         for &number in &column.numbers {

@@ -77,7 +77,8 @@ impl Memory {
             }
             Ok(taus.to_vec())
         };
-        let levels = Levels { local: level(0, "local")?, wide: level(1, "wide")?, conditional: level(2, "conditional")? };
+        let levels =
+            Levels { local: level(0, "local")?, wide: level(1, "wide")?, conditional: level(2, "conditional")? };
         Ok(Self { rows, padded, x_nm, c_cm, numbers, categories, columns, levels, own_vote })
     }
 }

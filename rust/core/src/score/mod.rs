@@ -93,8 +93,11 @@ impl<R: RecordBatchReader> Scoring<R> {
                 names.all().into_iter().filter(|name| input.schema().index_of(name).is_ok()).collect();
             if !taken.is_empty() {
                 let plural = if taken.len() == 1 { "a column" } else { "columns" };
-                return Err(Error::input("column-taken", format!("the table already has {plural} {}", list_names(&taken)))
-                    .hint("give the new columns another prefix: --prefix again_"));
+                return Err(Error::input(
+                    "column-taken",
+                    format!("the table already has {plural} {}", list_names(&taken)),
+                )
+                .hint("give the new columns another prefix: --prefix again_"));
             }
         }
         let rule = options.rule.unwrap_or_else(|| model.default_rule());
@@ -152,7 +155,8 @@ impl Engine {
         let Ok(mut summary) = self.summary.lock() else { return };
         let entering = summary.count(verdicts);
         drop(summary);
-        let unexplained: Vec<usize> = entering.iter().copied().filter(|row| explained.binary_search(row).is_err()).collect();
+        let unexplained: Vec<usize> =
+            entering.iter().copied().filter(|row| explained.binary_search(row).is_err()).collect();
         let more = self.explain_rows(batch, opened, &unexplained);
         let Ok(mut summary) = self.summary.lock() else { return };
         for row in entering {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Float32Array, Float64Array, ListArray, RecordBatch, RecordBatchOptions, StringArray, StructArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, ListArray, RecordBatch, RecordBatchOptions, StringArray,
+    StructArray,
+};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::{Value, json};
@@ -127,7 +130,8 @@ impl Summary {
         self.rows += verdicts.len() as u64;
         self.flagged += verdicts.iter().filter(|v| v.flag).count() as u64;
         let full = self.oddest.len() >= self.most;
-        let bar = if full { self.oddest.last().map_or(f64::INFINITY, |odd| odd.verdict.score) } else { f64::NEG_INFINITY };
+        let bar =
+            if full { self.oddest.last().map_or(f64::INFINITY, |odd| odd.verdict.score) } else { f64::NEG_INFINITY };
         let mut rows: Vec<usize> = (0..verdicts.len()).filter(|&row| verdicts[row].score > bar).collect();
         rows.sort_by(|&a, &b| verdicts[b].score.total_cmp(&verdicts[a].score).then(a.cmp(&b)));
         rows.truncate(self.most);

@@ -51,10 +51,8 @@ pub fn survey<R: RecordBatchReader>(
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
         let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-        let scores: Vec<Vec<f64>> = starts
-            .into_par_iter()
-            .map(|start| model.scores(&opened.encode(start..(start + TILE).min(rows))))
-            .collect();
+        let scores: Vec<Vec<f64>> =
+            starts.into_par_iter().map(|start| model.scores(&opened.encode(start..(start + TILE).min(rows)))).collect();
         found.rows += rows as u64;
         for score in scores.into_iter().flatten() {
             if let Some(count) = found.ranks.get_mut(model.calibration.rank(score)) {
