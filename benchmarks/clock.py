@@ -1,4 +1,4 @@
-"""Times whole processes: wall time, processor time, peak memory; contenders take turns, so that all meet the same noise.
+"""Times whole processes: wall and processor time, peak memory; contenders take turns, so that all meet the same noise.
 
 A process is started by a tiny one, because Linux counts what the starting process holds towards the peak memory of
 the started one.

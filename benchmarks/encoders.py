@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 Matrix = npt.NDArray[Any]
-Encoding = Literal["raw", "sqrt2", "onehot", "skrub", "codes", "gower"]
+Encoding = Literal["raw", "sqrt2", "onehot", "skrub", "codes", "gower", "blocks"]
 Encoder = Callable[[pa.Table], Any]
 
 MAX_LEVELS = 100
@@ -69,6 +69,9 @@ def fit_encoder(train: pa.Table, encoding: Encoding, categories: tuple[str, ...]
     levels = {name: _levels(_text(train, name)) for name in columns.categories}
     if encoding == "gower":  # city-block distance between these is Gower's: halves, because a mismatch differs twice
         return lambda table: np.hstack([numbers.to_unit(table), _one_hot(_code_matrix(table, levels), levels, 0.5)])
+    if encoding == "blocks":
+        sizes = [len(known) + 1 for known in levels.values()]
+        return lambda table: (numbers(table), _code_matrix(table, levels), sizes)
     weight = 2**-0.5 if encoding == "sqrt2" else 1.0
     return lambda table: np.hstack([numbers(table), _one_hot(_code_matrix(table, levels), levels, weight)])
 
@@ -108,7 +111,8 @@ def _quietly(reduce: Callable[..., Matrix], raw: Matrix) -> Matrix:
 def _raw_numbers(table: pa.Table, columns: Columns) -> Matrix:
     parts = [_float(table[name]) for name in columns.numbers]
     for name in columns.dates:
-        times = pd.to_datetime(pd.Series(table[name].to_pandas()), errors="coerce", utc=True, format=_format(table[name]))
+        values = pd.Series(table[name].to_pandas())
+        times = pd.to_datetime(values, errors="coerce", utc=True, format=_format(table[name]))
         seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
         parts += [seconds.to_numpy(float), times.dt.hour.to_numpy(float), times.dt.dayofweek.to_numpy(float)]
     return np.column_stack(parts) if parts else np.empty((table.num_rows, 0))
@@ -153,7 +157,8 @@ def _codes(train: pa.Table, columns: Columns, bins: int = 10) -> Encoder:
 
     def encode(table: pa.Table) -> tuple[Matrix, list[int]]:
         raw = _raw_numbers(table, columns)
-        binned = [np.where(np.isnan(v), len(e) + 1, np.searchsorted(e, v, "right")) for v, e in zip(raw.T, edges, strict=True)]
+        cells = zip(raw.T, edges, strict=True)
+        binned = [np.where(np.isnan(v), len(e) + 1, np.searchsorted(e, v, "right")) for v, e in cells]
         codes = np.column_stack([*binned, _code_matrix(table, levels)]).astype(np.int64)
         return codes, [len(e) + 2 for e in edges] + [len(known) + 1 for known in levels.values()]
 

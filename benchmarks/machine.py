@@ -12,7 +12,8 @@ from typing import Any
 from benchmarks.data import ROOT
 
 _PACKAGES = (
-    "tabad", "numpy", "scipy", "pandas", "pyarrow", "polars", "scikit-learn", "skrub", "pyod", "torch", "duckdb", "typer",
+    "tabad", "numpy", "scipy", "pandas", "pyarrow", "polars", "scikit-learn", "skrub", "pyod", "torch", "joblib",
+    "typer",
 )  # fmt: skip
 
 

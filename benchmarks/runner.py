@@ -113,8 +113,9 @@ def _run(chosen: Method, job: Job, rows: _Rows) -> cache.Result:
     except Exception as error:  # noqa: BLE001 - a peer may fail on a table in any way; the table must say so
         print(f"{job.data_set.name} seed {job.seed} {chosen.name}: {type(error).__name__}: {error}", file=sys.stderr)
         # Chance level, so that a failure costs the method what not answering costs its user.
-        chance = {"auroc": 0.5, "ap": float(anomaly.mean())}
-        return {**facts, **chance, "seconds": time.perf_counter() - started, "error": f"{type(error).__name__}: {error}"}
+        seconds = time.perf_counter() - started
+        said = f"{type(error).__name__}: {error}"
+        return {**facts, "auroc": 0.5, "ap": float(anomaly.mean()), "seconds": seconds, "error": said}
     seconds = time.perf_counter() - started
     scores = np.nan_to_num(np.asarray(scored.scores, float), nan=np.finfo(float).max)
     return {

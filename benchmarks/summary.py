@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 CLEARLY = 0.02
 """The target of detect-mixed: nowhere does the interval over seeds lie wholly more than two points below kNN."""
+_SHARED = ("setting", "set", "method", "train_rows", "test_rows", "anomalies")
 _T975 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """Student's t at 97.5 % by degrees of freedom."""
 
@@ -64,7 +65,7 @@ class Table:
             for method in self.methods:
                 mine = [r for r in self.results if r["set"] == name and r["method"] == method]
                 mine.sort(key=lambda r: r["seed"])
-                row = {key: mine[0][key] for key in ("setting", "set", "method", "train_rows", "test_rows", "anomalies")}
+                row = {key: mine[0][key] for key in _SHARED}
                 row["auroc"] = [round(r["auroc"], 5) for r in mine]
                 row["ap"] = [round(r["ap"], 5) for r in mine]
                 row["seconds"] = round(float(np.median([r["seconds"] for r in mine])), 3)
@@ -121,9 +122,8 @@ def clearly_below(table: Table, ours: str, peer: str) -> list[str]:
     """Sets where the 95 % interval of the paired AUROC difference over seeds lies wholly below -2 points."""
     behind = []
     for name in table.sets:
-        mine, theirs = (
-            {r["seed"]: r["auroc"] for r in table.results if r["method"] == m and r["set"] == name} for m in (ours, peer)
-        )
+        here = [r for r in table.results if r["set"] == name]
+        mine, theirs = ({r["seed"]: r["auroc"] for r in here if r["method"] == m} for m in (ours, peer))
         gaps = np.array([mine[seed] - theirs[seed] for seed in mine if seed in theirs])
         if len(gaps) < 2:
             continue

@@ -3,8 +3,8 @@
 import argparse
 
 from benchmarks import data
-from benchmarks.detectors import DEEP, OURS, SHALLOW
 from benchmarks.detection import Plan, add_arguments, run_plan
+from benchmarks.detectors import DEEP, OURS, SHALLOW
 
 __all__ = ["add_arguments", "main"]
 

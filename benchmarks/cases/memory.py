@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fit(place: Path, quality: str) -> Path:
+def _fit(place: Path, quality: Any) -> Path:
     import tabad
 
     model = place / "m.tabad"

@@ -43,7 +43,8 @@ def main(options: argparse.Namespace) -> int:
         for quality in qualities:
             _fit_tabad(table, place, quality)
         for peer in peers:
-            process([sys.executable, "-m", "benchmarks.speed.pipeline", "fit", peer, str(table), str(place / peer)], env=_ENV)
+            script = [sys.executable, "-m", "benchmarks.speed.pipeline", "fit", peer]
+            process([*script, str(table), str(place / peer)], env=_ENV)
         for cores in [c for c in cores_of(options) if not (options.quick and c == 1)]:
             contenders = {f"tabad {q}": _tabad(place / f"{q}.tabad", table, place, cores) for q in qualities}
             contenders |= {p: _peer(p, few if p == "kNN" else table, place, cores) for p in peers}
@@ -61,8 +62,9 @@ def main(options: argparse.Namespace) -> int:
 _ENV = {"PYTHONPATH": str(ROOT)}
 
 
-def _fit_tabad(table: Path, place: Path, quality: str) -> None:
+def _fit_tabad(table: Path, place: Path, quality: Any) -> None:
     import pyarrow.parquet as pq
+
     import tabad
 
     tabad.fit(pq.read_table(table).slice(0, 100_000), quality=quality, output=place / f"{quality}.tabad")
@@ -106,5 +108,6 @@ def _print(out: list[dict[str, Any]], rows: int, rounds: int, size: int) -> None
     times = [key for key in out[0] if key.startswith("times_")]
     print(f"score, {rows:,} rows x 20 ({size / 2**20:.1f} MiB of parquet), whole processes, {rounds} rounds")
     header = ["method", "cores", "rows/s", "peak MiB", *(f"{t.removeprefix('times_')} is times faster" for t in times)]
-    lines = [[r["method"], r["cores"], f"{r['rows_per_s']:,}", f"{r['peak_mib']:,.0f}", *(r[t] for t in times)] for r in out]
+    speeds = [[r["method"], r["cores"], f"{r['rows_per_s']:,}", f"{r['peak_mib']:,.0f}"] for r in out]
+    lines = [[*speed, *(r[t] for t in times)] for speed, r in zip(speeds, out, strict=True)]
     print(render(header, lines))

@@ -3,11 +3,12 @@
 import argparse
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import generated, machine, results
-from benchmarks.clock import median, process, take_turns
+from benchmarks.clock import Timed, median, process, take_turns
 from benchmarks.data import ROOT
 from benchmarks.report import render
 from benchmarks.speed.run import tabad_program
@@ -30,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="tabad-bench-") as folder:
         place = Path(folder)
         table = generated.write(place / "table.parquet", 20_000)
-        small = generated.write(place / "small.parquet", ROWS)
+        small = str(generated.write(place / "small.parquet", ROWS))
         _fit(table, place)
         script = [python, "-m", "benchmarks.speed.pipeline"]
         process([*script, "fit", "IsolationForest", str(table), str(place / "forest")], env=env)
@@ -39,10 +40,18 @@ def main(options: argparse.Namespace) -> int:
             "import typer": [python, "-c", "import typer"],
             "import tabad": [python, "-c", "import tabad"],
             "tabad --help": [*tabad_program(), "--help"],
-            "tabad score": [*tabad_program(), "score", str(small), "-m", str(place / "m.tabad"), "-o", str(place / "a.parquet")],
-            "scikit-learn script": [*script, "score", "IsolationForest", str(small), str(place / "forest"), str(place / "b.parquet")],
-        }  # fmt: skip
-        runs = take_turns({n: (lambda c=c: process(c, env=env)) for n, c in commands.items()}, rounds)
+            "tabad score": [*tabad_program(), "score", small, "-m", f"{place}/m.tabad", "-o", f"{place}/a.parquet"],
+            "scikit-learn script": [
+                *script,
+                "score",
+                "IsolationForest",
+                small,
+                f"{place}/forest",
+                f"{place}/b.parquet",
+            ],
+        }
+        starts = {name: partial(process, command, env=env) for name, command in commands.items()}
+        runs: dict[str, list[Timed]] = take_turns(starts, rounds)
     out = [
         {
             "command": name,
@@ -52,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
         }
         for name, these in runs.items()
     ]
-    facts = _facts({r["command"]: r for r in out})
+    facts = _facts({str(r["command"]): r for r in out})
     print(f"startup, {rounds} rounds in turns")
     print(render(["command", "min ms", "median ms", "peak MiB"], [list(r.values()) for r in out]))
     for name, fact in facts.items():
@@ -64,7 +73,10 @@ def main(options: argparse.Namespace) -> int:
 def _facts(by: dict[str, dict[str, Any]]) -> dict[str, Any]:
     least = {name: row["min_ms"] for name, row in by.items()}
     return {
-        "tabad --help / import typer, minima": {"value": round(least["tabad --help"] / least["import typer"], 3), "target": 1.6},
+        "tabad --help / import typer, minima": {
+            "value": round(least["tabad --help"] / least["import typer"], 3),
+            "target": 1.6,
+        },
         "tabad score of 1,000 rows, s": {"value": round(least["tabad score"] / 1000, 3), "target": 0.5},
         "tabad score / scikit-learn script, minima": {
             "value": round(least["tabad score"] / least["scikit-learn script"], 3),

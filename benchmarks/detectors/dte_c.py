@@ -6,7 +6,7 @@ row, seven bins of time, layers 256-512-256, dropout 0.5, Adam 1e-4 with weight 
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from benchmarks.detectors import Method, Scored, Task, fixed
 from benchmarks.detectors.training import mlp, seeded, to_tensor, train
@@ -27,9 +27,9 @@ def score(task: Task) -> Scored:
         time_B = torch.randint(STEPS, (len(rows),), generator=generator)
         noised_BD = clean_BD + spread[time_B, None] * torch.randn(clean_BD.shape, generator=generator)
         # The published code takes the cross-entropy of softmax outputs, which trains more gently; kept.
-        loss = F.cross_entropy(net(noised_BD).softmax(1), time_B * BINS // STEPS)
+        loss = functional.cross_entropy(net(noised_BD).softmax(1), time_B * BINS // STEPS)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     note = train(step, len(x), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget)

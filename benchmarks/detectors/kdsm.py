@@ -87,7 +87,7 @@ def score(task: Task) -> Scored:
     note = train(step, len(x), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget)
     net.eval()
     with torch.no_grad():
-        norms = torch.cat([net(part).norm(dim=1) for part in to_tensor(task.test).split(4096)])
+        norms = torch.cat([net(part).norm(dim=1) for part in torch.split(to_tensor(task.test), 4096)])
     return Scored(norms.double().numpy(), note)
 
 
@@ -102,8 +102,8 @@ def _likely(teacher: nn.Module, x_BD: Tensor) -> Tensor:
 def _follow(teacher: nn.Module, net: nn.Module) -> None:
     for slow, fast in zip(teacher.parameters(), net.parameters(), strict=True):
         slow.mul_(DECAY).add_(fast, alpha=1 - DECAY)
-    for slow, fast in zip(teacher.buffers(), net.buffers(), strict=True):
-        slow.copy_(fast)
+    for kept, statistic in zip(teacher.buffers(), net.buffers(), strict=True):
+        kept.copy_(statistic)
 
 
 METHODS = (Method("K-DSM", "sqrt2", score, fixed("1"), slow=True),)

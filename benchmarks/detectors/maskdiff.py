@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from benchmarks.detectors import Method, Scored, Task, fixed
 from benchmarks.detectors.training import seeded, train
@@ -55,7 +55,7 @@ class MaskedNet(nn.Module):
 
     def forward(self, codes_BC: Tensor, rate_B: Tensor, table_VW: Tensor) -> tuple[Tensor, ...]:
         """Logits per column."""
-        hidden_BW = F.embedding_bag(codes_BC + self.first, table_VW, mode="sum")
+        hidden_BW = functional.embedding_bag(codes_BC + self.first, table_VW, mode="sum")
         hidden_BW = hidden_BW + self.rate(rate_B) @ self.input[-1] + self.bias
         out: tuple[Tensor, ...] = self.heads(self.body(hidden_BW)).split(self.sizes, 1)
         return out
@@ -63,7 +63,7 @@ class MaskedNet(nn.Module):
 
 def losses(logits: tuple[Tensor, ...], codes_BC: Tensor) -> Tensor:
     """Negative log-likelihood of every cell: [B, C]."""
-    parts = [F.cross_entropy(logit, codes_BC[:, c], reduction="none") for c, logit in enumerate(logits)]
+    parts = [functional.cross_entropy(logit, codes_BC[:, c], reduction="none") for c, logit in enumerate(logits)]
     return torch.stack(parts, 1)
 
 
@@ -87,7 +87,7 @@ def score(task: Task) -> Scored:
         loss_BC = losses(net(seen_BC, rate_B, net.table()), clean_BC)
         loss = (loss_BC * hidden_BC).sum() / hidden_BC.sum().clamp(min=1)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     note = train(step, len(codes), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget / 2)
@@ -107,7 +107,7 @@ def score(task: Task) -> Scored:
 
 def _view(net: MaskedNet, table_VW: Tensor, test: Tensor, rate: int, masked: Masking) -> Tensor:
     parts = []
-    for clean_BC in test.split(2048):
+    for clean_BC in torch.split(test, 2048):
         rate_B = torch.full((len(clean_BC),), rate)
         seen_BC, hidden_BC = masked(clean_BC, rate_B)
         loss_BC = losses(net(seen_BC, rate_B, table_VW), clean_BC)

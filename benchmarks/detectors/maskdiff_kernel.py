@@ -8,7 +8,7 @@ Axes: B test rows, R distinct training rows, C columns, V codes of all columns.
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from benchmarks.detectors import Method, Scored, Task, fixed
 from benchmarks.detectors.training import seeded
@@ -27,7 +27,7 @@ def score(task: Task) -> Scored:
     test = torch.from_numpy(test_codes)
     chunk = max(16, 20_000_000 // len(distinct))
     parts = []
-    for clean_BC in test.split(chunk):
+    for clean_BC in torch.split(test, chunk):
         test_BV = _one_hot(clean_BC, sizes)
         total_B = torch.zeros(len(clean_BC))
         for rate in RATES:
@@ -43,13 +43,13 @@ def score(task: Task) -> Scored:
 
 def _surprise(vote_BV: Tensor, clean_BC: Tensor, hidden_BC: Tensor, first_C: Tensor, size_C: Tensor) -> Tensor:
     seen_BC = vote_BV.gather(1, clean_BC + first_C)
-    all_BC = torch.stack([part.sum(1) for part in vote_BV.split(size_C.tolist(), 1)], 1)
+    all_BC = torch.stack([part.sum(1) for part in torch.split(vote_BV, size_C.tolist(), 1)], 1)
     share_BC = ((seen_BC + FLOOR) / (all_BC + FLOOR * size_C)).clamp(min=FLOOR)
     return (-share_BC.log() * hidden_BC).sum(1) / hidden_BC.sum(1).clamp(min=1)
 
 
 def _one_hot(codes: Tensor, sizes: list[int]) -> Tensor:
-    return torch.cat([F.one_hot(codes[:, c], size).float() for c, size in enumerate(sizes)], 1)
+    return torch.cat([functional.one_hot(codes[:, c], size).float() for c, size in enumerate(sizes)], 1)
 
 
 METHODS = (Method("MaskDiff-AD-kernel", "codes", score, fixed("1")),)

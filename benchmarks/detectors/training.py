@@ -5,6 +5,7 @@ Axes: B rows of a batch, D columns of the encoded matrix.
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ def seeded(task: Task, *, small: bool = False) -> torch.Generator:
 
 def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Row numbers of one epoch, shuffled; a last batch of one row is left out (batch norm cannot use it)."""
-    for batch in torch.randperm(rows, generator=generator).split(size):
+    for batch in torch.split(torch.randperm(rows, generator=generator), size):
         if len(batch) > 1 or rows == 1:
             yield batch
 
@@ -60,7 +61,7 @@ def to_tensor(matrix: npt.NDArray[np.float64]) -> Tensor:
 def mlp(sizes: list[int], *, dropout: float = 0.0) -> nn.Sequential:
     """Linear layers with ReLU between; dropout after every hidden layer but the first, as DTE has it."""
     layers: list[nn.Module] = []
-    for i, (wide, out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (wide, out) in enumerate(pairwise(sizes)):
         layers.append(nn.Linear(wide, out))
         if i < len(sizes) - 2:
             layers.append(nn.ReLU())

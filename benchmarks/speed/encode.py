@@ -1,6 +1,6 @@
 """One timed encoding in a process of its own: `python -m benchmarks.speed.encode METHOD THREADS TABLE MODEL`.
 
-Reads the table into memory (not timed), fits on its first 100,000 rows (not timed), encodes a tenth to warm up, then
+Reads the table into memory (not timed), fits on its first 20,000 rows (not timed), encodes a tenth to warm up, then
 times one transform of the whole Arrow table, conversion from Arrow and into the result counted. Prints seconds.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FIT_ROWS = 100_000
+FIT_ROWS = 20_000
 
 Transform = Callable[[pa.Table], Any]
 

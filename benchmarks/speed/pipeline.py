@@ -90,4 +90,5 @@ def score(method: str, table: str, model: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    {"fit": fit, "score": score}[sys.argv[1]](*sys.argv[2:])
+    verb, *arguments = sys.argv[1:]
+    fit(*arguments) if verb == "fit" else score(*arguments)

@@ -45,7 +45,7 @@ def _feature(column: dict[str, Any], part: str, first: pl.DataFrame) -> pl.Expr:
     if part == "status":
         return _status(values, first[name].dtype)
     if part in ("hour", "weekday", "month"):
-        cycle = getattr(values.dt, part)()
+        cycle: pl.Expr = getattr(values.dt, part)()
         return (cycle + 2).fill_null(0).cast(pl.UInt16)
     if kind == "datetime" or part == "position":
         return _number(values.to_physical(), first[name].to_physical())
@@ -63,10 +63,10 @@ def _number(values: pl.Expr, first: pl.Series) -> pl.Expr:
 
 
 def _status(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    known = pl.lit(0)
+    known: pl.Expr = pl.lit(0)
     if dtype.is_float():
-        known = pl.when(values.is_nan()).then(2).when(values.is_infinite()).then(pl.when(values > 0).then(3).otherwise(4))
-        known = known.otherwise(0)
+        infinite = pl.when(values > 0).then(3).otherwise(4)
+        known = pl.when(values.is_nan()).then(2).when(values.is_infinite()).then(infinite).otherwise(0)
     return pl.when(values.is_null()).then(1).otherwise(known).cast(pl.UInt16)
 
 

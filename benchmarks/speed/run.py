@@ -12,7 +12,7 @@ def add_speed_arguments(parser: argparse.ArgumentParser, *, rows: int) -> None:
     """The options of a speed case."""
     parser.add_argument("--quick", action="store_true", help="100,000 rows, three rounds; 2 minutes")
     parser.add_argument("--rows", type=int, default=rows)
-    parser.add_argument("--rounds", type=int, default=5, help="alternating runs of each contender; at least 5 to be quoted")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each contender in turns; 5 or more to be quoted")
     parser.add_argument("--cores", default="1,2", help="run on so many cores, one after the other")
 
 
@@ -34,7 +34,8 @@ def timed_output(command: Sequence[str], *, cores: int, cwd: Path) -> float:
     os.sched_setaffinity(0, set(sorted(held)[:cores]))
     limits = {name: str(cores) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")}
     try:
-        done = subprocess.run(command, cwd=cwd, env={**os.environ, **limits}, capture_output=True, text=True, check=False)
+        env = {**os.environ, **limits}
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     finally:
         os.sched_setaffinity(0, held)
     if done.returncode != 0:

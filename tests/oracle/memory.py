@@ -15,6 +15,7 @@ OTHER = 1
 ABSENT_DISTANCE = 1.0
 MARGINAL_SHARE = 0.03
 BOUND = 4.5
+NEGLIGIBLE = 1e-30
 
 
 @dataclass
@@ -75,17 +76,21 @@ def density(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> flo
 
 
 def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float:
-    """`log(sum_j (mean_j - x_j)^2 / tau + 1e-6)`: tau times the squared gradient of the density, logged."""
+    """`log(sum_j (mean_j - x_j)^2 / tau + 1e-6)`: tau times the squared gradient of the density, logged.
+
+    A number whose kept values weigh less than NEGLIGIBLE beside the nearest row has no neighbours, and is left out.
+    """
     vote_M = voters(memory, x_N, c_C)
-    energy_M = feature_distances(memory, x_N, c_C).sum(1)
-    w_M = np.where(vote_M, np.exp(-(energy_M - energy_M[vote_M].min()) / tau), 0.0)
+    x_MN, c_MC = memory.x_MN[vote_M], memory.c_MC[vote_M]
+    energy_M = feature_distances(memory, x_N, c_C).sum(1)[vote_M]
+    w_M = np.exp(-(energy_M - energy_M.min()) / tau)
     total = 0.0
     for n in range(len(x_N)):
         if c_C[memory.status_N[n]] != PRESENT:
             continue
-        there_M = w_M * (memory.c_MC[:, memory.status_N[n]] == PRESENT)
-        if there_M.sum() > 0:
-            mean = (there_M * memory.x_MN[:, n]).sum() / there_M.sum()
+        there_M = w_M * (c_MC[:, memory.status_N[n]] == PRESENT)
+        if there_M.sum() > NEGLIGIBLE:
+            mean = (there_M * x_MN[:, n]).sum() / there_M.sum()
             total += memory.weight_F[n] * (mean - x_N[n]) ** 2
     return float(np.log(total / tau + 1e-6))
 

@@ -107,7 +107,7 @@ def reverse(
     """The codes seen one step cleaner [B, C]; at sigma_next = 0 no MASK is left.
 
     Masked: each masked cell is revealed with probability 1 - share(next) / share(now) (Shi et al. 2024, eq. 7).
-    Multinomial: posterior of Hoogeboom et al. 2021, eq. 13, at the network's prediction.
+    Multinomial: posterior of Hoogeboom et al. 2021, eq. 13, summed over the clean codes the network expects.
     """
     now_C = corruption_share(torch.full(index.size_C.shape, sigma, device=index.device), index.is_status_C)
     next_C = corruption_share(torch.full(index.size_C.shape, sigma_next, device=index.device), index.is_status_C)
@@ -118,10 +118,13 @@ def reverse(
     keep_C, keep_next_C, size_C = 1.0 - now_C, 1.0 - next_C, index.size_C.to(now_C.dtype)
     step_C = keep_C / keep_next_C
     place_S = index.category_S
-    p_BS = log_probabilities(logits_BS, index).exp()
+    code_BC = seen_BC.clamp_min(0) + index.offset_C
+    # The network's p(clean | seen, rest) already weighs the code seen; the formula wants it without.
+    seen_weight_BS = (now_C / size_C)[place_S].expand_as(logits_BS).clone()
+    seen_weight_BS.scatter_add_(1, code_BC, torch.where(seen_BC == MASK, 0.0, keep_C))
+    p_BS = log_probabilities(logits_BS - seen_weight_BS.clamp_min(1e-30).log(), index).exp()
     prior_BS = (keep_next_C[place_S] * p_BS).add((next_C / size_C)[place_S])
     likelihood_BS = ((1.0 - step_C) / size_C)[place_S].expand_as(p_BS).clone()
-    code_BC = seen_BC.clamp_min(0) + index.offset_C
     likelihood_BS.scatter_add_(1, code_BC, torch.where(seen_BC == MASK, 0.0, step_C))
     return draw((likelihood_BS * prior_BS).log(), index, generator=generator)
 

@@ -33,7 +33,7 @@ class Plan:
 
     steps: int = 30
     guidance: float = 1.0
-    noise: float = 0.5
+    noise: float = 1.0
     """How much fresh noise a step of numbers adds: 0 none (an ODE), 1 as much as it takes away (an SDE)."""
     chunk: int = 4_096
 

@@ -73,9 +73,10 @@ def grid(steps: int) -> list[float]:
 def draw_levels(rows: int, columns: int, *, generator: torch.Generator) -> Tensor:
     """Levels sigma_BP of a training batch, a mixture over rows of what probes and sampling will ask for.
 
-    Half of the rows share one level over their columns, log-uniform as a sampler visits them (joint probes, generation),
-    half draw a log-normal one per column. A quarter hides a random subset and leaves the rest clean (conditional probes, repair), a quarter hides
-    one and leaves the rest noised, an eighth has a clean subset (generation given columns).
+    Half of the rows share one level over their columns, log-uniform as a sampler visits them (joint probes,
+    generation); half draw a log-normal one per column. A quarter hides a random subset and leaves the rest clean
+    (conditional probes, repair), a quarter hides one and leaves the rest noised, an eighth has a clean subset
+    (generation given columns).
     """
 
     def uniform(width: int) -> Tensor:

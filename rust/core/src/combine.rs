@@ -10,6 +10,7 @@
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::pareto::ParetoTail;
 use crate::store::Store;
 use crate::tails::Tails;
 
@@ -64,23 +65,22 @@ fn column_term(energies: &[f32], tails: &[Tails]) -> f32 {
 }
 
 impl Reference {
-    /// From the energies of the reference rows.
-    pub fn fit(plan: Plan, energies: &EnergyBlock) -> Self {
+    /// From the energies of the reference rows. `contaminated`: some of them may be anomalies.
+    pub fn fit(plan: Plan, energies: &EnergyBlock, contaminated: bool) -> Self {
+        let of_column = if contaminated { Tails::fit_robust } else { Tails::fit };
         let (rows, features) = (energies.rows, plan.features);
         let tails: Vec<Vec<Tails>> = energies
             .features
             .iter()
-            .map(|of| {
-                (0..features).map(|f| Tails::fit((0..rows).map(|row| of[row * features + f]).collect())).collect()
-            })
+            .map(|of| (0..features).map(|f| of_column((0..rows).map(|row| of[row * features + f]).collect())).collect())
             .collect();
         let width = plan.terms.len();
         let mut terms: Vec<Tails> = (0..width)
-            .map(|term| Tails::fit((0..rows).map(|row| energies.terms[row * width + term]).collect()))
+            .map(|term| Tails::fit_robust((0..rows).map(|row| energies.terms[row * width + term]).collect()))
             .collect();
         for (of, tails) in energies.features.iter().zip(&tails) {
             let f2 = (0..rows).map(|row| column_term(&of[row * features..(row + 1) * features], tails));
-            terms.push(Tails::fit(f2.collect()));
+            terms.push(Tails::fit_robust(f2.collect()));
         }
         Self { plan, terms, tails }
     }
@@ -124,6 +124,8 @@ impl Reference {
         store.put_u32("reference.knots", lengths);
         store.put_f32("reference.energies", &[energies.len()], energies);
         store.put_f32("reference.tails", &[tails.len()], tails);
+        let beyond = all.iter().flat_map(|t| t.pareto.map_or([0.0; 4], |p| [p.start, p.log_share, p.scale, p.shape]));
+        store.put_f64("reference.pareto", beyond.collect());
         store.put_f32("reference.slopes", &[all.len()], all.iter().map(|t| t.slope).collect());
         json!({"terms": self.plan.terms.len(), "denoisers": self.plan.columns.len()})
     }
@@ -142,19 +144,25 @@ impl Reference {
         let mut energies = store.get_f32("reference.energies", &[total])?;
         let mut tails = store.get_f32("reference.tails", &[total])?;
         let slopes = store.get_f32("reference.slopes", &[count])?;
+        let beyond = store.get_finite("reference.pareto", count * 4)?;
         let finite = energies.iter().chain(tails).chain(slopes).all(|v| v.is_finite());
         if lengths.len() != slopes.len() || !finite {
             return Err(damaged());
         }
         let mut flat = Vec::with_capacity(lengths.len());
-        for (&length, &slope) in lengths.iter().zip(slopes) {
+        for ((&length, &slope), beyond) in lengths.iter().zip(slopes).zip(beyond.chunks_exact(4)) {
             let (own, more) = energies.split_at(length as usize);
             let (own_tails, more_tails) = tails.split_at(length as usize);
             (energies, tails) = (more, more_tails);
             if own.windows(2).any(|pair| pair[0] >= pair[1]) {
                 return Err(damaged());
             }
-            flat.push(Tails { energies: own.to_vec(), tails: own_tails.to_vec(), slope });
+            let pareto = ParetoTail { start: beyond[0], log_share: beyond[1], scale: beyond[2], shape: beyond[3] };
+            let pareto = (pareto.scale > 0.0).then_some(pareto);
+            if pareto.is_some_and(|pareto| pareto.shape < 0.0 || pareto.log_share > 0.0) {
+                return Err(damaged());
+            }
+            flat.push(Tails { energies: own.to_vec(), tails: own_tails.to_vec(), slope, pareto });
         }
         let columns = flat.split_off(terms + denoisers);
         let tails = if features == 0 {

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod model;
 pub mod network;
 mod numeric;
+mod pareto;
 pub mod reasons;
 mod sample;
 pub mod score;

@@ -1,13 +1,18 @@
 //! Column tails: how rare an energy is among reference rows, as -log of its tail probability.
 //!
 //! `t(e) = -ln((1 + #{ref >= e}) / (1 + n))`, kept at knots and interpolated between them; beyond the
-//! largest reference energy it goes on with slope `0.5 / (mean excess over the 95 % point)`, and from
-//! [`KNEE`] on as its logarithm. A tail is comparable between energies whatever their kind, so that an
+//! largest reference energy it goes on with slope `0.5 / (mean excess over the 95 % point)`. A robust tail leaves
+//! the ranks at their 98 % point and goes on as a generalised Pareto tail of the bulk below it: anomalies among the
+//! reference rows would otherwise hide themselves and each other. From [`KNEE`] on a tail grows as its logarithm. A tail is comparable between energies whatever their kind, so that an
 //! irrelevant column does not drown a telling one.
+
+use crate::pareto::ParetoTail;
 
 /// Nats from which on a tail grows as `KNEE (1 + ln(t / KNEE))`: evidence that no sample can back counts
 /// less and less, but the odder of two rows stays the odder.
 pub const KNEE: f32 = 20.0;
+/// Tail at the 98 % point, -ln 0.02: a robust tail follows the ranks up to here.
+const TRIM_TAIL: f32 = 3.912_023;
 /// Energies closer than this are one: rounding errors of a constant column are no evidence.
 const RESOLUTION: f32 = 0.02;
 /// Tails closer than this share a knot.
@@ -21,9 +26,18 @@ pub struct Tails {
     pub tails: Vec<f32>,
     /// Nats of tail per nat of energy beyond the last knot.
     pub slope: f32,
+    /// What a robust tail follows instead, from its 98 % point on.
+    pub pareto: Option<ParetoTail>,
 }
 
 impl Tails {
+    /// A tail that a few anomalies among the reference rows do not move, where their energies allow one.
+    pub fn fit_robust(mut reference: Vec<f32>) -> Self {
+        reference.sort_unstable_by(f32::total_cmp);
+        let wide: Vec<f64> = reference.iter().map(|&energy| f64::from(energy)).collect();
+        Self { pareto: ParetoTail::fit(&wide), ..Self::fit(reference) }
+    }
+
     /// From reference energies in any order; without any, every tail is 0.
     pub fn fit(mut reference: Vec<f32>) -> Self {
         reference.sort_unstable_by(f32::total_cmp);
@@ -32,7 +46,7 @@ impl Tails {
             return Self::default();
         };
         let tail = |rank: usize| -(((1 + n - rank) as f32) / ((1 + n) as f32)).ln();
-        let mut fitted = Self { energies: vec![first], tails: vec![0.0], slope: 0.0 };
+        let mut fitted = Self { energies: vec![first], tails: vec![0.0], slope: 0.0, pareto: None };
         let mut knot = (first, 0.0_f32);
         for (rank, &energy) in reference.iter().enumerate() {
             let far = energy >= knot.0 + RESOLUTION;
@@ -56,10 +70,13 @@ impl Tails {
         let place = self.energies.partition_point(|&knot| knot <= energy);
         let Some(below) = place.checked_sub(1) else { return 0.0 };
         let (start, tail) = (self.energies[below], self.tails[below]);
-        let found = match self.energies.get(place) {
+        let mut found = match self.energies.get(place) {
             Some(&end) => tail + (self.tails[place] - tail) * (energy - start) / (end - start),
             None => tail + self.slope * (energy - start),
         };
+        if let Some(pareto) = self.pareto.filter(|_| found > TRIM_TAIL) {
+            found = (-pareto.log_probability(f64::from(energy)) as f32).max(TRIM_TAIL);
+        }
         if found <= KNEE { found } else { KNEE * (1.0 + (found / KNEE).ln()) }
     }
 }

@@ -134,15 +134,20 @@ def test_the_last_reverse_step_leaves_a_code_in_every_cell(kind: Kind) -> None:
 
 
 def test_multinomial_reverse_is_the_posterior() -> None:
-    # One column of 3 codes, worked out by hand: q(next | seen, p) of Hoogeboom et al. 2021, eq. 13.
+    # One column of 3 codes, by hand: sum over clean codes of p(clean | seen) q(later | seen, clean), the latter of
+    # Hoogeboom et al. 2021, eq. 13.
     index = Index(Layout.of([3], [], [0]), torch.device("cpu"))
     p, seen, now, later = torch.tensor([0.5, 0.3, 0.2]), 1, 2.0, 1.0
     keep_now, keep_later = 1 / (1 + now**2), 1 / (1 + later**2)
     step = keep_now / keep_later
-    prior = keep_later * p + (1 - keep_later) / 3
-    likelihood = torch.full((3,), (1 - step) / 3)
-    likelihood[seen] += step
-    expected = prior * likelihood / (prior * likelihood).sum()
+    to_seen = torch.full((3,), (1 - step) / 3)
+    to_seen[seen] += step
+    expected = torch.zeros(3)
+    for clean in range(3):
+        from_clean = torch.full((3,), (1 - keep_later) / 3)
+        from_clean[clean] += keep_later
+        joint = to_seen * from_clean
+        expected += p[clean] * joint / joint.sum()
     after = reverse(
         torch.full((ROWS, 1), seen), p.log().expand(ROWS, 3), now, later, index, Kind.MULTINOMIAL, generator=generator()
     )

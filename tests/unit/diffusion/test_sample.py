@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tabad.diffusion.categorical import Kind
+from tabad.diffusion.categorical import Kind, corruption_share
 from tabad.diffusion.export import export, load
 from tabad.diffusion.layout import Index, Layout
 from tabad.diffusion.presets import Preset
@@ -28,8 +28,12 @@ def ideal(number: Tensor, level: Tensor, hidden: Tensor, code: Tensor, label: Te
     """A network that knows the table: independent standard normal numbers, fixed shares of categories."""
     # With sigma_data = 1 the best D is c_skip x, so F = 0 (Karras et al. 2022); a label moves all numbers.
     raw = torch.zeros_like(number) + 2.0 * (label == 1)[:, None]
-    logits = torch.tensor([p for shares in SHARES for p in shares]).clamp_min(1e-9).log()
-    return raw, logits.expand(len(number), -1)
+    # p(clean | seen): the shares times the likelihood of the code seen under multinomial corruption.
+    lost_BC = corruption_share((4.0 * level).exp()[:, INDEX.column_C], INDEX.is_status_C)
+    likelihood_BS = (lost_BC / INDEX.size_C)[:, INDEX.category_S]
+    likelihood_BS.scatter_add_(1, code.clamp_min(0) + INDEX.offset_C, torch.where(code < 0, 0.0, 1.0 - lost_BC))
+    shares_S = torch.tensor([p for shares in SHARES for p in shares])
+    return raw, (shares_S * likelihood_BS).clamp_min(1e-12).log()
 
 
 def generator() -> torch.Generator:
@@ -41,7 +45,7 @@ def draw(kind: Kind = Kind.MASKED, **options: object) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("plan", [Plan(), Plan(noise=0.0), Plan(noise=1.0, steps=20)])
+@pytest.mark.parametrize("plan", [Plan(), Plan(noise=0.0), Plan(noise=0.5, steps=20)])
 def test_an_ideal_network_gives_the_table_back(kind: Kind, plan: Plan) -> None:
     x_BN, c_BC = draw(kind, plan=plan)
     present_B = c_BC[:, 0] == 0

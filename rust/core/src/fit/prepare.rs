@@ -263,11 +263,12 @@ impl Prepared {
         let plan = self.denoisers.plan(features, self.settings.clean);
         let (reference, scores) = if self.source == Source::CrossFitted {
             let energies = self.cross_energies(features);
-            let reference = Reference::fit(plan, &energies);
+            let reference = Reference::fit(plan, &energies, self.settings.clean);
             let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
             (reference, scores)
         } else {
-            let reference = Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features));
+            let reference =
+                Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features), self.settings.clean);
             let energies = energies_of(&self.denoisers, &self.calibration, features);
             let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
             (reference, scores)

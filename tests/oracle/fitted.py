@@ -1,0 +1,60 @@
+"""One column fitted by Rust, with its frozen numbers as the model file holds them: what the codec comparisons share.
+
+Fewer than 500 rows, so that every row is a training row and the oracle's `fit_*` can be held against the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tabad import _core
+from tests.oracle.model_file import Tensors, strings, take_apart
+
+
+@dataclass(frozen=True)
+class Column:
+    """A model of one column (an odd category beside it keeps the model from being empty of features)."""
+
+    name: str
+    model: _core.Model
+    codec: dict[str, Any]
+    tensors: Tensors
+
+    def scale(self, part: str = "scale", at: int = 0) -> tuple[float, float]:
+        mean, std = self.tensors[f"codec.0.{part}"][2 * at : 2 * at + 2]
+        return float(mean), float(std)
+
+    def strings(self, part: str) -> list[str]:
+        return strings(self.tensors, f"codec.0.{part}")
+
+    def encode(self, array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """x [B, N] float32 and c [B, C] of the column alone."""
+        rows, x, c = self.model.encode(self._table(array))
+        x_BN = np.frombuffer(x, "<f4").reshape(rows, -1) if x else np.zeros((rows, 0), np.float32)
+        return x_BN, np.frombuffer(c, "<u2").reshape(rows, -1)[:, :-1]
+
+    def round_trip(self, array: pa.Array) -> pa.Array:
+        return self.model.decode(*self.model.encode(self._table(array)))[self.name]
+
+    def _table(self, array: pa.Array) -> pa.Table:
+        return pa.table({self.name: array, "beside": _beside(len(array))})
+
+
+def _beside(rows: int) -> pa.Array:
+    return pa.array(["ab"[row % 2] for row in range(rows)], pa.string())
+
+
+def fit_column(array: pa.Array, kind: str, *, name: str = "v", screen: bool = False) -> Column:
+    """The column, of the kind that Rust infers for it; that it is `kind` is checked."""
+    fit = _core.Fit(memory=16, screen=screen, threads=1)
+    fit.observe(pa.table({name: array, "beside": _beside(len(array))}))
+    fit.prepare()
+    model = fit.finish()
+    manifest, tensors = take_apart(model.to_bytes())
+    codec = manifest["columns"][0]["codec"]
+    assert codec["kind"] == kind, codec
+    return Column(name, model, codec, tensors)

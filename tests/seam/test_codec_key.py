@@ -1,0 +1,51 @@
+"""Keys: Rust = oracle in how often a value occurs; what comes back is a kept value of the same frequency."""
+
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.oracle import codec as oracle
+from tests.oracle.fitted import fit_column
+from tests.oracle.xxh3 import xxh3_64
+
+
+def keys(seed: int, text: bool) -> list[str | int | None]:
+    """400 rows of 120 keys, some common, some rare, negative numbers among them."""
+    draw = random.Random(seed)
+    places = [min(int(draw.expovariate(0.03)), 119) - 20 for _ in range(398)]
+    return [*[f"C{place:04d}" if text else place * 10**12 for place in places], None, None]
+
+
+@pytest.mark.parametrize("screen", [False, True])
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_frequencies_are_the_oracles(screen: bool, text: bool, seed: int) -> None:
+    cells = keys(seed, text)
+    column = fit_column(pa.array(cells), "key", name="customer_id", screen=screen)
+    values = [cell for cell in cells if cell is not None]
+
+    counts = column.tensors["codec.0.counts"].reshape(oracle.DEPTH, oracle.WIDTH)
+    assert np.array_equal(counts, oracle.fit_frequency(values, xxh3_64, own=int(screen)))
+    logs = [oracle.log_frequency(value, counts, len(values), xxh3_64) for value in values]
+    mean, std = oracle.fit_scale(logs)
+    assert column.scale("frequency") == (pytest.approx(mean, rel=1e-9), pytest.approx(std, rel=1e-9))
+    compared = [*cells, "new" if text else 77]
+    x, c = column.encode(pa.array(compared))
+    expected = oracle.key(compared, counts, len(values), column.scale("frequency"), xxh3_64)
+    np.testing.assert_allclose(x[:, 0], expected[0], rtol=1e-6, atol=1e-6)
+    assert c[:, 0].tolist() == expected[1]
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_value_of_the_same_frequency_comes_back(text: bool) -> None:
+    array = pa.array(keys(9, text))
+    column = fit_column(array, "key", name="customer_id")
+
+    back = column.round_trip(array)
+
+    assert back.type == array.type
+    assert set(back.to_pylist()) <= set(array.to_pylist())
+    assert back.null_count == array.null_count
+    assert np.array_equal(column.encode(back)[0], column.encode(array)[0])

@@ -1,0 +1,66 @@
+"""Texts: Rust = oracle in look, shape and frequency; what comes back is a text that the model keeps, or null.
+
+Letters are those on which Unicode's Alphabetic (Rust) and Python's `isalnum` agree; they differ on marks.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import codec as oracle
+from tests.oracle.fitted import fit_column
+from tests.oracle.xxh3 import xxh3_64
+
+TEXTS = st.text("aZb9 -_.é中ß²", max_size=40).map(lambda text: f"{text} {text}")
+# One of every length that the hash treats apart.
+LENGTHS = [0, 1, 2, 3, 4, 8, 9, 16, 17, 32, 33, 64, 65, 96, 97, 128, 129, 144, 240, 241, 1024, 1025, 2500]
+SIZED = [("x Y" * length)[:length] for length in LENGTHS]
+
+
+@pytest.mark.parametrize("screen", [False, True])
+@settings(max_examples=20, deadline=None)
+@given(st.lists(TEXTS, min_size=12, max_size=40, unique=True), st.lists(st.none() | TEXTS, max_size=5))
+def test_every_part_is_the_oracles(screen: bool, texts: list[str], others: list[str | None]) -> None:
+    cells = [*texts, *SIZED, *texts[:5], None]
+    column = fit_column(pa.array(cells), "text", screen=screen)
+    values = [cell for cell in cells if cell is not None]
+
+    cells_of_counts = column.tensors["codec.0.counts"].reshape(oracle.DEPTH, oracle.WIDTH)
+    assert np.array_equal(cells_of_counts, oracle.fit_frequency(values, xxh3_64, own=int(screen)))
+    scales = tuple(column.scale("scales", part) for part in range(3))
+    for part, scale in enumerate(scales):
+        fitted = oracle.fit_scale([oracle.look(value)[part] for value in values])
+        assert scale == (pytest.approx(fitted[0], rel=1e-9, abs=1e-12), pytest.approx(fitted[1], rel=1e-9))
+    shapes = oracle.fit_vocabulary([oracle.shape(value) for value in values])[:62]
+    assert column.strings("shapes") == shapes
+    assert column.codec["rows"] == len(values)
+
+    compared = [*cells, *others, "A completely new text of 2026!"]
+    x, c = column.encode(pa.array(compared))
+    expected = oracle.text(
+        compared, scales, shapes, cells_of_counts, len(values), column.scale("frequency"), xxh3_64
+    )
+    np.testing.assert_allclose(x.T, expected[:4], rtol=1e-6, atol=1e-6)
+    assert c.T.tolist() == [*expected[4:]]
+
+
+def test_what_comes_back_is_a_text_of_the_table_or_null() -> None:
+    texts = [f"order {number:05d}, {'paid' if number % 3 else 'REFUND'}" for number in range(200)]
+    column = fit_column(pa.array([*texts, None]), "text")
+
+    back = column.round_trip(pa.array([*texts, None, "x" * 1000])).to_pylist()
+
+    assert back[200] is None
+    assert set(back) - {None} <= set(texts)
+    assert [oracle.shape(text) for text in back[:200]] == [oracle.shape(text) for text in texts]
+
+
+def test_an_empty_text_is_a_text_of_no_length() -> None:
+    column = fit_column(pa.array([f"some words {'a' * row}" for row in range(30)]), "text")
+
+    x, c = column.encode(pa.array(["", None]))
+
+    assert x[0, 0] == pytest.approx(oracle.apply_scale(0.0, column.scale("scales")), rel=1e-6)
+    assert c[:, 0].tolist() == [oracle.PRESENT, oracle.NULL]

@@ -1,0 +1,70 @@
+"""Runs resume from the cache, failures are counted, and generated tables do not depend on their size."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from benchmarks import generated
+from benchmarks.__main__ import main
+from benchmarks.data import DataSet
+from benchmarks.detectors import neighbours
+from benchmarks.report import render
+from benchmarks.runner import Job, run_job
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch) -> Job:
+    monkeypatch.setenv("TABAD_BENCH_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=90), rng.normal(size=10) + 9])
+    pq.write_table(pa.table({"x": x, "is_anomaly": (np.arange(100) >= 90).astype(np.int8)}), tmp_path / "t.parquet")
+    return Job(DataSet("t", "numeric", "t", tmp_path / "t.parquet", "is_anomaly"), "clean", 0, ("kNN",), threads=1)
+
+
+def test_a_result_is_read_back_and_not_run_again(job, monkeypatch) -> None:
+    [first] = run_job(job)
+    monkeypatch.setattr(neighbours, "METHODS", ())
+
+    with pytest.raises(KeyError):
+        run_job(Job(**{**job.__dict__, "fresh": ("kNN",)}))
+    monkeypatch.undo()
+    monkeypatch.setenv("TABAD_BENCH_CACHE", str(job.data_set.path.parent / "cache"))
+
+    assert run_job(job) == [first]
+    assert first["auroc"] > 0.99
+    assert (first["train_rows"], first["test_rows"], first["anomalies"]) == (45, 55, 10)
+
+
+def test_a_failing_peer_counts_as_chance_and_is_not_cached(job, monkeypatch) -> None:
+    def broken(_task):
+        raise ValueError("no")
+
+    peer = neighbours.METHODS[0]
+    monkeypatch.setattr(neighbours, "METHODS", (type(peer)(peer.name, peer.encoding, broken, peer.version),))
+
+    [failed] = run_job(job)
+
+    assert failed["error"] == "ValueError: no"
+    assert (failed["auroc"], failed["ap"]) == (0.5, pytest.approx(10 / 55))
+    monkeypatch.undo()
+
+
+def test_the_first_rows_of_the_speed_table_do_not_depend_on_its_size() -> None:
+    assert generated.table(1_000).slice(0, 50).equals(generated.table(50))
+
+
+def test_the_speed_table_has_the_columns_that_are_promised() -> None:
+    types = [str(field.type) for field in generated.table(10).schema]
+
+    assert len(types) == 20
+    assert types.count("string") == 6
+    assert (types.count("bool"), types.count("timestamp[us]")) == (1, 1)
+
+
+def test_planned_cases_say_that_they_are_not_built(capsys) -> None:
+    assert main(["cells", "--quick"]) == 2
+    assert "not yet built" in capsys.readouterr().err
+
+
+def test_tables_are_aligned() -> None:
+    assert render(["a", "b"], [["x", 0.5], ["long", 1234.0]]) == "a         b\n----  -----\nx     0.500\nlong  1,234"
