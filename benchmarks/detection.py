@@ -15,7 +15,7 @@ from benchmarks.protocols import MAX_ROWS, SEEDS, Setting
 from benchmarks.report import render
 from benchmarks.runner import Job, run
 
-QUICK_SECONDS = 80
+QUICK_SECONDS, QUICK_ROWS = 80, 3_000
 DEEP_METHODS = (*DEEP, *MIXED_DEEP)
 
 
@@ -71,6 +71,7 @@ def run_plan(plan: Plan, options: argparse.Namespace) -> int:
             seed,
             tuple(m for m in part if m not in DEEP_METHODS or seed in deep_seeds),
             thinned=plan.thinned,
+            limit=QUICK_ROWS if options.quick else MAX_ROWS,
             threads=max(1, machine.describe()["cores"] // options.jobs),
             budget=options.budget,
             deadline=started + QUICK_SECONDS if options.quick else None,
@@ -98,7 +99,12 @@ def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], method
         facts[setting] = summary.facts(table, [m for m in OURS if m in complete])
         _print(setting, table, facts[setting])
         rows += table.rows()
-    settings = {"seeds": options.seeds, "deep_seeds": options.deep_seeds, "budget_s": options.budget, "rows": MAX_ROWS}
+    settings = {
+        "seeds": "0" if options.quick else options.seeds,
+        "deep_seeds": options.deep_seeds,
+        "budget_s": options.budget,
+        "rows": QUICK_ROWS if options.quick else MAX_ROWS,
+    }
     results.save(plan.case, rows, full=full, summary=facts, settings=settings)
     return 0
 

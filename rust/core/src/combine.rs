@@ -1,7 +1,9 @@
-//! From energies to one score: the tails of row energies and of column energies, added with fixed weights.
+//! From energies to one score: the tails of row energies and of column energies, combined with fixed weights.
 //!
-//! `score = sum_k weight_k t_k`, in nats: each t_k is minus the log of a tail probability among reference rows, which
-//! take no part in anything else. The terms are the row energies of all denoisers and, for each denoiser, f2:
+//! `score = log sum_k weight_k exp(t_k)`, in nats: each t_k is minus the log of a tail probability p_k among reference
+//! rows, which take no part in anything else, so that this is minus the log of their weighted harmonic mean (Wilson 2019:
+//! it may be taken of dependent tests, and one telling test is enough). Averages of t_k rank rows as well
+//! but dilute what only one term sees. The terms are the row energies of all denoisers and, for each denoiser, f2:
 //! the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an
 //! irrelevant column does not drown a telling one).
 //!
@@ -89,17 +91,22 @@ impl Reference {
     pub fn score(&self, energies: &EnergyBlock, row: usize) -> f64 {
         let width = self.plan.terms.len();
         let features = self.plan.features;
-        let mut score = 0.0;
-        for (term, &weight) in self.plan.terms.iter().enumerate() {
-            score += weight * f64::from(self.terms[term].at(energies.terms[row * width + term]));
-        }
-        for (denoiser, &weight) in self.plan.columns.iter().enumerate() {
-            let own = &energies.features[denoiser][row * features..(row + 1) * features];
-            let f2 = column_term(own, &self.tails[denoiser]);
-            score += weight * f64::from(self.terms[width + denoiser].at(f2));
-        }
+        let weights = self.plan.terms.iter().chain(&self.plan.columns);
+        let tail = |term: usize| {
+            let energy = match term.checked_sub(width) {
+                None => energies.terms[row * width + term],
+                Some(denoiser) => {
+                    let own = &energies.features[denoiser][row * features..(row + 1) * features];
+                    column_term(own, &self.tails[denoiser])
+                }
+            };
+            f64::from(self.terms[term].at(energy))
+        };
+        // Tails grow as logarithms beyond the knee: exp of them cannot overflow.
+        let sum: f64 =
+            weights.enumerate().map(|(term, &weight)| if weight > 0.0 { weight * tail(term).exp() } else { 0.0 }).sum();
         // An overflow is as odd as it gets; NaN cannot come from finite energies, and would be too.
-        if score.is_finite() { score } else { f64::MAX.sqrt() }
+        if sum.is_finite() && sum > 0.0 { sum.ln() } else { f64::MAX.sqrt() }
     }
 
     /// Mean over denoisers of each feature's squared tail.
