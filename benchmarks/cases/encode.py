@@ -28,14 +28,14 @@ def main(options: argparse.Namespace) -> int:
     machine.refuse_debug_build()
     machine.require("sklearn", "skrub", "polars", "pandas")
     rows = 100_000 if options.quick else options.rows
-    rounds = 3 if options.quick else options.rounds
+    rounds = 2 if options.quick else options.rounds
     methods = tuple(options.methods.split(","))
     assert methods[0] == "tabad", "ratios are to tabad"
     out: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="tabad-bench-") as folder:
         table = generated.write(Path(folder, "table.parquet"), rows)
         model = _model(table, Path(folder, "model.tabad"))
-        for cores in cores_of(options):
+        for cores in cores_of(options)[-1:] if options.quick else cores_of(options):
             contenders = {m: _contender(m, cores, table, model) for m in methods}
             seconds = take_turns(contenders, rounds)
             out += [

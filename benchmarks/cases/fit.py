@@ -32,7 +32,7 @@ _ENV = {"PYTHONPATH": str(ROOT)}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the case."""
-    parser.add_argument("--quick", action="store_true", help="10,000 rows, one labelled table, 20 s of DDPM")
+    parser.add_argument("--quick", action="store_true", help="5,000 rows, one small labelled table, 10 s of DDPM")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cores", default="2")
@@ -45,13 +45,13 @@ def main(options: argparse.Namespace) -> int:
     """Run the case."""
     machine.refuse_debug_build()
     machine.require("sklearn", "joblib", "pandas", "torch")
-    rows, rounds = (10_000, 1) if options.quick else (options.rows, options.rounds)
+    rows, rounds = (5_000, 1) if options.quick else (options.rows, options.rounds)
     out = _seconds(rows, rounds, cores_of(options), options.big)
     names = options.sets or ",".join(SETS)
     traces: list[dict[str, Any]] = []
     if names != "none" and data.data_sets():
         chosen = data.choose(data.data_sets(), "adbench_37_Stamps" if options.quick else names)
-        traces = [_trace(s, 20.0 if options.quick else options.budget) for s in chosen]
+        traces = [_trace(s, 10.0 if options.quick else options.budget) for s in chosen]
         _print_traces(traces)
     reached = [t["times_faster"] for t in traces if t["times_faster"]]
     summary = {"median_times_faster_than_ddpm": round(median(reached), 2) if reached else None, "tables": len(reached)}

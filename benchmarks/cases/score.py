@@ -31,8 +31,8 @@ def main(options: argparse.Namespace) -> int:
     machine.refuse_debug_build()
     machine.require("sklearn", "pyod", "joblib", "pandas")
     rows = 100_000 if options.quick else options.rows
-    rounds = 3 if options.quick else options.rounds
-    qualities = options.quality.split(",")
+    rounds = 2 if options.quick else options.rounds
+    qualities = ["fast"] if options.quick else options.quality.split(",")
     peers = [p for p in options.peers.split(",") if p]
     out: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="tabad-bench-") as folder:
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
         for peer in peers:
             script = [sys.executable, "-m", "benchmarks.speed.pipeline", "fit", peer]
             process([*script, str(table), str(place / peer)], env=_ENV)
-        for cores in [c for c in cores_of(options) if not (options.quick and c == 1)]:
+        for cores in cores_of(options)[-1:] if options.quick else cores_of(options):
             contenders = {f"tabad {q}": _tabad(place / f"{q}.tabad", table, place, cores) for q in qualities}
             contenders |= {p: _peer(p, few if p == "kNN" else table, place, cores) for p in peers}
             if "kNN" in peers:

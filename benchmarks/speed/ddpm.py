@@ -121,6 +121,9 @@ class Loop:
             if step == 20:
                 planned = max(40, min(STEPS, int(budget / (trained / step))))
                 marks = {round(planned * 0.7**k) for k in range(checkpoints)}
-            if step in marks:
+            late = trained > 1.5 * budget and step > 40  # a busy machine: the plan made at step 20 no longer holds
+            if step in marks or late:
                 report(Checkpoint(trained, step, self.score()))
-        return planned
+            if late:
+                break
+        return step

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def add_speed_arguments(parser: argparse.ArgumentParser, *, rows: int) -> None:
     """The options of a speed case."""
-    parser.add_argument("--quick", action="store_true", help="100,000 rows, three rounds; 2 minutes")
+    parser.add_argument("--quick", action="store_true", help="100,000 rows, two rounds, all cores")
     parser.add_argument("--rows", type=int, default=rows)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender in turns; 5 or more to be quoted")
     parser.add_argument("--cores", default="1,2", help="run on so many cores, one after the other")

@@ -5,8 +5,19 @@ float32 and `c_BC` uint16, row-major. Words: ARCHITECTURE in CONTRIBUTING.md. Ev
 on rows releases the GIL, and stops at Ctrl-C between two batches.
 """
 
-from typing import Any, Literal, Protocol, final
+from typing import Any, Literal, Protocol, Self, final, type_check_only
 
+__all__ = [
+    "DEBUG",
+    "Fit",
+    "Model",
+    "ScoreStream",
+    "__version__",
+    "check_table",
+    "network_energies",
+]
+
+@type_check_only
 class ArrowStream(Protocol):
     """Anything with the Arrow PyCapsule stream interface, and not yet consumed."""
 
@@ -21,6 +32,9 @@ DEBUG: bool
 def check_table(schema: object) -> str:
     """JSON `[{"column", "type", "supported"}]` for an Arrow schema (anything with `__arrow_c_schema__`)."""
 
+def network_energies(config: str, weights: bytes, rows: int, x: bytes, c: bytes) -> tuple[bytes, bytes]:
+    """`(joint_BJF, conditional_BF)` float32 of a network alone, for the tests that hold Rust, torch and numpy together."""
+
 @final
 class Fit:
     """One fit: observe the table once, then prepare, then finish.
@@ -30,8 +44,8 @@ class Fit:
     the memory, the tails and the calibration.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         kinds: dict[str, str] | None = None,
         ignore: list[str] | None = None,
@@ -41,7 +55,7 @@ class Fit:
         seed: int = 0,
         screen: bool = False,
         threads: int = 0,
-    ) -> None:
+    ) -> Self:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
         Raises `UsageError` for an unknown kind, and for `normal` without `label`.
@@ -91,11 +105,12 @@ class Model:
         table's order, ids and ignored columns included (`kind` "id" / "ignored").
         `calibration`: "held-out" | "cross-fitted" | "self"; `calibration_rows`, `reference_rows`,
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
+        `unseen`: codes that are never to be generated, counted over all category columns in a row.
         `label`: null or `{"column", "values", "normal"}`. `network`: null or its config.
         """
 
     def schema(self) -> Any:
-        """pyarrow.Schema of the modelled table as it was when fitted, ids and ignored columns included."""
+        """pyarrow.Schema of the modelled columns as they were when fitted, ids included."""
 
     def score(
         self,
@@ -141,6 +156,9 @@ class Model:
 
     def network(self) -> tuple[str, bytes] | None:
         """The network's config (JSON) and weights (safetensors), or None."""
+
+    def network_shape(self) -> str:
+        """JSON `{"status_of_number", "sizes", "column_of_feature"}`: the layout that the network is trained on."""
 
 @final
 class ScoreStream:

@@ -355,6 +355,9 @@ def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed:
     where = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     net = load(*network, where)
     config = net.config
+    # What no training row has is not drawn: nulls stay in the columns that had them.
+    forbidden_S = torch.zeros(sum(config.layout.sizes), dtype=torch.bool, device=where)
+    forbidden_S[json.loads(core.manifest())["unseen"]] = True
     x, c = sample(
         net,
         n,
@@ -363,6 +366,7 @@ def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed:
         generator=torch.Generator(device=where).manual_seed(seed),
         untold=config.classes,
         label=None if config.scored_label == config.classes else config.scored_label,
+        forbidden_S=forbidden_S,
     )
     x_bytes = x.to("cpu", torch.float32).contiguous().numpy().tobytes()
     c_bytes = c.to("cpu").numpy().astype("<u2").tobytes()

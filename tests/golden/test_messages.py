@@ -4,12 +4,12 @@ Regenerate after a deliberate change, and read the difference before it is commi
 
     TABAD_REGENERATE=1 python -m pytest tests/golden/test_messages.py
 
-A case is a function that must be refused. It runs in an empty folder, so that paths in messages are the same everywhere;
-texts of pyarrow are kept out, because they change with its version.
+A case is a function that must be refused. It runs in an empty folder, so that paths in messages are the same
+everywhere; texts of pyarrow are kept out, because they change with its version.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.house.test_names import catalogue
 
 import tabad
 from tabad import _core
 from tabad._lazy import need
 from tabad.config import FitOptions, ScoreOptions
 from tabad.schema import parse_kinds
-from tests.house.test_names import catalogue
 
 GOLDEN = Path(__file__).with_name("messages.txt")
 NUMBERS = pa.table({"a": [float(row) for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
@@ -340,7 +340,7 @@ def spreadsheet() -> object:
 
 @case
 def format_unknown() -> object:
-    return tabad.score(NUMBERS, format="xml")
+    return tabad.score(written("t.csv", "a\n1\n"), format="xml")
 
 
 @case
@@ -439,7 +439,7 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _regenerated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _regenerated(tmp_path_factory: pytest.TempPathFactory) -> None:
     if os.environ.get("TABAD_REGENERATE") == "1":
         texts, before = [], Path.cwd()
         for name, function in CASES.items():
@@ -447,7 +447,6 @@ def _regenerated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             texts.append(f"=== {name}\n{refusal(function)}\n")
         os.chdir(before)
         GOLDEN.write_text("\n".join(texts), encoding="utf-8")
-    yield
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import safetensors.numpy
+from tests.conftest import mixed_table
+from tests.oracle.model_file import Tensors, joined, put_together, split, take_apart
 
 import tabad
 from tabad import _core
-from tests.conftest import mixed_table
-from tests.oracle.model_file import Tensors, joined, put_together, split, take_apart
 
 FLIPS = 300
 NOT_ONE = "this is not a tabad model file, or it is damaged"
@@ -148,7 +148,9 @@ def _negative(header: dict[str, Any]) -> None:
     header["memory.x"]["shape"][0] = -1
 
 
-@pytest.mark.parametrize("damage", [_overlap, _beyond, _backwards, _huge_shape, _other_shape, _unknown_dtype, _negative])
+@pytest.mark.parametrize(
+    "damage", [_overlap, _beyond, _backwards, _huge_shape, _other_shape, _unknown_dtype, _negative]
+)
 def test_a_header_that_lies_is_refused(content: bytes, damage: Callable[[dict[str, Any]], None]) -> None:
     header, body = split(content)
     damage(header)

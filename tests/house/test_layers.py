@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("numpy", "torch", "pyarrow", "polars", "pandas", "sklearn", "duckdb", "scipy")
-HELP = "import sys; sys.argv = ['tabad', '--help']\nfrom tabad.cli import main\ntry:\n    main()\nexcept SystemExit: pass"
+HELP = """
+import sys
+from tabad.cli import main
+sys.argv = ["tabad", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+"""
 SCORE = """
 import tabad
 tabad.Model.load({model!r}).score({table!r}, output={output!r})
@@ -54,7 +62,9 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_scoring_a_file_loads_pyarrow_and_no_engine(model_path: Path, tmp_path: Path, mixed: object, ending: str) -> None:
+def test_scoring_a_file_loads_pyarrow_and_no_engine(
+    model_path: Path, tmp_path: Path, mixed: object, ending: str
+) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 

@@ -209,6 +209,6 @@ def text(
     return numbers[0][0], numbers[1][0], numbers[2][0], frequency, status, codes
 
 
-def id(values: Sequence[Hashable | None]) -> tuple[()]:
+def id(values: Sequence[Hashable | None]) -> tuple[()]:  # noqa: A001  (the kind's name)
     """Names the row: nothing."""
     return ()

@@ -4,6 +4,7 @@ Read this first. `rust/core/src/memory` must agree with it. M kept rows, N numbe
 are the numbers, then the categories.
 """
 
+# ruff: noqa: N815  (tensors carry their axes in their names)
 from __future__ import annotations
 
 from dataclasses import dataclass

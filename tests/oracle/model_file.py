@@ -6,6 +6,7 @@ checksum can refuse. Reads what `safetensors` writes; trusts it.
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -33,7 +34,8 @@ def take_apart(data: bytes) -> tuple[dict[str, Any], Tensors]:
 def put_together(manifest: dict[str, Any], tensors: Tensors) -> bytes:
     """A file of these, with the checksum that they have."""
     unsealed = {key: value for key, value in manifest.items() if key != "checksum"}
-    header: dict[str, Any] = {"__metadata__": {"tabad": canonical({**unsealed, "checksum": checksum(unsealed, tensors)})}}
+    sealed = canonical({**unsealed, "checksum": checksum(unsealed, tensors)})
+    header: dict[str, Any] = {"__metadata__": {"tabad": sealed}}
     body = b""
     for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
         content = tensor.tobytes()
@@ -71,4 +73,4 @@ def strings(tensors: Tensors, name: str) -> list[str]:
     """Strings stored as `NAME.bytes` and their ends."""
     ends = [0, *map(int, tensors[f"{name}.ends"])]
     content = tensors[f"{name}.bytes"].tobytes()
-    return [content[start:end].decode() for start, end in zip(ends, ends[1:], strict=False)]
+    return [content[start:end].decode() for start, end in itertools.pairwise(ends)]

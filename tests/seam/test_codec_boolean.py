@@ -3,7 +3,6 @@
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.oracle import codec as oracle
 from tests.oracle.fitted import fit_column
 

@@ -4,7 +4,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.oracle import codec as oracle
 from tests.oracle.fitted import fit_column
 
@@ -48,7 +47,9 @@ def test_few_integers_are_categories_and_come_back_in_their_type(kind: pa.DataTy
     assert column.round_trip(array).equals(array)
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
 def test_every_layout_of_strings_has_the_same_codes(kind: pa.DataType) -> None:
     cells = ["b", "a", None, "b"] * 8
     array = pa.array(cells, pa.string())

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.oracle import codec as oracle
 from tests.oracle.fitted import Column, fit_column
 

@@ -5,7 +5,6 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-
 from tests.oracle import codec as oracle
 from tests.oracle.fitted import fit_column
 from tests.oracle.xxh3 import xxh3_64

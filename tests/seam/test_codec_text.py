@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.oracle import codec as oracle
 from tests.oracle.fitted import fit_column
 from tests.oracle.xxh3 import xxh3_64
@@ -39,9 +38,7 @@ def test_every_part_is_the_oracles(screen: bool, texts: list[str], others: list[
 
     compared = [*cells, *others, "A completely new text of 2026!"]
     x, c = column.encode(pa.array(compared))
-    expected = oracle.text(
-        compared, scales, shapes, cells_of_counts, len(values), column.scale("frequency"), xxh3_64
-    )
+    expected = oracle.text(compared, scales, shapes, cells_of_counts, len(values), column.scale("frequency"), xxh3_64)
     np.testing.assert_allclose(x.T, expected[:4], rtol=1e-6, atol=1e-6)
     assert c.T.tolist() == [*expected[4:]]
 

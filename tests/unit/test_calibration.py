@@ -25,12 +25,14 @@ def normal_rows(draw: np.random.Generator, rows: int) -> pa.Table:
     """Two correlated Gaussians, a category that shifts one of them, and a column that says nothing."""
     group = draw.integers(0, 3, rows)
     a = draw.normal(size=rows)
-    return pa.table({
-        "a": a,
-        "b": 0.8 * a + 0.6 * draw.normal(size=rows) + group,
-        "group": [f"g{value}" for value in group],
-        "noise": draw.normal(size=rows),
-    })
+    return pa.table(
+        {
+            "a": a,
+            "b": 0.8 * a + 0.6 * draw.normal(size=rows) + group,
+            "group": [f"g{value}" for value in group],
+            "noise": draw.normal(size=rows),
+        }
+    )
 
 
 @functools.cache

@@ -3,6 +3,9 @@
 Bits are compared (`==` on float64 that are never NaN), not closeness.
 """
 
+import itertools
+import json
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +15,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import mixed_table
+from tests.oracle.model_file import put_together, take_apart
 
 import tabad
 from tabad import _core
-from tests.conftest import mixed_table
-from tests.oracle.model_file import put_together, take_apart
 
 ROWS = 900
 
@@ -36,9 +39,8 @@ def scores(model: _core.Model, stream: Any, threads: int = 1) -> list[float]:
 def chunked(table: pa.Table, cuts: list[int]) -> pa.Table:
     """The table in chunks that end at the cuts; equal cuts give empty batches."""
     ends = [0, *sorted(cuts), table.num_rows]
-    batches = table.combine_chunks().to_batches()
-    (whole,) = batches
-    return pa.Table.from_batches([whole.slice(a, b - a) for a, b in zip(ends, ends[1:], strict=False)], table.schema)
+    (whole,) = table.combine_chunks().to_batches()
+    return pa.Table.from_batches([whole.slice(a, b - a) for a, b in itertools.pairwise(ends)], table.schema)
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +153,13 @@ def test_every_kind_can_be_told(kind: str) -> None:
 
 def distinct_table(rows: int) -> pa.Table:
     draw = np.random.default_rng(8)
-    return pa.table({
-        "a": draw.normal(size=rows),
-        "b": draw.gamma(2.0, size=rows),
-        "c": [f"group {value}" for value in draw.integers(0, 5, rows)],
-    })
+    return pa.table(
+        {
+            "a": draw.normal(size=rows),
+            "b": draw.gamma(2.0, size=rows),
+            "c": [f"group {value}" for value in draw.integers(0, 5, rows)],
+        }
+    )
 
 
 def test_a_screened_rows_score_does_not_depend_on_its_position() -> None:
@@ -171,15 +175,22 @@ def test_a_screened_rows_score_does_not_depend_on_its_position() -> None:
 
 
 def test_a_screened_copy_votes_for_its_twin_and_not_for_itself() -> None:
-    # One far row, then the same far row twice: with a twin it has a neighbour, and must look less odd.
+    # One far row, then the same far row twice, all rows kept: with a twin at distance 0 the density of M rows is at
+    # least 1 / M at every width, and without one it is far less at the narrowest.
     table = distinct_table(200)
     far = pa.table({"a": [9.0], "b": [30.0], "c": ["group 1"]})
-    alone, twice = pa.concat_tables([table, far]), pa.concat_tables([table, far, far])
 
-    (single,) = scores(fit(alone, screen=True, memory=2048), far)
-    pair = scores(fit(twice, screen=True, memory=2048), pa.concat_tables([far, far]))
+    def narrowest(copies: int) -> list[float]:
+        whole = pa.concat_tables([table, *[far] * copies])
+        whole = whole.append_column("y", pa.array(["n"] * whole.num_rows))
+        model = fit(whole, screen=True, memory=2048, label="y", normal="n")
+        found = json.loads(model.energies(whole.slice(200)))
+        return [found["terms"][row * len(found["terms"]) // copies] for row in range(copies)]
 
-    assert pair[0] == pair[1] <= single
+    (single,), (first, second) = narrowest(1), narrowest(2)
+
+    assert first == second <= math.log(202) + 1e-5
+    assert single > math.log(202) + 1
 
 
 def kept_below_others(content: bytes, table: pa.Table) -> float:
@@ -196,8 +207,9 @@ def kept_below_others(content: bytes, table: pa.Table) -> float:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_kept_rows_are_not_told_from_others_by_their_screening_score(seed: int) -> None:
-    # All rows are called normal, so that none is trimmed and 200 kept rows are a random part of 1,000. The share is then
-    # 1/2 with a standard deviation of sqrt(1001 / (12 * 200 * 800)) = 0.023 (Mann and Whitney 1947); four of them.
+    # All rows are called normal, so that none is trimmed and 200 kept rows are a random part of 1,000. The share is
+    # then 1/2, with a standard deviation of sqrt(1001 / (12 * 200 * 800)) = 0.023 (Mann and Whitney 1947); four times
+    # that is allowed.
     table = distinct_table(1000).append_column("y", pa.array(["n"] * 1000))
     content = fit(table, screen=True, memory=200, seed=seed, label="y", normal="n").to_bytes()
     manifest, tensors = take_apart(content)
@@ -263,7 +275,9 @@ def test_a_nasty_column_alone_gives_every_row_a_score(name: str) -> None:
     assert len(scores(_core.Model.from_bytes(model.to_bytes()), table)) == 40
 
 
-@pytest.mark.parametrize("name", ["all null", "all NaN", "all infinite", "huge", "huge and small", "denormal", "float16"])
+@pytest.mark.parametrize(
+    "name", ["all null", "all NaN", "all infinite", "huge", "huge and small", "denormal", "float16"]
+)
 def test_nasty_numbers_in_a_fitted_column_give_every_row_a_score(name: str) -> None:
     ordinary = pa.table({"nasty": [float(row) / 7 for row in range(40)], "n": [float(row % 7) for row in range(40)]})
     nasty = pa.table({"nasty": NASTY[name](40), "n": ordinary["n"]})

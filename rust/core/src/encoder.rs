@@ -18,7 +18,7 @@ const TILE: usize = 1024;
 /// What becomes of a column.
 #[derive(Debug, Clone)]
 pub enum Role {
-    Modelled(Codec),
+    Modelled(Box<Codec>),
     /// Named by the caller.
     Ignored,
     /// Says which rows are normal; never a feature.
@@ -140,10 +140,10 @@ impl Encoder {
     pub fn open<'a>(&'a self, batch: &'a RecordBatch, alignment: &[Option<usize>]) -> Result<Opened<'a>> {
         let mut sources = Vec::with_capacity(self.columns.len());
         for ((column, &at), &(dim, index)) in self.columns.iter().zip(alignment).zip(&self.places) {
-            if let (Role::Modelled(codec), Some(at)) = (&column.role, at) {
-                if !codec.specs().is_empty() {
-                    sources.push((codec.open(batch.column(at).as_ref())?, dim, index));
-                }
+            if let (Role::Modelled(codec), Some(at)) = (&column.role, at)
+                && !codec.specs().is_empty()
+            {
+                sources.push((codec.open(batch.column(at).as_ref())?, dim, index));
             }
         }
         Ok(Opened { encoder: self, sources })
@@ -194,7 +194,9 @@ impl Encoder {
         for (index, entry) in list.iter().enumerate() {
             let text = |key: &str| entry[key].as_str().map(str::to_owned).ok_or_else(damaged);
             let role = match entry["role"].as_str() {
-                Some("modelled") => Role::Modelled(Codec::read(&entry["codec"], store, &format!("codec.{index}"))?),
+                Some("modelled") => {
+                    Role::Modelled(Box::new(Codec::read(&entry["codec"], store, &format!("codec.{index}"))?))
+                }
                 Some("ignored") => Role::Ignored,
                 Some("label") => Role::Label,
                 _ => return Err(damaged()),

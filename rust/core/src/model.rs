@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::block::{Block, Slot};
+use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
 use crate::calibration::Calibration;
 use crate::combine::Reference;
 use crate::denoisers::Denoisers;
@@ -41,6 +41,8 @@ pub struct Model {
     pub reference: Reference,
     pub calibration: Calibration,
     pub label: Option<Label>,
+    /// Per category column and code: some training row has it. What is generated has no other.
+    pub seen: Vec<Vec<bool>>,
     pub sizes: Sizes,
 }
 
@@ -58,6 +60,7 @@ impl Model {
         manifest.insert("columns".into(), self.encoder.write(&mut store));
         manifest.insert("reference".into(), self.reference.write(&mut store));
         manifest.insert("calibration".into(), self.calibration.write(&mut store));
+        store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
         let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store));
         manifest.insert("memory".into(), memory.unwrap_or(Value::Null));
         let network = self.denoisers.network.as_ref().map(|network| network.write(&mut store));
@@ -125,8 +128,20 @@ impl Model {
             calibration: size("calibration")?,
             seed: manifest["seed"].as_u64().ok_or_else(|| damaged("seed"))?,
         };
+        let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
-        Ok(Self { encoder, denoisers, reference, calibration, label, sizes })
+        Ok(Self { encoder, denoisers, reference, calibration, label, seen, sizes })
+    }
+
+    /// Codes that are never to be generated, counted over all category columns in a row: those no training row
+    /// has, and "another value", which stands for values that the model does not know.
+    fn unseen(&self) -> Vec<usize> {
+        let parts = self.encoder.features.iter().filter(|f| matches!(f.slot, Slot::Category { .. })).map(|f| f.part);
+        let codes = parts.zip(&self.seen).flat_map(|(part, seen)| {
+            let named = part == Part::Value && seen.iter().skip(usize::from(FIRST_VALUE)).any(|&seen| seen);
+            seen.iter().enumerate().map(move |(code, &seen)| seen && !(named && code == usize::from(OTHER)))
+        });
+        codes.enumerate().filter(|(_, drawn)| !drawn).map(|(at, _)| at).collect()
     }
 
     /// The manifest for people and for Python: the stored one with kinds, features and sizes spelled out.
@@ -135,6 +150,7 @@ impl Model {
         facts.remove("sizes");
         facts.remove("hash");
         facts.insert("columns".into(), describe_columns(&self.encoder));
+        facts.insert("unseen".into(), json!(self.unseen()));
         facts.insert("format".into(), json!(FORMAT));
         facts.insert("rows".into(), json!(self.sizes.rows));
         facts.insert("training_rows".into(), json!(self.sizes.training));
@@ -147,6 +163,20 @@ impl Model {
         facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
         Value::Object(facts)
     }
+}
+
+/// Flags per category column, from all of them in a row.
+fn read_seen(encoder: &Encoder, flat: &[u8]) -> Option<Vec<Vec<bool>>> {
+    let mut rest = flat;
+    let mut seen = Vec::with_capacity(encoder.categories);
+    for feature in &encoder.features {
+        if let Slot::Category { size, .. } = feature.slot {
+            let (own, more) = rest.split_at_checked(usize::from(size))?;
+            seen.push(own.iter().map(|&flag| flag != 0).collect());
+            rest = more;
+        }
+    }
+    rest.is_empty().then_some(seen)
 }
 
 fn read_label(value: &Value) -> Option<Option<Label>> {

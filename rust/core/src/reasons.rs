@@ -25,18 +25,18 @@ pub struct Reason {
     pub share: f32,
 }
 
-/// The reasons for one row of a batch, largest share first. `block` and `energies` hold that row at `at`.
-pub fn explain(
-    model: &Model,
-    batch: &RecordBatch,
-    alignment: &[Option<usize>],
-    row: usize,
-    block: &Block,
-    energies: &EnergyBlock,
-    at: usize,
-    most: usize,
-) -> Vec<Reason> {
-    let squares = model.reference.squared_tails(energies, at);
+/// One row of a batch, with its block and energies (both of one row).
+pub struct Case<'a> {
+    pub batch: &'a RecordBatch,
+    pub alignment: &'a [Option<usize>],
+    pub row: usize,
+    pub block: &'a Block,
+    pub energies: &'a EnergyBlock,
+}
+
+/// The reasons for a row, largest share first, at most `most`.
+pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
+    let squares = model.reference.squared_tails(case.energies, 0);
     let total: f32 = squares.iter().sum();
     if total <= 0.0 {
         return Vec::new();
@@ -59,12 +59,12 @@ pub fn explain(
         .filter(|(_, sum, _)| sum / total >= SMALLEST_SHARE)
         .filter_map(|(column, sum, feature)| {
             let codec = model.encoder.codec(column)?;
-            let source = alignment.get(column).copied().flatten()?;
-            let view = View { model, block, at, codec };
+            let source = case.alignment.get(column).copied().flatten()?;
+            let view = View { model, block: case.block, codec };
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                seen: codec.show(batch.column(source).as_ref(), row),
+                seen: codec.show(case.batch.column(source).as_ref(), case.row),
                 expected: view.expected(feature, &mut scratch),
                 share: sum / total,
             })
@@ -75,7 +75,6 @@ pub fn explain(
 struct View<'a> {
     model: &'a Model,
     block: &'a Block,
-    at: usize,
     codec: &'a Codec,
 }
 
@@ -95,7 +94,7 @@ impl View<'_> {
             }
             Expected::Category(shares) => {
                 let seen = match spec.slot {
-                    Slot::Category { index, .. } => Some(self.block.c_row(self.at)[index]),
+                    Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
                     Slot::Number { .. } => None,
                 };
                 self.list(spec.part, &shares, seen)
@@ -108,7 +107,7 @@ impl View<'_> {
     }
 
     fn ask(&self, feature: usize, scratch: &mut Option<Scratch>) -> Option<Expected> {
-        let (x, c) = (self.block.x_row(self.at), self.block.c_row(self.at));
+        let (x, c) = (self.block.x_row(0), self.block.c_row(0));
         match (&self.model.denoisers.memory, &self.model.denoisers.network) {
             (Some(memory), _) => {
                 let scratch = scratch.get_or_insert_with(|| memory.scratch());
@@ -121,7 +120,7 @@ impl View<'_> {
 
     fn range(&self, feature: usize, part: Part, mean: f32, low: f32, high: f32) -> String {
         let show = |x: f32| self.codec.show_number(part, x);
-        let seen = self.block.x_row(self.at).get(feature).copied().unwrap_or(f32::NAN);
+        let seen = self.block.x_row(0).get(feature).copied().unwrap_or(f32::NAN);
         let (first, last) = (show(low), show(high));
         if first == last {
             first

@@ -3,15 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatchReader;
-use arrow_array::ffi_stream::ArrowArrayStreamReader;
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_pyarrow::PyArrowType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use tabad_core::score::Summary;
 
-pub type Input = PyArrowType<ArrowArrayStreamReader>;
+pub type Input = PyArrowType<RecordBatchStreamReader>;
 type Reader = Box<dyn RecordBatchReader + Send>;
 
 /// Scored batches, consumed once.
@@ -39,7 +38,7 @@ impl ScoreStream {
         drop(requested_schema);
         let reader = self.reader.lock().map_err(|_| PyValueError::new_err("the scoring stream is broken"))?.take();
         let reader = reader.ok_or_else(|| PyValueError::new_err("a scoring stream can be read only once"))?;
-        PyCapsule::new(py, FFI_ArrowArrayStream::new(reader), Some(c"arrow_array_stream".into()))
+        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
     }
 
     fn summary(&self) -> PyResult<String> {

@@ -222,7 +222,7 @@ fn fit_codecs(
                     state.remove(held_out.column(at).as_ref())?;
                     let kind = options.kinds.get(field.name()).copied();
                     let kind = kind.unwrap_or_else(|| state.infer(field.name(), values.as_ref()));
-                    Role::Modelled(state.finish(field, kind, values.as_ref(), options.screen)?)
+                    Role::Modelled(Box::new(state.finish(field, kind, values.as_ref(), options.screen)?))
                 }
                 (ColumnPlan::Ignore | ColumnPlan::Model, _) => Role::Ignored,
             };
@@ -274,8 +274,20 @@ impl Prepared {
             (reference, scores)
         };
         let sizes = self.sizes();
+        // Rows of every class count here: a class is generated with its own values.
+        let every: Vec<usize> = (0..self.training.rows).collect();
+        let counts = memory::marginal_counts(&self.training, &self.encoder.features, &every);
+        let seen = counts.iter().map(|codes| codes.iter().map(|&count| count > 0).collect()).collect();
         let calibration = Calibration::fit(self.source, scores);
-        Ok(Model { encoder: self.encoder, denoisers: self.denoisers, reference, calibration, label: self.label, sizes })
+        Ok(Model {
+            encoder: self.encoder,
+            denoisers: self.denoisers,
+            reference,
+            calibration,
+            label: self.label,
+            seen,
+            sizes,
+        })
     }
 
     /// Energies of every normal row under a memory that keeps none of the row's fold.

@@ -19,7 +19,7 @@ use crate::combine::EnergyBlock;
 use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
-use crate::reasons::{Reason, explain};
+use crate::reasons::{Case, Reason, explain};
 
 /// Rows that one task scores at a time.
 const TILE: usize = 256;
@@ -134,7 +134,10 @@ impl Engine {
             .map(|&row| {
                 let block = opened.encode(row..row + 1);
                 let energies = self.energies(&block);
-                explain(&self.model, batch, &self.alignment, row, &block, &energies, 0, self.options.reasons)
+                {
+                    let case = Case { batch, alignment: &self.alignment, row, block: &block, energies: &energies };
+                    explain(&self.model, &case, self.options.reasons)
+                }
             })
             .collect()
     }
