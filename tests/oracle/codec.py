@@ -33,6 +33,21 @@ def fit_scale(values: Sequence[float]) -> Scale:
     return float(winsorised.mean()) if low < high else float(low), std
 
 
+def fit_unit(values: Sequence[float]) -> float:
+    """The unit of the logarithm for a positive column far skewed to the right; 0 for any other column."""
+    finite = np.sort([value for value in values if math.isfinite(value)])
+    if len(np.unique(finite)) <= 20 or finite[0] < 0:
+        return 0.0
+    low, middle, high = np.quantile(finite, [0.005, 0.5, 0.995])
+    unit = float(np.quantile(finite[finite > 0], 0.1))
+    return unit if middle > low and high - middle > 5 * (middle - low) else 0.0
+
+
+def logarithm(value: float, unit: float) -> float:
+    """`ln(1 + |v| / unit)` with the sign of v; v itself without a unit."""
+    return math.copysign(math.log1p(abs(value) / unit), value) if unit else value
+
+
 def apply_scale(value: float, scale: Scale) -> float:
     """Standardised within 3, logarithmic outside, at most 30 in size."""
     mean, std = scale
@@ -48,7 +63,7 @@ def invert_scale(x: float, scale: Scale) -> float:
     return mean + u * std
 
 
-def number(values: Sequence[float | None], scale: Scale) -> tuple[list[float], list[int]]:
+def number(values: Sequence[float | None], scale: Scale, unit: float = 0.0) -> tuple[list[float], list[int]]:
     """Value, status."""
     x, status = [], []
     for value in values:
@@ -60,7 +75,7 @@ def number(values: Sequence[float | None], scale: Scale) -> tuple[list[float], l
             status.append(POS_INF if value > 0 else NEG_INF)
         else:
             status.append(PRESENT)
-        x.append(apply_scale(value, scale) if status[-1] == PRESENT else 0.0)
+        x.append(apply_scale(logarithm(value, unit), scale) if status[-1] == PRESENT else 0.0)
     return x, status
 
 

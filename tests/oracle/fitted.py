@@ -28,6 +28,10 @@ class Column:
         mean, std = self.tensors[f"codec.0.{part}"][2 * at : 2 * at + 2]
         return float(mean), float(std)
 
+    def unit(self) -> float:
+        """Of a number's logarithm; 0 for none."""
+        return float(self.tensors["codec.0.scale"][4])
+
     def strings(self, part: str) -> list[str]:
         return strings(self.tensors, f"codec.0.{part}")
 

@@ -21,13 +21,30 @@ STRANGE = [0.0, -0.0, 1e308, -1e308, 5e-324, 2.0**53, None, math.nan, math.inf, 
 def test_scale_and_codes_are_the_oracles(cells: list[float | None]) -> None:
     column = fit_column(pa.array(cells, pa.float64(), from_pandas=False), "number")
 
-    mean, std = oracle.fit_scale([cell for cell in cells if cell is not None])
+    present = [cell for cell in cells if cell is not None]
+    assert column.unit() == pytest.approx(oracle.fit_unit(present), rel=1e-12)
+    finite = [oracle.logarithm(cell, column.unit()) for cell in present if math.isfinite(cell)]
+    mean, std = oracle.fit_scale(finite)
     assert column.scale() == (pytest.approx(mean, rel=1e-12, abs=1e-9), pytest.approx(std, rel=1e-9))
     x, c = column.encode(pa.array([*cells, *STRANGE], pa.float64(), from_pandas=False))
-    expected_x, expected_c = oracle.number([*cells, *STRANGE], column.scale())
+    expected_x, expected_c = oracle.number([*cells, *STRANGE], column.scale(), column.unit())
     # The block is float32: one rounding, and one more of the logarithm's last bit.
     np.testing.assert_allclose(x[:, 0], expected_x, rtol=2.4e-7, atol=1e-12)
     assert c[:, 0].tolist() == expected_c
+
+
+def test_a_skewed_amount_is_standardised_by_its_logarithm() -> None:
+    amounts = [float(value) for value in np.exp(np.random.default_rng(0).normal(3, 1, 400)).round(2)]
+    column = fit_column(pa.array(amounts), "number")
+
+    assert column.unit() == pytest.approx(oracle.fit_unit(amounts), rel=1e-12)
+    assert column.unit() > 0
+    x, _ = column.encode(pa.array([*amounts, 1e6, -5.0, 0.0]))
+    expected_x, _ = oracle.number([*amounts, 1e6, -5.0, 0.0], column.scale(), column.unit())
+    np.testing.assert_allclose(x[:, 0], expected_x, rtol=2.4e-7, atol=1e-12)
+    # x is float32: its last bit is 2e-7 of the value there, which is 1e-6 of an amount.
+    back = column.round_trip(pa.array(amounts)).to_numpy()
+    assert (np.abs(back - amounts) <= 0.005 + 2e-6 * np.array(amounts)).all()
 
 
 @settings(max_examples=30, deadline=None)

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::manifest::Fields;
 use super::read::{self, Rows};
-use super::scale::Scale;
+use super::scale::{Scale, quantile};
 use super::types::{Family, family, plain};
 use super::{Cells, Column, Out, Spec, build, show};
 use crate::block::{NAN, NEG_INF, NULL, POS_INF, PRESENT, Part, STATUS_CODES};
@@ -19,12 +19,17 @@ use crate::store::Store;
 
 /// So many distinct training values are all known.
 const KNOWN: usize = 64;
+/// Upper half over lower half of a column that is standardised on a logarithmic scale; 6.7 for exponential values.
+const SKEW: f64 = 5.0;
 /// Decimals looked for in floats.
 const DECIMALS: u8 = 6;
 
 #[derive(Debug, Clone)]
 pub struct Number {
     pub(super) column: Column,
+    /// Positive and far skewed to the right: standardised as `ln(1 + |v| / unit)` with the sign of v, so that
+    /// ten times an ordinary amount is as far above it whatever the spread of the largest.
+    unit: Option<f64>,
     scale: Scale,
     /// Range of the training values.
     min: f64,
@@ -45,7 +50,6 @@ impl Number {
     pub fn fit(column: Column, training: &dyn Array) -> Result<Self> {
         let rows = read::numbers(training)?;
         let mut values: Vec<f64> = rows.iter().flatten().filter(|value| value.is_finite()).collect();
-        let scale = Scale::fit(&values);
         let decimals = match (plain(&column.data_type), family(&column.data_type)) {
             (_, Some(Family::Integer)) => Some(0),
             (DataType::Decimal32(_, s) | DataType::Decimal64(_, s), _) => u8::try_from(*s).ok(),
@@ -53,10 +57,15 @@ impl Number {
             (data_type, _) => common_decimals(&values, data_type),
         };
         values.sort_unstable_by(f64::total_cmp);
+        let unit = skewed_unit(&values);
+        let scale = match unit {
+            Some(unit) => Scale::fit(&values.iter().map(|&value| logarithm(value, unit)).collect::<Vec<f64>>()),
+            None => Scale::fit(&values),
+        };
         let (min, max) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
         values.dedup();
         let known = if values.len() <= KNOWN { values } else { Vec::new() };
-        Ok(Self { column, scale, min, max, decimals, known })
+        Ok(Self { column, unit, scale, min, max, decimals, known })
     }
 
     pub fn specs(&self) -> Vec<Spec> {
@@ -78,7 +87,12 @@ impl Number {
 
     /// An encoded number back in range and rounded as the column is.
     fn value(&self, x: f32) -> f64 {
-        let value = self.scale.invert(x).clamp(self.min, self.max);
+        let value = self.scale.invert(x);
+        let value = match self.unit {
+            Some(unit) => unit * value.abs().exp_m1() * value.signum(),
+            None => value,
+        };
+        let value = if value.is_nan() { self.min } else { value.clamp(self.min, self.max) };
         // Multiples of a tenth power are the nearest double of a quotient, as text is parsed.
         match self.decimals {
             Some(decimals) if decimals <= 15 => {
@@ -122,7 +136,10 @@ impl Number {
     }
 
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
-        store.put_f64(format!("{prefix}.scale"), vec![self.scale.mean, self.scale.std, self.min, self.max]);
+        store.put_f64(
+            format!("{prefix}.scale"),
+            vec![self.scale.mean, self.scale.std, self.min, self.max, self.unit.unwrap_or(0.0)],
+        );
         store.put_f64(format!("{prefix}.known"), self.known.clone());
         json!({ "decimals": self.decimals, "known": self.known.len() })
     }
@@ -132,26 +149,30 @@ impl Number {
         if !matches!(family, Some(Family::Integer | Family::Float | Family::Decimal | Family::Duration)) {
             return Err(fields.damaged("type"));
         }
-        let &[mean, std, min, max] = store.get_finite(&format!("{prefix}.scale"), 4)? else {
+        let &[mean, std, min, max, unit] = store.get_finite(&format!("{prefix}.scale"), 5)? else {
             return Err(fields.damaged("scale"));
         };
         let scale = Scale::checked(mean, std).ok_or_else(|| fields.damaged("scale"))?;
         let count = fields.small("known", KNOWN as u64)?.ok_or_else(|| fields.damaged("known"))? as usize;
         let known = store.get_finite(&format!("{prefix}.known"), count)?.to_vec();
-        if min > max || !known.is_sorted() {
+        if min > max || unit < 0.0 || !known.is_sorted() {
             return Err(fields.damaged("scale"));
         }
         let decimals = fields.small("decimals", 76)?.and_then(|decimals| u8::try_from(decimals).ok());
-        Ok(Self { column, scale, min, max, decimals, known })
+        let unit = (unit > 0.0).then_some(unit);
+        Ok(Self { column, unit, scale, min, max, decimals, known })
     }
 }
 
 impl Source<'_> {
     pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
-        let scale = self.codec.scale;
+        let (scale, unit) = (self.codec.scale, self.codec.unit);
         for (to, row) in rows.enumerate() {
             let (x, status) = match self.rows.get(row) {
-                Some(value) if value.is_finite() => (scale.apply(value), PRESENT),
+                Some(value) if value.is_finite() => match unit {
+                    Some(unit) => (scale.apply(logarithm(value, unit)), PRESENT),
+                    None => (scale.apply(value), PRESENT),
+                },
                 None => (0.0, NULL),
                 Some(value) if value.is_nan() => (0.0, NAN),
                 Some(value) if value > 0.0 => (0.0, POS_INF),
@@ -161,6 +182,25 @@ impl Source<'_> {
             out.category(to, 0, status);
         }
     }
+}
+
+#[inline]
+fn logarithm(value: f64, unit: f64) -> f64 {
+    (value.abs() / unit).ln_1p().copysign(value)
+}
+
+/// The unit of the logarithm for ascending values that want one: none negative, more than 20 distinct, and the upper
+/// half (median to 99.5 % quantile) more than [`SKEW`] times as wide as the lower: the exponential distribution
+/// and all that are more skewed, but no column where most values are one and the same.
+fn skewed_unit(ascending: &[f64]) -> Option<f64> {
+    let distinct = ascending.windows(2).filter(|pair| pair[0] < pair[1]).take(21).count() + 1;
+    if distinct <= 20 || ascending.first().is_none_or(|&least| least < 0.0) {
+        return None;
+    }
+    let [low, middle, high] = [0.005, 0.5, 0.995].map(|share| quantile(ascending, share));
+    let positive = &ascending[ascending.partition_point(|&value| value <= 0.0)..];
+    let unit = quantile(positive, 0.1);
+    (middle > low && high - middle > SKEW * (middle - low) && unit >= f64::MIN_POSITIVE).then_some(unit)
 }
 
 /// Six significant digits: more than a float32 position carries is noise.

@@ -60,7 +60,7 @@ impl Scale {
 }
 
 /// Quantile of sorted values by linear interpolation between the two nearest.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len().saturating_sub(1)) as f64;
     let below = place.floor();
     let at = |index: usize| sorted.get(index).or(sorted.last()).copied().unwrap_or(0.0);

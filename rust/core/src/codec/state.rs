@@ -141,13 +141,15 @@ impl ColumnState {
         (self.rows, self.valid)
     }
 
-    /// Whether a column of this type can be of this kind. Columns without any value are categories only.
+    /// Whether the column, as observed, can be of this kind. Without any value it is a category only.
     pub fn accepts(&self, kind: Kind) -> bool {
-        if self.valid == 0 || self.family == Family::Null {
-            return kind == Kind::Category;
-        }
+        if self.valid == 0 { kind == Kind::Category } else { self.type_accepts(kind) }
+    }
+
+    /// Whether a column of this type can be of this kind, before anything is observed.
+    pub fn type_accepts(&self, kind: Kind) -> bool {
         match self.family {
-            Family::Null => false,
+            Family::Null => kind == Kind::Category,
             Family::Boolean => matches!(kind, Kind::Boolean | Kind::Category),
             Family::Integer => matches!(kind, Kind::Number | Kind::Category | Kind::Key | Kind::Id),
             Family::Float | Family::Decimal | Family::Duration => kind == Kind::Number,

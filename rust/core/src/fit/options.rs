@@ -69,9 +69,9 @@ impl Options {
             match ColumnState::new(field) {
                 None if plan == Plan::Model => nested.push(name.clone()),
                 Some(state) => {
-                    if let Some(kind) = self.kinds.get(name).filter(|kind| !state.accepts(**kind)) {
+                    if let Some(kind) = self.kinds.get(name).filter(|kind| !state.type_accepts(**kind)) {
                         let message =
-                            format!("column `{name}` is {} and cannot be a {}", field.data_type(), kind.name());
+                            format!("column `{name}` is {} and cannot be of kind `{}`", field.data_type(), kind.name());
                         return Err(
                             Error::usage("kind-misfits", message).hint("cast the column first, or leave its kind out")
                         );

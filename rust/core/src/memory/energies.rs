@@ -6,6 +6,9 @@ use super::{Category, MARGINAL_SHARE, Memory, Scratch};
 use crate::block::{OTHER, PRESENT};
 use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, sum};
 
+/// Kept rows that weigh less than this together are out of reach: they do not vote on a mean.
+const NEGLIGIBLE: f32 = 1e-30;
+
 impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints) and the conditional energy
     /// of every feature (numbers then categories; 0 where a number is absent), in nats.
@@ -93,7 +96,7 @@ fn joint(
         } else {
             (dot(memory.x(number), weights_m), total)
         };
-        if mass > 0.0 {
+        if mass > NEGLIGIBLE {
             let gap = moment / mass - x_n[number];
             sum += spec.weight * gap * gap;
         }

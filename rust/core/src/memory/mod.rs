@@ -27,7 +27,7 @@ const BOUND: f32 = 4.5;
 /// Distance of padding rows: far enough that their weight is 0.
 const PADDING: f32 = 1e30;
 /// Smallest width: exact duplicates would drive it to 0.
-const LEVEL_FLOOR: f32 = 1e-4;
+const LEVEL_FLOOR: f32 = 0.02;
 /// Share of a category's probability that comes from its marginal.
 const MARGINAL_SHARE: f32 = 0.03;
 
