@@ -33,7 +33,7 @@ def check_table(schema: object) -> str:
     """JSON `[{"column", "type", "supported"}]` for an Arrow schema (anything with `__arrow_c_schema__`)."""
 
 def network_energies(config: str, weights: bytes, rows: int, x: bytes, c: bytes) -> tuple[bytes, bytes]:
-    """`(joint_BJF, conditional_BF)` float32 of a network alone, for the tests that hold Rust, torch and numpy together."""
+    """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests."""
 
 @final
 class Fit:

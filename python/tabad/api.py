@@ -5,6 +5,7 @@
 
 # ruff: noqa: A002  (`format` is what everyone calls it)
 import os
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Scored:
     table: Table
     fitted: Fitted | None = None
     notes: list[str] = field(default_factory=list)
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """What the fit and the scoring took."""
 
 
 def fit(
@@ -190,6 +193,7 @@ def run_score(
             tables.check_destination(os.fspath(path), kind)
     table = tables.open_table(data, format=format)
     fitted = None
+    began = time.monotonic()
     if loaded is None:
         table = table.spool()
         fitted = fit_table(table, fit_options, screen=True, progress=progress)
@@ -199,6 +203,7 @@ def run_score(
     elif options.decision.whole_table:
         table = table.spool()
     run = loaded.run(table, options)
+    fitted_at = time.monotonic()
     if progress is not None:
         table.on_rows = lambda rows: progress("score", rows, table.rows, "")
     result = _deliver(run, output, output_format, answer)
@@ -206,7 +211,8 @@ def run_score(
     notes = [*dict.fromkeys(table.notes), *run.notes]
     if fitted is not None and fitted.interrupted:
         notes.append(_INTERRUPTED)
-    return Scored(result, summary, loaded, table, fitted, notes)
+    seconds = (fitted_at - began, time.monotonic() - fitted_at)
+    return Scored(result, summary, loaded, table, fitted, notes, seconds)
 
 
 def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: bool) -> Any:

@@ -11,7 +11,7 @@ def demo(
     ] = "tabad-demo",
     rows: Annotated[int, typer.Option("--rows", min=1000, help="How many payments.")] = 20_000,
 ) -> None:
-    """Write a payments table with planted frauds and errors, screen it, and say how well they were found."""
+    """Write payments with planted frauds and errors, fit on the older, score the newer, and say how well that went."""
     import os
     import shlex
 
@@ -24,20 +24,29 @@ def demo(
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
-    table, scored, model = (
-        os.path.join(folder, name) for name in ("payments.parquet", "scored.parquet", "payments.tabad")
+    history, new, scored, model = (
+        os.path.join(folder, name)
+        for name in ("payments-march.parquet", "payments-new.parquet", "scored.parquet", "payments.tabad")
     )
-    tables.write(demo.payments(rows).to_reader(), table)
-    render.say(f"wrote {table}: {rows:,} payments")
-    render.say("what was planted stands in `is_fraud` and `error_kind`, which tabad does not look at", "")
-    command = ["score", table, "--label", "is_fraud", "--ignore", "error_kind", "-o", scored, "--save-model", model]
-    print(f"$ tabad {shlex.join(command)}", flush=True)
-    code = run(command)
-    if code:
-        raise typer.Exit(code)
+    table = demo.payments(rows)
+    fitted = rows * 2 // 3
+    tables.write(table.slice(0, fitted).to_reader(), history)
+    tables.write(table.slice(fitted).to_reader(), new)
+    render.say(f"wrote {history}: {fitted:,} payments, and {new}: the {rows - fitted:,} after them")
+    render.say("what was planted in both stands in `is_fraud` and `error_kind`, which tabad does not look at")
+    hidden = ["--label", "is_fraud", "--ignore", "error_kind"]
+    for command in (
+        ["fit", history, *hidden, "--quality", "fast", "-o", model],
+        ["score", new, "-m", model, "--level", "0.01", "-o", scored],
+    ):
+        print(f"\n$ tabad {shlex.join(command)}", flush=True)
+        code = run(command)
+        if code:
+            raise typer.Exit(code)
     found = tables.open_table(scored).open(columns=["error_kind", "tabad_score", "tabad_flag"]).read_all()
     print("\nhow well that was:")
     for line in demo.report(*(found[name].to_pylist() for name in ("error_kind", "tabad_score", "tabad_flag"))):
         print(f"  {line}")
-    print(f"\nnext:\n  $ tabad inspect {shlex.quote(model)}")
-    print(f"  $ tabad score NEW.parquet -m {shlex.quote(model)} -o new_scored.parquet")
+    print("\nnext:")
+    for words in (["inspect", model], ["score", new], ["score", "YOUR_TABLE.parquet"]):
+        print(f"  $ tabad {shlex.join(words)}")

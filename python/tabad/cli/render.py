@@ -28,7 +28,6 @@ class Places:
     model: str | None
     output: str | None
     saved: str | None
-    seconds: float
 
 
 def say(*lines: str) -> None:
@@ -93,11 +92,11 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         size = f"{rows:,} rows x {len(facts['columns'])} columns"
         say(f"{outcome.table.name}   {size} · no model given: the table is screened against itself")
         say(*_columns_lines(facts))
-        say(f"  fit      {_kept(facts)}")
+        say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
         say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
-    say(f"  score    {rows:,} rows in {places.seconds:.1f} s")
+    say(f"  score    {rows:,} rows in {outcome.seconds[1]:.1f} s")
     say(*_findings(outcome.summary))
     say(*_label_lines(labels))
     for note in outcome.notes:

@@ -19,6 +19,8 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     # Ended from outside (systemd, docker stop): unwind, so that temporary files are removed.
     signal.signal(signal.SIGTERM, _terminated)
+    # Before torch is loaded: OpenMP threads that spin between steps take the cores from the ones that work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import typer
 
     from tabad.cli.app import app

@@ -1,7 +1,6 @@
 """`tabad score`: which rows of a table are odd, and why."""
 
 # ruff: noqa: A002  (`format` is what everyone calls it)
-import time
 from typing import Annotated, Any
 
 import typer
@@ -83,7 +82,6 @@ def score(
     )  # fmt: skip
     score_options = ScoreOptions(Decision(level, fdr, top), explain, prefix=prefix, threads=threads)  # type: ignore[arg-type]
     bars = for_terminal(json)
-    began = time.monotonic()
     try:
         outcome = api.run_score(
             table,
@@ -100,7 +98,7 @@ def score(
     finally:
         if bars is not None:
             bars.close()
-    places = render.Places(table, model, output, save_model, time.monotonic() - began)
+    places = render.Places(table, model, output, save_model)
     render.show_score(outcome, places, as_json=json)
     rows, flagged = outcome.summary["rows"], outcome.summary["flagged"]
     if most is not None and flagged > most * rows:
