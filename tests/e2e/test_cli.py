@@ -294,6 +294,9 @@ def test_demo_runs_and_says_how_well_it_did(run_tabad: RunTabad, tmp_path: Path)
     done = run_tabad("demo", tmp_path / "d", "--rows", "2000")
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"$ tabad score {tmp_path / 'd' / 'payments.parquet'} --label is_fraud")
-    assert "planted   20 of 2,000 rows" in done.stdout
-    assert sorted(os.listdir(tmp_path / "d")) == ["payments.parquet", "payments.tabad", "scored.parquet"]
+    assert f"$ tabad fit {tmp_path / 'd' / 'payments-old.parquet'} --label is_fraud" in done.stdout
+    assert f"$ tabad score {tmp_path / 'd' / 'payments-new.parquet'} -m" in done.stdout
+    # 2,000 rows hold 20 planted ones; the last third of the rows holds these.
+    assert "planted   8 of 667 rows" in done.stdout
+    written = ["payments-old.parquet", "payments-new.parquet", "payments.tabad", "scored.parquet"]
+    assert sorted(os.listdir(tmp_path / "d")) == written

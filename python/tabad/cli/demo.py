@@ -26,7 +26,7 @@ def demo(
         raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
     history, new, scored, model = (
         os.path.join(folder, name)
-        for name in ("payments-march.parquet", "payments-new.parquet", "scored.parquet", "payments.tabad")
+        for name in ("payments-old.parquet", "payments-new.parquet", "scored.parquet", "payments.tabad")
     )
     table = demo.payments(rows)
     fitted = rows * 2 // 3
