@@ -298,5 +298,5 @@ def test_demo_runs_and_says_how_well_it_did(run_tabad: RunTabad, tmp_path: Path)
     assert f"$ tabad score {tmp_path / 'd' / 'payments-new.parquet'} -m" in done.stdout
     # 2,000 rows hold 20 planted ones; the last third of the rows holds these.
     assert "planted   8 of 667 rows" in done.stdout
-    written = ["payments-old.parquet", "payments-new.parquet", "payments.tabad", "scored.parquet"]
+    written = ["payments-new.parquet", "payments-old.parquet", "payments.tabad", "scored.parquet"]
     assert sorted(os.listdir(tmp_path / "d")) == written

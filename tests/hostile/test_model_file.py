@@ -288,7 +288,7 @@ def _many_terms(manifest: dict[str, Any], tensors: Tensors) -> None:
 
 def _no_scale(manifest: dict[str, Any], tensors: Tensors) -> None:
     name = next(name for name, tensor in tensors.items() if name.endswith(".scale") and len(tensor) == 5)
-    tensors[name] = tensors[name] * [1, 0, 1, 1]
+    tensors[name] = tensors[name] * [1, 0, 1, 1, 1]
 
 
 def _many_levels(manifest: dict[str, Any], tensors: Tensors) -> None:

@@ -25,6 +25,8 @@ def codes() -> Task:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith(("tabad", "MaskDiff"))])
 def test_every_peer_finds_rows_that_are_far_away(name) -> None:
+    if name in ("ECOD", "HBOS"):
+        pytest.importorskip("pyod", reason="peers live in benchmarks/requirements.txt")
     assert auroc(ODD, method(name).run(numbers(contaminated=False)).scores) > 0.9
 
 
