@@ -161,6 +161,8 @@ impl Encoder {
                 .into_par_iter()
                 .map(|start| opened.encode(start..(start + TILE).min(batch.num_rows())))
                 .collect();
+            all.x.reserve(batch.num_rows() * self.numbers);
+            all.c.reserve(batch.num_rows() * self.categories);
             for tile in tiles {
                 all.rows += tile.rows;
                 all.x.extend(tile.x);

@@ -7,6 +7,9 @@ mod stream;
 
 use pyo3::prelude::*;
 
+#[cfg(target_endian = "big")]
+compile_error!("blocks cross the seam as little-endian bytes");
+
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;

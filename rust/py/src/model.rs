@@ -37,9 +37,8 @@ pub fn pool(threads: usize) -> PyResult<Pool> {
 }
 
 pub fn block_bytes<'py>(py: Python<'py>, block: &Block) -> (usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-    let x: Vec<u8> = block.x.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let c: Vec<u8> = block.c.iter().flat_map(|value| value.to_le_bytes()).collect();
-    (block.rows, PyBytes::new(py, &x), PyBytes::new(py, &c))
+    // Wheels are built for little-endian machines only.
+    (block.rows, PyBytes::new(py, bytemuck::cast_slice(&block.x)), PyBytes::new(py, bytemuck::cast_slice(&block.c)))
 }
 
 fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
@@ -239,6 +238,6 @@ pub fn network_energies<'py>(
         let block = block_of(rows, x, c, shape.numbers(), shape.categories())?;
         Ok(network.energies(&block))
     })?;
-    let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-    Ok((PyBytes::new(py, &bytes(&found.joint)), PyBytes::new(py, &bytes(&found.conditional))))
+    let bytes = |values: &[f32]| PyBytes::new(py, bytemuck::cast_slice(values));
+    Ok((bytes(&found.joint), bytes(&found.conditional)))
 }
