@@ -1,11 +1,13 @@
 """The documented face of the compiled module.
 
-Tables cross as Arrow streams (the PyCapsule interface), blocks as raw little-endian bytes: `x_BN`
-float32 and `c_BC` uint16, row-major. Words: ARCHITECTURE in CONTRIBUTING.md. Every method that works
-on rows releases the GIL, and stops at Ctrl-C between two batches.
+Tables cross as Arrow streams (the PyCapsule interface), blocks as buffers (`pyarrow.Buffer` out, anything with the
+buffer protocol in): `x_BN` float32 and `c_BC` uint16, row-major, little-endian. Words: see CONTRIBUTING.md. Every
+method that works on rows releases the GIL, and stops at Ctrl-C between two batches.
 """
 
 from typing import Any, Literal, Protocol, Self, final, type_check_only
+
+from typing_extensions import Buffer
 
 __all__ = [
     "DEBUG",
@@ -75,10 +77,10 @@ class Fit:
         column is left to model, and where `normal` matches no row.
         """
 
-    def training_block(self) -> tuple[int, bytes, bytes, bytes]:
+    def training_block(self) -> tuple[int, Buffer, Buffer, bytes]:
         """`(rows, x_BN, c_BC, labels)` of the training part; `labels` is uint16 per row (empty without a label)."""
 
-    def held_out_block(self) -> tuple[int, bytes, bytes, bytes]:
+    def held_out_block(self) -> tuple[int, Buffer, Buffer, bytes]:
         """The same of the reference part, for early stopping."""
 
     def set_network(self, config: str, weights: bytes) -> None:
@@ -145,10 +147,10 @@ class Model:
         `top`-th oddest row (null when `top` is 0 or the table is empty).
         """
 
-    def encode(self, stream: ArrowStream, *, threads: int = 0) -> tuple[int, bytes, bytes]:
+    def encode(self, stream: ArrowStream, *, threads: int = 0) -> tuple[int, Buffer, Buffer]:
         """`(rows, x_BN, c_BC)` of a table."""
 
-    def decode(self, rows: int, x: bytes, c: bytes, *, first_row: int = 0) -> Any:
+    def decode(self, rows: int, x: Buffer, c: Buffer, *, first_row: int = 0) -> Any:
         """pyarrow.RecordBatch in the fitted schema (without ignored columns and label): the inverse of `encode`."""
 
     def energies(self, stream: ArrowStream, *, threads: int = 0) -> str:

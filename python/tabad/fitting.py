@@ -79,7 +79,7 @@ def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
 
     layout = Layout.of(*_shape(manifest))
 
-    def block(part: tuple[int, bytes, bytes, bytes]) -> tuple[Any, Any, Any]:
+    def block(part: tuple[int, Any, Any, bytes]) -> tuple[Any, Any, Any]:
         rows, x, c, labels = part
         return (
             np.frombuffer(x, "<f4").reshape(rows, layout.numbers),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::block::{Block, Feature, Part, Slot};
-use crate::codec::{Codec, Source};
+use crate::codec::{Codec, Source, type_words};
 use crate::error::{Error, Result, list_names};
 use crate::store::Store;
 
@@ -111,7 +111,7 @@ impl Encoder {
                 Some(at) => misfits.push(format!(
                     "column `{}` is {}, but the model was fitted on {}",
                     column.name,
-                    schema.field(at).data_type(),
+                    type_words(schema.field(at).data_type()),
                     column.data_type
                 )),
             }
@@ -149,25 +149,32 @@ impl Encoder {
         Ok(Opened { encoder: self, sources })
     }
 
-    /// A whole stream as one block.
+    /// A whole stream as one block: read first, then encoded in parallel, each tile straight to its place.
     pub fn encode_all<R: RecordBatchReader>(&self, input: R) -> Result<Block> {
         let alignment = self.align(&input.schema())?;
-        let mut all = Block::new(0, self.numbers, self.categories);
-        for batch in input {
-            let batch = batch?;
-            let opened = self.open(&batch, &alignment)?;
-            let starts: Vec<usize> = (0..batch.num_rows()).step_by(TILE).collect();
-            let tiles: Vec<Block> = starts
-                .into_par_iter()
-                .map(|start| opened.encode(start..(start + TILE).min(batch.num_rows())))
-                .collect();
-            all.x.reserve(batch.num_rows() * self.numbers);
-            all.c.reserve(batch.num_rows() * self.categories);
-            for tile in tiles {
-                all.rows += tile.rows;
-                all.x.extend(tile.x);
-                all.c.extend(tile.c);
-            }
+        let batches = input.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let mut all = Block::new(rows, self.numbers, self.categories);
+        let (mut x_rest, mut c_rest) = (all.x.as_mut_slice(), all.c.as_mut_slice());
+        for batch in &batches {
+            let opened = self.open(batch, &alignment)?;
+            let count = batch.num_rows();
+            let (x, x_more) = std::mem::take(&mut x_rest).split_at_mut(count * self.numbers);
+            let (c, c_more) = std::mem::take(&mut c_rest).split_at_mut(count * self.categories);
+            (x_rest, c_rest) = (x_more, c_more);
+            // A table without numbers has tiles of categories only, and the other way round.
+            let tile = |values: usize| (TILE * values).max(1);
+            let mut x_tiles: Vec<&mut [f32]> = x.chunks_mut(tile(self.numbers)).collect();
+            let mut c_tiles: Vec<&mut [u16]> = c.chunks_mut(tile(self.categories)).collect();
+            let tiles = count.div_ceil(TILE);
+            x_tiles.resize_with(tiles, Default::default);
+            c_tiles.resize_with(tiles, Default::default);
+            x_tiles.into_par_iter().zip(c_tiles).enumerate().for_each_init(Block::default, |block, (at, (x, c))| {
+                let range = at * TILE..((at + 1) * TILE).min(count);
+                opened.encode_into(range, block);
+                x.copy_from_slice(&block.x);
+                c.copy_from_slice(&block.c);
+            });
         }
         Ok(all)
     }
@@ -211,11 +218,20 @@ impl Encoder {
 
 impl Opened<'_> {
     pub fn encode(&self, rows: Range<usize>) -> Block {
-        let mut block = Block::new(rows.len(), self.encoder.numbers, self.encoder.categories);
-        for (source, dim, index) in &self.sources {
-            source.encode(rows.clone(), &mut block, *dim, *index);
-        }
+        let mut block = Block::default();
+        self.encode_into(rows, &mut block);
         block
+    }
+
+    /// The same into a block that is used again and again.
+    pub fn encode_into(&self, rows: Range<usize>, block: &mut Block) {
+        let (numbers, categories) = (self.encoder.numbers, self.encoder.categories);
+        (block.rows, block.numbers, block.categories) = (rows.len(), numbers, categories);
+        block.x.resize(rows.len() * numbers, 0.0);
+        block.c.resize(rows.len() * categories, 0);
+        for (source, dim, index) in &self.sources {
+            source.encode(rows.clone(), block, *dim, *index);
+        }
     }
 }
 

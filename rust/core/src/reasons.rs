@@ -64,7 +64,7 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                seen: codec.show(case.batch.column(source).as_ref(), case.row),
+                seen: view.seen(feature, codec.show(case.batch.column(source).as_ref(), case.row)),
                 expected: view.expected(feature, &mut scratch),
                 share: sum / total,
             })
@@ -79,6 +79,17 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// The cell as it was; with how often it occurs where that is what is odd.
+    fn seen(&self, feature: usize, cell: String) -> String {
+        let spec = self.model.encoder.features[feature];
+        match spec.slot {
+            Slot::Number { dim, .. } if spec.part == Part::Frequency => {
+                format!("{cell} ({})", self.codec.show_number(spec.part, self.block.x_row(0)[dim]))
+            }
+            _ => cell,
+        }
+    }
+
     /// What the denoisers expect, in the column's own units.
     fn expected(&self, feature: usize, scratch: &mut Option<Scratch>) -> String {
         let spec = self.model.encoder.features[feature];
@@ -127,7 +138,9 @@ impl View<'_> {
         } else if low <= seen && seen <= high {
             format!("about {}", show(mean))
         } else {
-            format!("{first} to {last}")
+            // `0 % digits to 11 % digits` says its unit once.
+            let unit = common_words(&first, &last);
+            format!("{} to {last}", &first[..first.len() - unit])
         }
     }
 
@@ -152,5 +165,25 @@ impl View<'_> {
 
     fn number_of(&self, column: usize) -> Option<usize> {
         self.model.encoder.features.iter().position(|f| f.column == column && matches!(f.slot, Slot::Number { .. }))
+    }
+}
+
+/// Length in bytes of the words at the end that two texts share, with the space before them.
+fn common_words(a: &str, b: &str) -> usize {
+    let same: usize = a.chars().rev().zip(b.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let tail = &a[a.len() - same..];
+    tail.find(' ').filter(|&at| tail[at..].chars().any(char::is_alphabetic)).map_or(0, |at| same - at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common_words;
+
+    #[test]
+    fn units_at_the_end_are_common_words() {
+        assert_eq!(common_words("0 % digits", "11 % digits"), " % digits".len());
+        assert_eq!(common_words("1 in 90 rows", "1 in 5 rows"), " rows".len());
+        assert_eq!(common_words("2018-04-01 10:00", "2018-04-02 10:00"), 0);
+        assert_eq!(common_words("12.00", "85.00"), 0);
     }
 }

@@ -15,7 +15,7 @@ use tabad_core::model::{describe_columns, network_shape};
 use tabad_core::network::Network;
 
 use crate::error::{enter, to_py};
-use crate::model::{Model, block_bytes, pool};
+use crate::model::{Model, block_parts, pool};
 use crate::stream::Input;
 
 enum State {
@@ -30,12 +30,12 @@ pub struct Fit {
     threads: usize,
 }
 
-type Part<'py> = (usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+type Part<'py> = (usize, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyBytes>);
 
-fn part<'py>(py: Python<'py>, block: &Block, classes: &[u16]) -> Part<'py> {
+fn part<'py>(py: Python<'py>, block: &Block, classes: &[u16]) -> PyResult<Part<'py>> {
     let labels: Vec<u8> = classes.iter().flat_map(|class| class.to_le_bytes()).collect();
-    let (rows, x, c) = block_bytes(py, block);
-    (rows, x, c, PyBytes::new(py, &labels))
+    let (rows, x, c) = block_parts(py, block.clone())?;
+    Ok((rows, x, c, PyBytes::new(py, &labels)))
 }
 
 fn out_of_order(what: &str) -> PyErr {
@@ -128,12 +128,12 @@ impl Fit {
 
     fn training_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
         let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
-        Ok(part(py, &fit.training, &fit.training_classes))
+        part(py, &fit.training, &fit.training_classes)
     }
 
     fn held_out_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
         let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
-        Ok(part(py, &fit.reference, &fit.reference_classes))
+        part(py, &fit.reference, &fit.reference_classes)
     }
 
     fn set_network(&mut self, py: Python<'_>, config: &str, weights: &[u8]) -> PyResult<()> {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_pyarrow::PyArrowType;
+use arrow_array::{Array, Float32Array, RecordBatch, UInt16Array};
+use arrow_buffer::ScalarBuffer;
+use arrow_data::ArrayData;
+use arrow_pyarrow::{PyArrowType, ToPyArrow};
 use arrow_schema::Schema;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::json;
 use tabad_core::block::Block;
-use tabad_core::codec::ColumnState;
+use tabad_core::codec::{ColumnState, type_words};
 use tabad_core::error::Error;
 use tabad_core::model::{Model as CoreModel, network_shape};
 use tabad_core::network::Network;
@@ -36,9 +38,21 @@ pub fn pool(threads: usize) -> PyResult<Pool> {
     pool.map(|pool| Some(Arc::new(pool))).map_err(|error| PyRuntimeError::new_err(error.to_string()))
 }
 
-pub fn block_bytes<'py>(py: Python<'py>, block: &Block) -> (usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>) {
-    // Wheels are built for little-endian machines only.
-    (block.rows, PyBytes::new(py, bytemuck::cast_slice(&block.x)), PyBytes::new(py, bytemuck::cast_slice(&block.c)))
+/// A block's parts: rows, `x_BN`, `c_BC` as buffers that own what Rust computed.
+pub type BlockParts<'py> = (usize, Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+pub fn block_parts(py: Python<'_>, block: Block) -> PyResult<BlockParts<'_>> {
+    let x = Float32Array::new(ScalarBuffer::from(block.x), None);
+    let c = UInt16Array::new(ScalarBuffer::from(block.c), None);
+    Ok((block.rows, buffer(py, x.into_data())?, buffer(py, c.into_data())?))
+}
+
+/// The values of an array as a pyarrow.Buffer: no copy, and numpy reads it as it is (little-endian machines only).
+fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
+    if data.is_empty() {
+        return Ok(PyBytes::new(py, &[]).into_any());
+    }
+    data.to_pyarrow(py)?.call_method0("buffers")?.get_item(1)
 }
 
 fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
@@ -142,18 +156,13 @@ impl Model {
     }
 
     #[pyo3(signature = (stream, *, threads=0))]
-    fn encode<'py>(
-        &self,
-        py: Python<'py>,
-        stream: Input,
-        threads: usize,
-    ) -> PyResult<(usize, Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    fn encode<'py>(&self, py: Python<'py>, stream: Input, threads: usize) -> PyResult<BlockParts<'py>> {
         let pool = pool(threads)?;
         let block = enter(py, || match &pool {
             Some(pool) => pool.install(|| self.inner.encoder.encode_all(stream.0)),
             None => self.inner.encoder.encode_all(stream.0),
         })?;
-        Ok(block_bytes(py, &block))
+        block_parts(py, block)
     }
 
     #[pyo3(signature = (rows, x, c, *, first_row=0))]
@@ -161,13 +170,16 @@ impl Model {
         &self,
         py: Python<'_>,
         rows: usize,
-        x: &[u8],
-        c: &[u8],
+        x: Bound<'_, PyAny>,
+        c: Bound<'_, PyAny>,
         first_row: u64,
     ) -> PyResult<PyArrowType<RecordBatch>> {
         let encoder = &self.inner.encoder;
+        // `bytes(x)` reads any buffer, whatever element type it declares.
+        let bytes = |buffer: &Bound<'_, PyAny>| py.get_type::<PyBytes>().call1((buffer,))?.extract::<Vec<u8>>();
+        let (x, c) = (bytes(&x)?, bytes(&c)?);
         let batch = enter(py, || {
-            let block = block_of(rows, x, c, encoder.numbers, encoder.categories)?;
+            let block = block_of(rows, &x, &c, encoder.numbers, encoder.categories)?;
             decode::batch(encoder, &block, first_row)
         })?;
         Ok(PyArrowType(batch))
@@ -216,7 +228,7 @@ pub fn check_table(schema: PyArrowType<Schema>) -> String {
         .iter()
         .map(|field| {
             let supported = ColumnState::new(field).is_some();
-            json!({"column": field.name(), "type": field.data_type().to_string(), "supported": supported})
+            json!({"column": field.name(), "type": type_words(field.data_type()), "supported": supported})
         })
         .collect();
     serde_json::Value::Array(columns).to_string()

@@ -46,6 +46,11 @@ use manifest::Fields;
 pub use state::ColumnState;
 pub use types::{parse as parse_type, write as type_name};
 
+/// A type for people: its name, or Arrow's words where we have none.
+pub fn type_words(data_type: &DataType) -> String {
+    type_name(data_type).unwrap_or_else(|| data_type.to_string())
+}
+
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -192,8 +197,7 @@ impl Codec {
     /// Prepares a batch's column: casts once, and maps a dictionary's values to codes once.
     pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {
         if !self.fits(array.data_type()) {
-            let found = type_name(array.data_type()).unwrap_or_else(|| array.data_type().to_string());
-            let fitted = type_name(self.data_type()).unwrap_or_default();
+            let (found, fitted) = (type_words(array.data_type()), type_words(self.data_type()));
             return Err(Error::input(
                 "column-type",
                 format!("column `{}` is {found}, but the model was fitted on {fitted}", self.name()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow_schema::SchemaRef;
 
-use crate::codec::{ColumnState, Kind};
+use crate::codec::{ColumnState, Kind, type_words};
 use crate::error::{Error, Result, list_names};
 
 #[derive(Debug, Clone, Default)]
@@ -70,8 +70,11 @@ impl Options {
                 None if plan == Plan::Model => nested.push(name.clone()),
                 Some(state) => {
                     if let Some(kind) = self.kinds.get(name).filter(|kind| !state.type_accepts(**kind)) {
-                        let message =
-                            format!("column `{name}` is {} and cannot be of kind `{}`", field.data_type(), kind.name());
+                        let message = format!(
+                            "column `{name}` is {} and cannot be of kind `{}`",
+                            type_words(field.data_type()),
+                            kind.name()
+                        );
                         return Err(
                             Error::usage("kind-misfits", message).hint("cast the column first, or leave its kind out")
                         );

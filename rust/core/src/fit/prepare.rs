@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{CALIBRATION_ROWS, CROSS_FIT_ROWS, ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
-use crate::codec::ColumnState;
+use crate::codec::{ColumnState, type_words};
 use crate::combine::{EnergyBlock, Reference};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Column, Encoder, Role, label_values};
@@ -226,7 +226,7 @@ fn fit_codecs(
                 }
                 (ColumnPlan::Ignore | ColumnPlan::Model, _) => Role::Ignored,
             };
-            Ok(Column { name: field.name().clone(), data_type: field.data_type().to_string(), role })
+            Ok(Column { name: field.name().clone(), data_type: type_words(field.data_type()), role })
         })
         .collect();
     let encoder = Encoder::new(columns?);
