@@ -15,7 +15,6 @@ __all__ = [
     "Model",
     "ScoreStream",
     "__version__",
-    "check_table",
     "network_energies",
 ]
 
@@ -30,9 +29,6 @@ __version__: str
 
 DEBUG: bool
 """True in a debug build, which benchmarks refuse to time."""
-
-def check_table(schema: object) -> str:
-    """JSON `[{"column", "type", "supported"}]` for an Arrow schema (anything with `__arrow_c_schema__`)."""
 
 def network_energies(config: str, weights: bytes, rows: int, x: bytes, c: bytes) -> tuple[bytes, bytes]:
     """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests."""
@@ -158,9 +154,6 @@ class Model:
 
     def network(self) -> tuple[str, bytes] | None:
         """The network's config (JSON) and weights (safetensors), or None."""
-
-    def network_shape(self) -> str:
-        """JSON `{"status_of_number", "sizes", "column_of_feature"}`: the layout that the network is trained on."""
 
 @final
 class ScoreStream:

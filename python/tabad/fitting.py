@@ -70,8 +70,8 @@ def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progre
 def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
     import numpy as np
-    import torch
 
+    from tabad.diffusion.device import pick
     from tabad.diffusion.export import export
     from tabad.diffusion.layout import Layout
     from tabad.diffusion.presets import preset
@@ -90,7 +90,6 @@ def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
     x, c, labels = block(fit.training_block())
     held_out = block(fit.held_out_block())
     label = manifest.get("label") or {"values": [], "normal": None}
-    device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
 
     def report(step: Any) -> None:
         if progress is not None:
@@ -101,7 +100,7 @@ def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
         c,
         layout,
         preset=preset(options.quality, len(x)),
-        device=torch.device(device),
+        device=pick(options.device),
         seed=options.seed,
         labels=labels,
         classes=len(label["values"]),

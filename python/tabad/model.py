@@ -348,11 +348,12 @@ def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed:
     from tabad._lazy import need
 
     torch = need("torch", extra="train", purpose="generate rows")
+    from tabad.diffusion.device import pick
     from tabad.diffusion.export import load
     from tabad.diffusion.layout import Index
     from tabad.diffusion.sample import sample
 
-    where = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
+    where = pick(device)
     net = load(*network, where)
     config = net.config
     # What no training row has is not drawn: nulls stay in the columns that had them.

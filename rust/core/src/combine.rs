@@ -27,6 +27,13 @@ pub struct EnergyBlock {
 }
 
 impl EnergyBlock {
+    /// The first rows alone.
+    pub fn first(&self, rows: usize) -> Self {
+        let rows = rows.min(self.rows);
+        let of = |values: &[f32]| values[..values.len() / self.rows.max(1) * rows].to_vec();
+        Self { rows, terms: of(&self.terms), features: self.features.iter().map(|values| of(values)).collect() }
+    }
+
     /// Adds further rows of the same denoisers.
     pub fn append(&mut self, more: Self) {
         self.rows += more.rows;

@@ -23,6 +23,12 @@ pub struct Label {
     pub normal: Option<String>,
 }
 
+impl Label {
+    pub fn describe(&self) -> Value {
+        json!({"column": self.column, "values": self.values, "normal": self.normal})
+    }
+}
+
 /// What is worth knowing of the fit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sizes {
@@ -69,10 +75,7 @@ impl Model {
     }
 
     fn facts(&self) -> Map<String, Value> {
-        let label = self.label.as_ref().map_or(
-            Value::Null,
-            |label| json!({"column": label.column, "values": label.values, "normal": label.normal}),
-        );
+        let label = self.label.as_ref().map_or(Value::Null, Label::describe);
         let Sizes { rows, training, reference, calibration, seed } = self.sizes;
         let facts = json!({
             "tabad": FORMAT,

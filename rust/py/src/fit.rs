@@ -11,11 +11,11 @@ use tabad_core::block::Block;
 use tabad_core::codec::Kind;
 use tabad_core::error::Error;
 use tabad_core::fit::{Fit as CoreFit, Options, Prepared};
-use tabad_core::model::{describe_columns, network_shape};
+use tabad_core::model::{Label, describe_columns, network_shape};
 use tabad_core::network::Network;
 
 use crate::error::{enter, to_py};
-use crate::model::{Model, block_parts, pool};
+use crate::model::{Model, block_parts, pool, within};
 use crate::stream::Input;
 
 enum State {
@@ -84,10 +84,7 @@ impl Fit {
             let more = enter(py, || match reader.next() {
                 Some(batch) => {
                     let batch = batch?;
-                    match &pool {
-                        Some(pool) => pool.install(|| fit.observe(&batch))?,
-                        None => fit.observe(&batch)?,
-                    }
+                    within(&pool, || fit.observe(&batch))?;
                     Ok(true)
                 }
                 None => Ok(false),
@@ -103,7 +100,8 @@ impl Fit {
         let State::Observing(fit) = std::mem::replace(&mut self.state, State::Done) else {
             return Err(out_of_order("it is already prepared"));
         };
-        let prepared = enter(py, || fit.prepare())?;
+        let pool = pool(self.threads)?;
+        let prepared = enter(py, || within(&pool, || fit.prepare()))?;
         let sizes = prepared.sizes();
         let shape = network_shape(&prepared.encoder);
         let facts = json!({
@@ -113,9 +111,7 @@ impl Fit {
             "reference_rows": sizes.reference,
             "calibration_rows": sizes.calibration,
             "kept_rows": prepared.denoisers.memory.as_ref().map_or(0, tabad_core::memory::Memory::rows),
-            "label": prepared.label.as_ref().map(|label| json!({
-                "column": label.column, "values": label.values, "normal": label.normal,
-            })),
+            "label": prepared.label.as_ref().map(Label::describe),
             "network": {
                 "status_of_number": shape.status_of_number,
                 "sizes": shape.sizes,
@@ -149,10 +145,7 @@ impl Fit {
             return Err(out_of_order("prepare it first"));
         };
         let pool = pool(self.threads)?;
-        let model = enter(py, || match &pool {
-            Some(pool) => pool.install(|| fit.finish()),
-            None => fit.finish(),
-        })?;
+        let model = enter(py, || within(&pool, || fit.finish()))?;
         Ok(Model::new(model))
     }
 }

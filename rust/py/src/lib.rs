@@ -17,6 +17,5 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<fit::Fit>()?;
     m.add_class::<model::Model>()?;
     m.add_class::<stream::ScoreStream>()?;
-    m.add_function(wrap_pyfunction!(model::check_table, m)?)?;
     m.add_function(wrap_pyfunction!(model::network_energies, m)?)
 }

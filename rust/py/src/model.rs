@@ -12,9 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::json;
 use tabad_core::block::Block;
-use tabad_core::codec::{ColumnState, type_words};
 use tabad_core::error::Error;
-use tabad_core::model::{Model as CoreModel, network_shape};
+use tabad_core::model::Model as CoreModel;
 use tabad_core::network::Network;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
 use tabad_core::{decode, file};
@@ -36,6 +35,14 @@ pub fn pool(threads: usize) -> PyResult<Pool> {
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map(|pool| Some(Arc::new(pool))).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Runs work in the pool that was asked for, or in the process-wide one.
+pub fn within<T: Send>(pool: &Pool, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
 }
 
 /// A block's parts: rows, `x_BN`, `c_BC` as buffers that own what Rust computed.
@@ -146,10 +153,7 @@ impl Model {
     fn survey(&self, py: Python<'_>, stream: Input, top: usize, threads: usize) -> PyResult<String> {
         let pool = pool(threads)?;
         let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
-        let found = enter(py, || match &pool {
-            Some(pool) => pool.install(|| survey(&self.inner, stream.0, top, poll)),
-            None => survey(&self.inner, stream.0, top, poll),
-        });
+        let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, top, poll)));
         py.check_signals()?;
         let found = found?;
         Ok(json!({"rows": found.rows, "ranks": found.ranks, "threshold": found.threshold}).to_string())
@@ -158,10 +162,7 @@ impl Model {
     #[pyo3(signature = (stream, *, threads=0))]
     fn encode<'py>(&self, py: Python<'py>, stream: Input, threads: usize) -> PyResult<BlockParts<'py>> {
         let pool = pool(threads)?;
-        let block = enter(py, || match &pool {
-            Some(pool) => pool.install(|| self.inner.encoder.encode_all(stream.0)),
-            None => self.inner.encoder.encode_all(stream.0),
-        })?;
+        let block = enter(py, || within(&pool, || self.inner.encoder.encode_all(stream.0)))?;
         block_parts(py, block)
     }
 
@@ -193,10 +194,7 @@ impl Model {
                 let block = self.inner.encoder.encode_all(stream.0)?;
                 Ok(self.inner.denoisers.energies(&block, self.inner.encoder.features.len()))
             };
-            match &pool {
-                Some(pool) => pool.install(work),
-                None => work(),
-            }
+            within(&pool, work)
         })?;
         Ok(json!({"rows": found.rows, "terms": found.terms, "features": found.features}).to_string())
     }
@@ -206,32 +204,6 @@ impl Model {
         let (config, weights) = enter(py, || network.to_bytes())?;
         Ok(Some((config, PyBytes::new(py, &weights))))
     }
-
-    /// Status columns, sizes and owners of the features, as the network's training needs them.
-    fn network_shape(&self) -> String {
-        let shape = network_shape(&self.inner.encoder);
-        json!({
-            "status_of_number": shape.status_of_number,
-            "sizes": shape.sizes,
-            "column_of_feature": shape.column_of_feature,
-        })
-        .to_string()
-    }
-}
-
-/// What each column of a schema is, and whether it can be modelled.
-#[pyfunction]
-pub fn check_table(schema: PyArrowType<Schema>) -> String {
-    let columns: Vec<serde_json::Value> = schema
-        .0
-        .fields()
-        .iter()
-        .map(|field| {
-            let supported = ColumnState::new(field).is_some();
-            json!({"column": field.name(), "type": type_words(field.data_type()), "supported": supported})
-        })
-        .collect();
-    serde_json::Value::Array(columns).to_string()
 }
 
 /// Energies of a network alone, for the tests that hold Rust, torch and numpy against each other.

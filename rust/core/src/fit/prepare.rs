@@ -261,18 +261,20 @@ impl Prepared {
         let features = self.encoder.features.len();
         // Where the training rows are not known to be normal, global structure counts too.
         let plan = self.denoisers.plan(features, self.settings.clean);
-        let (reference, scores) = if self.source == Source::CrossFitted {
-            let energies = self.cross_energies(features);
-            let reference = Reference::fit(plan, &energies, self.settings.clean);
-            let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
-            (reference, scores)
-        } else {
-            let reference =
-                Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features), self.settings.clean);
-            let energies = energies_of(&self.denoisers, &self.calibration, features);
-            let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
-            (reference, scores)
+        let contaminated = self.settings.clean;
+        let energies = match self.source {
+            Source::CrossFitted => self.cross_energies(features),
+            Source::HeldOut | Source::OwnTable => energies_of(&self.denoisers, &self.calibration, features),
         };
+        let reference = match self.source {
+            Source::CrossFitted => Reference::fit(plan, &energies, contaminated),
+            // The reference rows are the first of the calibration rows: nothing is held out.
+            Source::OwnTable => Reference::fit(plan, &energies.first(self.reference.rows), contaminated),
+            Source::HeldOut => {
+                Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features), contaminated)
+            }
+        };
+        let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
         let sizes = self.sizes();
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();
