@@ -369,6 +369,7 @@ def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed:
         label=None if config.scored_label == config.classes else config.scored_label,
         forbidden_S=forbidden_S,
     )
+    x = net.scale.value(x)
     x_bytes = x.to("cpu", torch.float32).contiguous().numpy().tobytes()
     c_bytes = c.to("cpu").numpy().astype("<u2").tobytes()
     return core.decode(n, x_bytes, c_bytes)

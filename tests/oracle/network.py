@@ -25,9 +25,39 @@ class Network:
         self.column = self.config["columns"]
         self.starts = np.cumsum([0, *self.sizes])
 
+    def place(self, number: int, x: float) -> float:
+        """Where an encoded number is on the network's scale."""
+        knot, low, high = (self.w[table][number] for table in ("knot", "low", "high"))
+        x = float(np.clip(x, -CLIP, CLIP))
+        if x < knot[0]:
+            z = low[0] + x - knot[0]
+        elif x > knot[-1]:
+            z = high[-1] + x - knot[-1]
+        elif x in knot:
+            z = self.w["middle"][number][list(knot).index(x)]
+        else:
+            after = next(k for k in range(len(knot)) if knot[k] > x)
+            z = np.interp(x, knot[after - 1 : after + 1], [high[after - 1], low[after]])
+        return float(np.clip(z, -CLIP, CLIP))
+
+    def value(self, number: int, z: float) -> float:
+        """The encoded number at a place of the scale."""
+        knot, low, high = (self.w[table][number] for table in ("knot", "low", "high"))
+        if z < low[0]:
+            return float(np.clip(knot[0] + z - low[0], -CLIP, CLIP))
+        if z > high[-1]:
+            return float(np.clip(knot[-1] + z - high[-1], -CLIP, CLIP))
+        for k in range(len(knot)):
+            if low[k] <= z <= high[k]:
+                return float(knot[k])
+        after = next(k for k in range(len(knot)) if low[k] > z)
+        if knot[-1] == knot[-2]:
+            return float(knot[after if z - high[after - 1] > low[after] - z else after - 1])
+        return float(np.interp(z, [high[after - 1], low[after]], knot[after - 1 : after + 1]))
+
 
 def forward(net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Raw numbers and the logits of each category, for one row under one probe."""
+    """Raw numbers and the logits of each category, for one row (numbers on the scale) under one probe."""
     w = net.w
     h = w["label"][net.config["scored_label"]].copy()
     for column, sigma in enumerate(levels):
@@ -37,7 +67,7 @@ def forward(net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray) -> t
     for number in range(net.N):
         sigma = levels[net.column[number]]
         if sigma >= 0 and c[net.config["status"][number]] == 0:
-            h += np.clip(x[number], -CLIP, CLIP) / np.sqrt(sigma**2 + 1) * w["number"][number]
+            h += x[number] / np.sqrt(sigma**2 + 1) * w["number"][number]
     for category, code in enumerate(c):
         if levels[net.column[net.N + category]] >= 0:
             h += w["code"][net.starts[category] + code]
@@ -58,7 +88,7 @@ def nats(logits: np.ndarray, code: int) -> float:
 
 def row_energies(net: Network, x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`(joint_JF, conditional_F)` of one row."""
-    x = np.clip(x.astype(np.float64), -CLIP, CLIP)
+    x = np.array([net.place(number, value) for number, value in enumerate(x)])
     F, J = len(net.column), net.config["joint"]
     present = [c[status] == 0 for status in net.config["status"]]
     joint, conditional, times = np.zeros((J, F)), np.zeros(F), np.zeros(F)
@@ -89,15 +119,16 @@ def energies(config: str, weights: bytes, x: np.ndarray, c: np.ndarray) -> tuple
 
 
 def expected(config: str, weights: bytes, x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Mean of each number and distribution of each category of one row, by the probes that hide them."""
+    """Value of each number's mean on the scale and distribution of each category, by the probes that hide them."""
     net = Network(config, weights)
+    x = np.array([net.place(number, value) for number, value in enumerate(x)])
     hidden = list(net.w["probes"][net.config["joint"] :])
     answers = [forward(net, x, c, levels) for levels in hidden]
 
     def mean_over(feature: int, values: list[np.ndarray]) -> np.ndarray:
         return np.mean([v for v, levels in zip(values, hidden, strict=True) if levels[net.column[feature]] < 0], axis=0)
 
-    means = np.array([mean_over(n, [raw[n] for raw, _ in answers]) for n in range(net.N)])
+    means = np.array([net.value(n, float(mean_over(n, [raw[n] for raw, _ in answers]))) for n in range(net.N)])
     shares = []
     for category in range(len(net.sizes)):
         of_probe = [np.exp(logits[category] - nats(logits[category], 0) - logits[category][0]) for _, logits in answers]

@@ -6,7 +6,7 @@ No loader: a batch is one gather. Axes: B rows, N numbers, C category columns, P
 # ruff: noqa: N815  (tensors carry their axes in their names)
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import categorical, gaussian
+from . import categorical, gaussian, quantile
 from .predict import inputs
 from .schedule import SIGMA_MIN, draw_levels
 
@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from .categorical import Kind
     from .denoiser import Denoiser
     from .layout import Index
+    from .quantile import Quantiles
 
-__all__ = ["Corrupted", "Rows", "batch_loss", "corrupt", "draw_rows", "to_rows", "with_labels"]
+__all__ = ["Corrupted", "Rows", "batch_loss", "corrupt", "draw_rows", "on_scale", "take", "to_rows"]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows on a device. `by_label` orders the rows by label, `starts` and `counts` find each label there."""
+    """Rows on a device. `by_label` orders the rows by label, `starts` and `counts` find each label there."""
 
     x_BN: Tensor
+    """Encoded numbers."""
+    low_BN: Tensor
+    high_BN: Tensor
+    """Their interval on the network's scale; until that is fitted (`on_scale`) the encoded number itself."""
     c_BC: Tensor
     label_B: Tensor | None = None
     by_label: Tensor | None = None
@@ -74,15 +79,34 @@ def to_rows(
     x_BN = torch.tensor(x, dtype=torch.float32, device=index.device).clamp(-gaussian.CLIP, gaussian.CLIP)
     c_BC = torch.tensor(c.astype(np.int64), device=index.device)
     if labels is None:
-        return Rows(x_BN, c_BC)
-    return with_labels(x_BN, c_BC, torch.tensor(labels.astype(np.int64), device=index.device))
+        return Rows(x_BN, x_BN, x_BN, c_BC)
+    return _with_labels(Rows(x_BN, x_BN, x_BN, c_BC), torch.tensor(labels.astype(np.int64), device=index.device))
 
 
-def with_labels(x_BN: Tensor, c_BC: Tensor, label_B: Tensor) -> Rows:
+def take(rows: Rows, which_B: Tensor) -> Rows:
+    """Some of the rows."""
+    part = Rows(rows.x_BN[which_B], rows.low_BN[which_B], rows.high_BN[which_B], rows.c_BC[which_B])
+    return part if rows.label_B is None else _with_labels(part, rows.label_B[which_B])
+
+
+def on_scale(rows: Rows, scale: Quantiles) -> Rows:
+    """The rows with their intervals on that scale."""
+    low_BN, high_BN = scale.place(rows.x_BN)
+    bound = gaussian.CLIP
+    return replace(rows, low_BN=low_BN.clamp(-bound, bound), high_BN=high_BN.clamp(-bound, bound))
+
+
+def _with_labels(rows: Rows, label_B: Tensor) -> Rows:
     """Rows that can be drawn evenly over the labels that occur."""
     counts = torch.bincount(label_B)
     counts = counts[counts > 0]
-    return Rows(x_BN, c_BC, label_B, label_B.argsort(stable=True), counts.cumsum(0) - counts, counts)
+    return replace(
+        rows,
+        label_B=label_B,
+        by_label=label_B.argsort(stable=True),
+        starts=counts.cumsum(0) - counts,
+        counts=counts,
+    )
 
 
 def draw_rows(
@@ -113,7 +137,8 @@ def corrupt(
     rows: Rows, indices_B: Tensor, label_B: Tensor, index: Index, kind: Kind, *, generator: torch.Generator
 ) -> Corrupted:
     """Those rows, at freshly drawn levels."""
-    x_BN, c_BC = rows.x_BN[indices_B], rows.c_BC[indices_B]
+    x_BN = quantile.within(rows.low_BN[indices_B], rows.high_BN[indices_B], generator=generator)
+    c_BC = rows.c_BC[indices_B]
     sigma_BP = draw_levels(len(c_BC), index.layout.table_columns, generator=generator)
     noisy_BN = gaussian.corrupt(x_BN, sigma_BP[:, index.column_N], generator=generator)
     seen_BC = categorical.corrupt(c_BC, sigma_BP[:, index.column_C], index, kind, generator=generator)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import quantile
 from .categorical import MASK, Kind
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Config:
     scored_label: int = 0
     """The label that energies are computed under, `classes` for none."""
     probes: int = 0
+    knots: int = quantile.KNOTS
+    """Known values per number of the network's scale (`quantile`)."""
     joint: int = 0
     """The first `joint` probes corrupt all columns a little; the others hide some."""
 
@@ -48,6 +51,10 @@ class Denoiser(nn.Module):
 
     probes: Tensor
     hidden_variance: Tensor
+    knot: Tensor
+    low: Tensor
+    high: Tensor
+    middle: Tensor
     _offsets: Tensor
 
     def __init__(self, config: Config, *, generator: torch.Generator, dropout: float = 0.0) -> None:
@@ -78,9 +85,16 @@ class Denoiser(nn.Module):
         self.head_bias = zeros(outputs)
         self.register_buffer("probes", torch.zeros(config.probes, columns, device=generator.device))
         self.register_buffer("hidden_variance", torch.ones(layout.numbers, device=generator.device))
+        for table in quantile.TABLES:
+            self.register_buffer(table, torch.zeros(layout.numbers, config.knots, device=generator.device))
         offsets = [sum(layout.sizes[:category]) for category in range(layout.categories)]
         offset_C = torch.tensor(offsets, dtype=torch.int64, device=generator.device)
         self.register_buffer("_offsets", offset_C, persistent=False)
+
+    @property
+    def scale(self) -> quantile.Quantiles:
+        """Where encoded numbers are on the network's scale; unfitted, it leaves them as they are."""
+        return quantile.Quantiles(self.knot, self.low, self.high, self.middle)
 
     def forward(
         self,

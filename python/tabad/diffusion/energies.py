@@ -62,7 +62,7 @@ def energies(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> tu
     net = module.to(device)
     joint, conditional = [], []
     with _exact():
-        for x_BN, c_BC in _chunks(x, c, device):
+        for x_BN, c_BC in _chunks(x, c, net):
             chunk_joint, chunk_conditional = _chunk_energies(net, x_BN, c_BC, index)
             joint.append(chunk_joint.cpu())
             conditional.append(chunk_conditional.cpu())
@@ -75,7 +75,7 @@ def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Ex
     net, numbers = module.to(device), module.config.layout.numbers
     means, distributions = [], []
     with _exact():
-        for x_BN, c_BC in _chunks(x, c, device):
+        for x_BN, c_BC in _chunks(x, c, net):
             mean_BN, p_BS = torch.zeros_like(x_BN), x_BN.new_zeros(len(x_BN), index.layout.codes)
             for probe_P, hides_F in _conditional_probes(net, index):
                 raw_BN, logits_BS = _forward(net, x_BN, c_BC, probe_P, index)[:2]
@@ -89,7 +89,10 @@ def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Ex
             distributions.append((p_BS / times_F[numbers:][index.category_S]).cpu())
     mean = torch.cat(means)
     spread = _QUANTILE_95 * net.hidden_variance.cpu().sqrt()
-    return Expected(mean, mean - spread, mean + spread, torch.cat(distributions))
+    mean_BN, low_BN, high_BN = (
+        net.scale.value(z.to(device)).clamp(-CLIP, CLIP).cpu() for z in (mean, mean - spread, mean + spread)
+    )
+    return Expected(mean_BN, low_BN, high_BN, torch.cat(distributions))
 
 
 def hidden_variance(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Tensor:
@@ -99,7 +102,7 @@ def hidden_variance(module: Denoiser, x: Tensor, c: Tensor, device: torch.device
     total = torch.zeros(index.layout.numbers, dtype=torch.float64)
     count = torch.zeros_like(total)
     with _exact():
-        for x_BN, c_BC in _chunks(x, c, device):
+        for x_BN, c_BC in _chunks(x, c, net):
             present_BN = index.present(c_BC)
             for probe_P, hides_F in _conditional_probes(net, index):
                 raw_BN = _forward(net, x_BN, c_BC, probe_P, index)[0]
@@ -148,7 +151,10 @@ def _times_hidden(net: Denoiser, index: Index) -> Tensor:
     return (net.probes[net.config.joint :] < 0).sum(dim=0)[index.column_F]
 
 
-def _chunks(x: Tensor, c: Tensor, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def _chunks(x: Tensor, c: Tensor, net: Denoiser) -> Iterator[tuple[Tensor, Tensor]]:
+    """Numbers on the network's scale, and codes."""
+    device = net.knot.device
     for first in range(0, max(len(x), 1), _CHUNK):
         x_BN = x[first : first + _CHUNK].to(device=device, dtype=torch.float32).clamp(-CLIP, CLIP)
-        yield x_BN, c[first : first + _CHUNK].to(device=device, dtype=torch.int64)
+        z_BN = net.scale.middle(x_BN).clamp(-CLIP, CLIP)
+        yield z_BN, c[first : first + _CHUNK].to(device=device, dtype=torch.int64)

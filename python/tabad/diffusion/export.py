@@ -53,6 +53,7 @@ def _to_json(config: Config) -> str:
         "scored_label": config.scored_label,
         "probes": config.probes,
         "joint": config.joint,
+        "knots": config.knots,
     }
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
@@ -69,4 +70,5 @@ def _from_json(fields: dict[str, Any]) -> Config:
         scored_label=fields["scored_label"],
         probes=fields["probes"],
         joint=fields["joint"],
+        knots=fields["knots"],
     )

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import probes
-from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, to_rows, with_labels
+from . import probes, quantile
+from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
 from .energies import hidden_variance
 from .layout import Index, Layout
@@ -117,6 +117,8 @@ def train(
         rows, held = _split(rows, generator)
     else:
         held = to_rows(*held_out, index)
+    scale = quantile.fit(rows.x_BN, index.present(rows.c_BC))
+    rows, held = on_scale(rows, scale), on_scale(held, scale)
     probes_KP, joint = probes.design(layout.table_columns)
     config = Config(
         layout,
@@ -126,12 +128,14 @@ def train(
         classes,
         classes if scored_label is None else scored_label,
         len(probes_KP),
-        joint,
+        joint=joint,
     )
     run = _Run(config, preset, rows, held, index, generator)
     stopped = run.loop(progress, stop)
     average = run.best
     average.probes.copy_(probes_KP)
+    for table in quantile.TABLES:
+        getattr(average, table).copy_(getattr(scale, f"{table}_NK"))
     average.hidden_variance.copy_(hidden_variance(average, held.x_BN, held.c_BC, device))
     state = {name: tensor.detach().cpu().clone() for name, tensor in average.state_dict().items()}
     return Trained(config, state, tuple(run.log), run.step, time.monotonic() - run.began, stopped)
@@ -249,10 +253,7 @@ def _cycle(done: float) -> float:
 def _split(rows: Rows, generator: torch.Generator) -> tuple[Rows, Rows]:
     order = torch.randperm(len(rows), generator=generator, device=generator.device)
     held, kept = order[: max(1, len(rows) // 10)], order[max(1, len(rows) // 10) :]
-    if rows.label_B is None:
-        return Rows(rows.x_BN[kept], rows.c_BC[kept]), Rows(rows.x_BN[held], rows.c_BC[held])
-    trained = with_labels(rows.x_BN[kept], rows.c_BC[kept], rows.label_B[kept])
-    return trained, Rows(rows.x_BN[held], rows.c_BC[held], rows.label_B[held])
+    return take(rows, kept), take(rows, held)
 
 
 def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset) -> Corrupted:

@@ -39,6 +39,7 @@ def test_config_is_canonical_json_without_floats(trained: Trained) -> None:
         "columns": [0, 0, 1],
         "format": 1,
         "joint": 3,
+        "knots": 257,
         "probes": 5,
         "scored_label": 0,
         "sizes": [5, 3],
@@ -68,6 +69,7 @@ def test_weights_are_float32_with_the_stated_shapes(trained: Trained) -> None:
         "head_bias": (9,),
         "probes": (5, 2),
         "hidden_variance": (1,),
+        **dict.fromkeys(("knot", "low", "high", "middle"), (1, 257)),
     }
 
 

@@ -1,7 +1,8 @@
 //! Dates written as text: one layout out of a closed list is found in the training rows, read and written back.
 //!
-//! Layouts: `2018-04-01`, `4/1/2018`, `1/4/2018`, `20180401`, each alone or followed by a space or `T`, `HH:MM`,
-//! `:SS`, a fraction, `Z` or an offset. Where month and day cannot be told apart, the month comes first.
+//! Layouts: `2018-04-01`, `4/1/2018`, `1/4/2018`, `20180401`, with `-`, `/` or `.` between the parts, each alone or
+//! followed by a space or `T`, `HH:MM`, `:SS`, a fraction, `Z` or an offset. Where month and day cannot be told apart,
+//! the month comes first, but never with dots: `01.04.2018` is the first of April.
 
 use super::calendar::{civil, day_of};
 use super::read::DAY;
@@ -9,6 +10,7 @@ use super::read::DAY;
 const SECOND: i64 = 1_000_000;
 /// Share of the values that must be readable.
 const READABLE: f64 = 0.98;
+pub const SEPARATORS: [char; 3] = ['-', '/', '.'];
 
 /// The order of a date's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     pub order: Order,
+    /// Between the parts of the date: one of [`SEPARATORS`].
+    pub separator: char,
     /// Two digits for every month and day.
     pub padded: bool,
     /// `T` instead of a space before the time.
@@ -56,7 +60,7 @@ impl Order {
 
 impl Layout {
     pub const DATE: Self =
-        Self { order: Order::Iso, padded: true, marked: false, clock: Clock::None, fraction: 0, offset: None };
+        Self { order: Order::Iso, separator: '-', padded: true, marked: false, clock: Clock::None, fraction: 0, offset: None };
     pub const DATE_TIME: Self = Self { clock: Clock::Seconds, ..Self::DATE };
 
     /// Digits enough for these microseconds.
@@ -72,15 +76,15 @@ impl Layout {
     /// Local microseconds as text.
     pub fn write(&self, local: i64) -> String {
         let (year, month, day) = civil(local.div_euclid(DAY));
-        let of_day = local.rem_euclid(DAY);
+        let (of_day, by) = (local.rem_euclid(DAY), self.separator);
         let mut text = match (self.order, self.padded) {
-            (Order::Iso, true) => format!("{year:04}-{month:02}-{day:02}"),
-            (Order::Iso, false) => format!("{year:04}-{month}-{day}"),
+            (Order::Iso, true) => format!("{year:04}{by}{month:02}{by}{day:02}"),
+            (Order::Iso, false) => format!("{year:04}{by}{month}{by}{day}"),
             (Order::Compact, _) => format!("{year:04}{month:02}{day:02}"),
-            (Order::MonthFirst, true) => format!("{month:02}/{day:02}/{year:04}"),
-            (Order::MonthFirst, false) => format!("{month}/{day}/{year:04}"),
-            (Order::DayFirst, true) => format!("{day:02}/{month:02}/{year:04}"),
-            (Order::DayFirst, false) => format!("{day}/{month}/{year:04}"),
+            (Order::MonthFirst, true) => format!("{month:02}{by}{day:02}{by}{year:04}"),
+            (Order::MonthFirst, false) => format!("{month}{by}{day}{by}{year:04}"),
+            (Order::DayFirst, true) => format!("{day:02}{by}{month:02}{by}{year:04}"),
+            (Order::DayFirst, false) => format!("{day}{by}{month}{by}{year:04}"),
         };
         if self.clock == Clock::None {
             return text;
@@ -132,6 +136,11 @@ impl Reader<'_> {
         }
     }
 
+    /// One of [`SEPARATORS`].
+    fn separator(&mut self) -> Option<char> {
+        SEPARATORS.into_iter().find(|&by| self.eat(by as u8))
+    }
+
     /// A number of `least..=most` digits and how many there were.
     fn digits(&mut self, least: usize, most: usize) -> Option<(i64, usize)> {
         let (mut value, mut count) = (0, 0);
@@ -151,8 +160,9 @@ pub fn parse(text: &str, order: Order) -> Option<(i64, Layout)> {
     let (year, month, day, digits) = match order {
         Order::Iso => {
             let year = reader.digits(4, 4)?.0;
-            let month = reader.eat(b'-').then(|| reader.digits(1, 2)).flatten()?;
-            let day = reader.eat(b'-').then(|| reader.digits(1, 2)).flatten()?;
+            layout.separator = reader.separator()?;
+            let month = reader.digits(1, 2)?;
+            let day = reader.eat(layout.separator as u8).then(|| reader.digits(1, 2)).flatten()?;
             (year, month.0, day.0, month.1.min(day.1))
         }
         Order::Compact => {
@@ -163,8 +173,9 @@ pub fn parse(text: &str, order: Order) -> Option<(i64, Layout)> {
         }
         Order::MonthFirst | Order::DayFirst => {
             let first = reader.digits(1, 2)?;
-            let second = reader.eat(b'/').then(|| reader.digits(1, 2)).flatten()?;
-            let year = reader.eat(b'/').then(|| reader.digits(4, 4)).flatten()?.0;
+            layout.separator = reader.separator().filter(|&by| by != '.' || order == Order::DayFirst)?;
+            let second = reader.digits(1, 2)?;
+            let year = reader.eat(layout.separator as u8).then(|| reader.digits(4, 4)).flatten()?.0;
             let (month, day) = if order == Order::MonthFirst { (first, second) } else { (second, first) };
             (year, month.0, day.0, month.1.min(day.1))
         }
@@ -254,6 +265,7 @@ fn common(order: Order, found: &[Layout]) -> Layout {
     let any_offset = timed().any(|layout| layout.offset.is_some());
     Layout {
         order,
+        separator: found.first().map_or('-', |layout| layout.separator),
         padded: found.iter().all(|layout| layout.padded),
         marked: timed().filter(|layout| layout.marked).count() * 2 > timed().count(),
         clock: found.iter().map(|layout| layout.clock).max().unwrap_or(Clock::None),
@@ -285,6 +297,10 @@ mod tests {
         round_trip(&["2018-04-01T00:00:31+02:00", "2018-04-02T01:00:31+02:00"]);
         round_trip(&["4/13/2018", "12/1/2018"]);
         round_trip(&["13/04/2018", "01/12/2018"]);
+        round_trip(&["13.04.2018", "01.12.2018"]);
+        round_trip(&["1.4.2018 10:30", "13.12.2018 09:05"]);
+        round_trip(&["2018/04/01", "2020/02/29"]);
+        round_trip(&["13-04-2018", "01-12-2018"]);
         round_trip(&["4/13/2018 10:30", "12/1/2018 09:05"]);
         round_trip(&["20180401", "20191231"]);
     }
@@ -293,11 +309,12 @@ mod tests {
     fn an_ambiguous_date_has_the_month_first() {
         assert_eq!(detect(&["01/02/2018", "03/04/2018"]).map(|l| l.order), Some(Order::MonthFirst));
         assert_eq!(detect(&["01/02/2018", "13/04/2018"]).map(|l| l.order), Some(Order::DayFirst));
+        assert_eq!(detect(&["01.02.2018", "03.04.2018"]).map(|l| l.order), Some(Order::DayFirst));
     }
 
     #[test]
     fn other_texts_are_no_dates() {
-        for text in ["", "2018-13-01", "2018-02-30", "99999999", "2018-04-01x", "2018-04-01 25:00", "abc", "1/2/18"] {
+        for text in ["", "2018-13-01", "2018-02-30", "99999999", "2018-04-01x", "2018-04-01 25:00", "abc", "1/2/18", "1/2-2018"] {
             assert_eq!(detect(&[text]), None, "{text}");
         }
     }

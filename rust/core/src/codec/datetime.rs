@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef};
 use serde_json::{Value, json};
 
 use super::calendar::{self, HOUR, Zone};
-use super::date_text::{self, Clock, Layout, Order};
+use super::date_text::{self, Clock, Layout, Order, SEPARATORS};
 use super::manifest::Fields;
 use super::read::{self, DAY, Rows, Strings};
 use super::scale::Scale;
@@ -166,7 +166,7 @@ impl Datetime {
         store.put_i64(format!("{prefix}.range"), vec![self.low, self.high, self.step]);
         let layout = self.layout.map(|layout| {
             json!({
-                "order": layout.order.name(), "padded": layout.padded, "marked": layout.marked,
+                "order": layout.order.name(), "separator": layout.separator.to_string(), "padded": layout.padded, "marked": layout.marked,
                 "clock": layout.clock as u8, "fraction": layout.fraction, "offset": layout.offset,
             })
         });
@@ -216,7 +216,7 @@ fn zone(column: &Column, layout: Option<Layout>) -> Zone {
 
 fn read_layout(fields: Fields<'_>) -> Result<Layout> {
     let layout = fields.object("layout")?;
-    let order = layout.text("order")?;
+    let (order, separator) = (layout.text("order")?, layout.text("separator")?);
     let clock = match layout.small("clock", 2)? {
         Some(0) => Clock::None,
         Some(1) => Clock::Minutes,
@@ -225,6 +225,10 @@ fn read_layout(fields: Fields<'_>) -> Result<Layout> {
     };
     Ok(Layout {
         order: Order::ALL.into_iter().find(|known| known.name() == order).ok_or_else(|| layout.damaged("order"))?,
+        separator: SEPARATORS
+            .into_iter()
+            .find(|known| separator == known.to_string())
+            .ok_or_else(|| layout.damaged("separator"))?,
         padded: layout.flag("padded")?,
         marked: layout.flag("marked")?,
         clock,

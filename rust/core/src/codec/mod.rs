@@ -258,7 +258,7 @@ impl Codec {
             Self::Category(codec) => codec.decode(cells),
             Self::Boolean(codec) => codec.decode(cells),
             Self::Datetime(codec) => codec.decode(cells),
-            Self::Text(codec) => codec.decode(cells),
+            Self::Text(codec) => codec.decode(cells, first_row),
             Self::Key(codec) => codec.decode(cells, first_row),
             Self::Id(codec) => codec.decode(block.rows, first_row),
         }

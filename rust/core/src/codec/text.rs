@@ -18,6 +18,7 @@ use super::types::{Family, family};
 use super::{Cells, Column, Kind, Out, Spec, build, show};
 use crate::block::{FIRST_VALUE, MISSING, NULL, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
+use crate::numeric::splitmix64;
 use crate::store::Store;
 
 /// Characters of a shape.
@@ -29,6 +30,8 @@ const RUN: usize = 3;
 /// Training values kept to decode from, and how many must be repeated ones before others are kept too.
 const KEPT: usize = 256;
 const REPEATED: usize = 16;
+/// Squared distance over that of the nearest kept value at which another looks the same.
+const ALIKE: f32 = 0.01;
 
 #[derive(Debug, Clone)]
 pub struct Text {
@@ -174,7 +177,7 @@ impl Text {
         show::coded(code, |index| self.shapes.get(index).map(String::as_str))
     }
 
-    pub(super) fn decode(&self, cells: Cells<'_>) -> Result<ArrayRef> {
+    pub(super) fn decode(&self, cells: Cells<'_>, first_row: u64) -> Result<ArrayRef> {
         let text = |row: usize| {
             if cells.category(row, 0) != PRESENT {
                 return None;
@@ -184,8 +187,11 @@ impl Text {
                 let other_shape = if look.2 == shape { 0.0 } else { 1.0 };
                 (look.0 - length).powi(2) + (look.1 - frequency).powi(2) + other_shape
             };
-            let nearest = self.looks.iter().zip(&self.kept);
-            nearest.min_by(|a, b| distance(a.0).total_cmp(&distance(b.0))).map(|(_, text)| text)
+            // Many kept values look the same: which of them, a hash of the row decides.
+            let nearest = self.looks.iter().map(distance).fold(f32::INFINITY, f32::min);
+            let alike = || self.looks.iter().zip(&self.kept).filter(|(look, _)| distance(look) <= nearest + ALIKE);
+            let draw = splitmix64(first_row.wrapping_add(row as u64)) % (alike().count().max(1) as u64);
+            alike().nth(draw as usize).map(|(_, text)| text)
         };
         build::strings(&cells.rows().map(text).collect::<Vec<_>>(), &self.column.data_type)
     }

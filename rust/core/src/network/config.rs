@@ -8,6 +8,7 @@ const FORMAT: u64 = 1;
 const MOST_WIDTH: usize = 4096;
 const MOST_BLOCKS: usize = 64;
 const MOST_PROBES: usize = 16;
+const MOST_KNOTS: usize = 4096;
 const MOST_LABELS: usize = 65_535;
 const MOST_FEATURES: usize = 65_536;
 /// Codes of all categories together.
@@ -121,6 +122,8 @@ pub(super) struct Config {
     pub probes: usize,
     /// The first so many probes are joint.
     pub joint: usize,
+    /// Known values per number of the scale.
+    pub knots: usize,
 }
 
 impl Config {
@@ -137,6 +140,7 @@ impl Config {
             "scored_label": self.scored_label,
             "probes": self.probes,
             "joint": self.joint,
+            "knots": self.knots,
         })
     }
 
@@ -172,6 +176,7 @@ impl Config {
             scored_label: size("scored_label", 0, classes)?,
             probes,
             joint: size("joint", 0, probes - 1)?,
+            knots: size("knots", 1, MOST_KNOTS)?,
         })
     }
 }

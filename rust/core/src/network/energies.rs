@@ -3,7 +3,7 @@
 use super::forward::Tile;
 use super::kernels::log_sum_exp;
 use super::probe::{Head, Probe};
-use super::{ENERGY_CAP, GROUP, Network, TILE};
+use super::{CLIP, ENERGY_CAP, GROUP, Network, TILE};
 use crate::block::Block;
 use crate::memory::Expected;
 
@@ -72,10 +72,13 @@ impl Network {
                 }
             }
         });
-        let spread = |&variance: &f32| QUANTILE_95 * variance.sqrt();
-        let as_number = |(mean, spread): (f32, f32)| Expected::Number { mean, low: mean - spread, high: mean + spread };
-        let spreads = self.weights.hidden_variance.iter().map(spread);
-        means.into_iter().zip(spreads).map(as_number).chain(shares.into_iter().map(Expected::Category)).collect()
+        let as_number = |(at, mean): (usize, f32)| {
+            let scale = self.weights.scale(at, self.config.knots);
+            let spread = QUANTILE_95 * self.weights.hidden_variance[at].sqrt();
+            let value = |z: f32| scale.value(z).clamp(-CLIP, CLIP);
+            Expected::Number { mean: value(mean), low: value(mean - spread), high: value(mean + spread) }
+        };
+        means.into_iter().enumerate().map(as_number).chain(shares.into_iter().map(Expected::Category)).collect()
     }
 
     /// Hand every probe's raw outputs for the tile to `then`, with the probe's number.

@@ -110,7 +110,14 @@ impl Weights {
             head_bias: get("head_bias", &[outputs])?,
             probes: get("probes", &[config.probes, shape.columns()])?,
             hidden_variance: get("hidden_variance", &[shape.numbers()])?,
+            knot: get("knot", &[shape.numbers(), config.knots])?,
+            low: get("low", &[shape.numbers(), config.knots])?,
+            high: get("high", &[shape.numbers(), config.knots])?,
+            middle: get("middle", &[shape.numbers(), config.knots])?,
         };
+        if !(0..shape.numbers()).all(|number| weights.scale(number, config.knots).is_ordered()) {
+            return Err(Error::model_file("the network's scale of numbers is not in order"));
+        }
         if weights.hidden_variance.iter().any(|&variance| variance <= 0.0) {
             return Err(Error::model_file("the network's `hidden_variance` must be positive"));
         }
@@ -131,6 +138,10 @@ impl Weights {
             ("head_bias".to_owned(), vec![outputs], &self.head_bias),
             ("probes".to_owned(), vec![config.probes, columns], &self.probes),
             ("hidden_variance".to_owned(), vec![shape.numbers()], &self.hidden_variance),
+            ("knot".to_owned(), vec![shape.numbers(), config.knots], &self.knot),
+            ("low".to_owned(), vec![shape.numbers(), config.knots], &self.low),
+            ("high".to_owned(), vec![shape.numbers(), config.knots], &self.high),
+            ("middle".to_owned(), vec![shape.numbers(), config.knots], &self.middle),
         ];
         for (at, block) in self.blocks.iter().enumerate() {
             named.push((format!("inner.{at}"), vec![width, width], &block.inner));

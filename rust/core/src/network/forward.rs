@@ -14,7 +14,7 @@ pub(super) struct Tile {
     size: usize,
     /// Rows that are real; the others are zero.
     pub rows: usize,
-    /// Clipped numbers, 0 where absent [T, N].
+    /// Numbers on the network's scale, 0 where absent [T, N].
     pub x: Vec<f32>,
     pub present: Vec<bool>,
     /// Codes within their category [T, C].
@@ -66,9 +66,13 @@ impl Network {
                 *code = seen.min(size - 1);
             }
             let x = &mut tile.x[row * numbers..(row + 1) * numbers];
-            for ((number, &seen), &status) in x.iter_mut().zip(block.x_row(first + row)).zip(&shape.status_of_number) {
-                let there = c[status] == PRESENT && !seen.is_nan();
-                *number = if there { seen.clamp(-CLIP, CLIP) } else { 0.0 };
+            let cells = x.iter_mut().zip(block.x_row(first + row)).zip(&shape.status_of_number);
+            for (at, ((number, &seen), &status)) in cells.enumerate() {
+                *number = if c[status] == PRESENT && !seen.is_nan() {
+                    self.weights.scale(at, self.config.knots).place(seen.clamp(-CLIP, CLIP)).clamp(-CLIP, CLIP)
+                } else {
+                    0.0
+                };
             }
         }
         for row in 0..tile.size {

@@ -16,12 +16,14 @@ mod file;
 mod forward;
 mod kernels;
 mod probe;
+mod quantile;
 
 pub use config::{Kind, Shape};
 pub use energies::Energies;
 
 use config::Config;
 use probe::{Head, Probe};
+use quantile::Quantiles;
 
 /// Rows of a tile.
 const TILE: usize = 64;
@@ -58,6 +60,11 @@ struct Weights {
     head_bias: Vec<f32>,
     probes: Vec<f32>,
     hidden_variance: Vec<f32>,
+    /// The scale of the numbers [N, K] each.
+    knot: Vec<f32>,
+    low: Vec<f32>,
+    high: Vec<f32>,
+    middle: Vec<f32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +84,19 @@ impl Network {
     /// What the network was fitted on.
     pub fn shape(&self) -> &Shape {
         &self.config.shape
+    }
+}
+
+impl Weights {
+    /// The scale of one number, of `knots` known values.
+    fn scale(&self, number: usize, knots: usize) -> Quantiles<'_> {
+        let own = number * knots..(number + 1) * knots;
+        Quantiles {
+            knot: &self.knot[own.clone()],
+            low: &self.low[own.clone()],
+            high: &self.high[own.clone()],
+            middle: &self.middle[own],
+        }
     }
 }
 

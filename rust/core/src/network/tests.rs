@@ -38,6 +38,7 @@ fn network(seed: u64) -> Network {
         scored_label: 1,
         probes: 4,
         joint: 1,
+        knots: 3,
     };
     let mut block = || BlockWeights {
         inner: draws.vector(24 * 24, 0.2),
@@ -57,6 +58,10 @@ fn network(seed: u64) -> Network {
         head_bias: draws.vector(55, 0.3),
         probes: vec![0.3, 0.3, 0.3, -1.0, 0.02, 0.02, 0.02, -1.0, 0.02, 0.02, -1.0, -1.0],
         hidden_variance: vec![0.5, 0.1],
+        knot: vec![-1.0, 0.0, 2.0, 0.0, 0.0, 0.0],
+        low: vec![-1.5, -0.5, 1.5, 0.0, 0.0, 0.0],
+        high: vec![-1.5, 0.5, 1.5, 0.0, 0.0, 0.0],
+        middle: vec![-1.5, 0.125, 1.5, 0.0, 0.0, 0.0],
     };
     Network::assemble(config, weights)
 }
