@@ -150,7 +150,7 @@ def _column(x_B: Tensor) -> Tensor:
 
 
 def _gaps(knot_K: Tensor, places_3K: Tensor, share_K: Tensor) -> Tensor:
-    """How far each knot moves up, so that clusters stay apart: by how much wider gaps below are than their ranks say."""
+    """How far each knot moves up, so that clusters stay apart: how much wider gaps are than ranks say."""
     low, high, _ = places_3K
     excess = (knot_K.diff() - _WIDE * (low[1:] - high[:-1])).clamp(0.0, _GAP)
     inner = (share_K[:-1] > _OUTER) & (share_K[:-1] < 1.0 - _OUTER)
