@@ -97,19 +97,24 @@ def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float
 
 
 def conditional(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, taus: list[float]) -> np.ndarray:
-    """[F]: `-log p(feature | the other columns)` summed over widths, in nats; 0 where a number is absent."""
+    """[F]: `-log p(feature | the other columns)` summed over widths, in nats; 0 where a number is absent.
+
+    No number adds more than BOUND; how far the nearest kept value of the number itself is beyond that is added.
+    """
     numbers = len(x_N)
     vote_M = voters(memory, x_N, c_C)
-    each_MF = feature_distances(memory, x_N, c_C)[vote_M]
     bounded_MF = feature_distances(memory, x_N, c_C, BOUND)[vote_M]
-    out_F = np.zeros(each_MF.shape[1])
+    out_F = np.zeros(bounded_MF.shape[1])
     for tau in taus:
         for f in range(len(out_F)):
             own = np.array([column == memory.column_F[f] for column in memory.column_F])
             rest_M = bounded_MF[:, ~own].sum(1)
             if f < numbers:
                 if c_C[memory.status_N[f]] == PRESENT:
-                    out_F[f] += logsumexp(-rest_M / tau) - logsumexp(-(rest_M + each_MF[:, f]) / tau)
+                    out_F[f] += logsumexp(-rest_M / tau) - logsumexp(-(rest_M + bounded_MF[:, f]) / tau)
+                    kept_M = memory.x_MN[vote_M & (memory.c_MC[:, memory.status_N[f]] == PRESENT), f]
+                    nearest = 0.5 * ((kept_M - x_N[f]) ** 2).min(initial=np.inf) if len(kept_M) else 0.0
+                    out_F[f] += memory.weight_F[f] * max(nearest - BOUND, 0.0) / tau
                 continue
             c = f - numbers
             w_M = np.exp(-(rest_M - rest_M.min()) / tau)

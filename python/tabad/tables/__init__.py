@@ -9,6 +9,7 @@ parts are imported, never `pyarrow.dataset` (which imports pandas).
 import os
 from typing import Any
 
+from tabad.errors import UsageError
 from tabad.tables.files import find
 from tabad.tables.frames import wrap
 from tabad.tables.sources import FileTable, is_path
@@ -37,4 +38,10 @@ def open_table(data: Any, *, format: str | None = None) -> Table:
         return data
     if is_path(data):
         return FileTable(find(os.fspath(data), format))
+    if format is not None:
+        raise UsageError(
+            f"`format` is {format!r}, but the table is not in a file: a frame has no format",
+            name="format-of-frame",
+            hint="leave out `format`; the format of what is written is `output_format`",
+        )
     return wrap(data)

@@ -59,8 +59,15 @@ impl Order {
 }
 
 impl Layout {
-    pub const DATE: Self =
-        Self { order: Order::Iso, separator: '-', padded: true, marked: false, clock: Clock::None, fraction: 0, offset: None };
+    pub const DATE: Self = Self {
+        order: Order::Iso,
+        separator: '-',
+        padded: true,
+        marked: false,
+        clock: Clock::None,
+        fraction: 0,
+        offset: None,
+    };
     pub const DATE_TIME: Self = Self { clock: Clock::Seconds, ..Self::DATE };
 
     /// Digits enough for these microseconds.
@@ -314,7 +321,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_dates() {
-        for text in ["", "2018-13-01", "2018-02-30", "99999999", "2018-04-01x", "2018-04-01 25:00", "abc", "1/2/18", "1/2-2018"] {
+        for text in
+            ["", "2018-13-01", "2018-02-30", "99999999", "2018-04-01x", "2018-04-01 25:00", "abc", "1/2/18", "1/2-2018"]
+        {
             assert_eq!(detect(&[text]), None, "{text}");
         }
     }

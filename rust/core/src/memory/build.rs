@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Category, LEVEL_FLOOR, Levels, Memory, layout};
+use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, layout};
 use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::{LANES, exp, fold};
 
@@ -105,7 +105,7 @@ fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec
             Category { weight, constant, marginal, status }
         })
         .collect();
-    Memory { rows, padded, x_nm, c_cm, numbers, categories, columns, levels: Levels::default(), own_vote: false }
+    Memory::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), Levels::default(), false)
 }
 
 /// Widths for every purpose, merged where duplicates of rows make them equal.
@@ -117,8 +117,8 @@ fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
     let distances: Vec<Vec<f32>> = kept[..queries]
         .par_iter()
         .map(|&row| {
-            let mut distance = vec![0.0; memory.padded];
-            apart.distances(training.x_row(row), training.c_row(row), &mut distance);
+            let (mut distance, mut bounded) = (vec![0.0; memory.padded], vec![0.0; memory.padded]);
+            apart.distances(training.x_row(row), training.c_row(row), &mut distance, &mut bounded);
             distance
         })
         .collect();
@@ -132,7 +132,11 @@ fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
     Levels {
         local: distinct(LOCAL.iter().map(|&p| tau(p)).collect()),
         wide: distinct(WIDE.iter().map(|&p| tau(p)).collect()),
-        conditional: distinct(CONDITIONAL.iter().map(|&(p, floor)| tau(p).max(floor)).collect()),
+        conditional: {
+            let [narrow, wide] = CONDITIONAL.map(|(perplexity, floor)| tau(perplexity).max(floor));
+            let power = (wide / narrow).round().clamp(1.0, MOST_POWER as f32);
+            if power > 1.0 { vec![wide / power, wide] } else { vec![narrow] }
+        },
     }
 }
 
@@ -161,7 +165,7 @@ fn perplexity(distance: &[f32], tau: f32) -> f32 {
     for chunk in distance.chunks_exact(LANES) {
         for k in 0..LANES {
             let excess = (chunk[k] - nearest) / tau;
-            let w = exp(-excess);
+            let w = exp::<false>(-excess);
             mass[k] += w;
             moment[k] += w * excess;
         }

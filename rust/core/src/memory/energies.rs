@@ -2,9 +2,10 @@
 
 use multiversion::multiversion;
 
-use super::{Category, MARGINAL_SHARE, Memory, Scratch};
+use super::distance::least;
+use super::{BOUND, Category, Column, MARGINAL_SHARE, Memory, Scratch};
 use crate::block::{OTHER, PRESENT};
-use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, sum};
+use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, sum};
 
 /// Kept rows that weigh less than this together are out of reach: they do not vote on a mean.
 const NEGLIGIBLE: f32 = 1e-30;
@@ -13,12 +14,12 @@ impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints) and the conditional energy
     /// of every feature (numbers then categories; 0 where a number is absent), in nats.
     pub fn energies(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, rows: &mut [f32], features: &mut [f32]) {
-        row_energies(self, x_n, c_c, scratch, rows, features);
+        dispatched(self, x_n, c_c, scratch, rows, features);
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
-fn row_energies(
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+fn dispatched(
     memory: &Memory,
     x_n: &[f32],
     c_c: &[u16],
@@ -26,34 +27,50 @@ fn row_energies(
     rows: &mut [f32],
     features: &mut [f32],
 ) {
-    memory.distances(x_n, c_c, &mut scratch.distance);
+    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
+    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+        row_energies::<true>(memory, x_n, c_c, scratch, rows, features);
+    } else {
+        row_energies::<false>(memory, x_n, c_c, scratch, rows, features);
+    }
+}
+
+#[inline(always)]
+fn row_energies<const FMA: bool>(
+    memory: &Memory,
+    x_n: &[f32],
+    c_c: &[u16],
+    scratch: &mut Scratch,
+    rows: &mut [f32],
+    features: &mut [f32],
+) {
+    let left_out = memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
     let nearest = minimum(&scratch.distance);
     let local = memory.levels.local.len();
     let wide = memory.levels.wide.len();
     for (level, &tau) in memory.levels.local.iter().enumerate() {
-        let total = weigh(&scratch.distance, nearest, tau, &mut scratch.weights);
+        let total = weigh::<FMA>(&scratch.distance, nearest, tau, &mut scratch.weights);
         rows[level] = nearest / tau - (total / memory.rows as f32).ln();
-        rows[local + wide + level] = joint(memory, x_n, c_c, &scratch.weights, &mut scratch.part, total, tau);
+        rows[local + wide + level] = joint::<FMA>(memory, x_n, c_c, &scratch.weights, &mut scratch.part, total, tau);
     }
     for (level, &tau) in memory.levels.wide.iter().enumerate() {
-        let total = weigh(&scratch.distance, nearest, tau, &mut scratch.weights);
+        let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
     features.fill(0.0);
-    memory.bounded_distances(x_n, c_c, &scratch.distance, &mut scratch.bounded);
-    conditional(memory, x_n, c_c, scratch, features);
+    conditional::<FMA>(memory, (x_n, c_c, left_out), scratch, features);
 }
 
 /// `w_i = exp(-(E_i - shift) / tau)` and their sum.
 #[inline(always)]
-fn weigh(distance_m: &[f32], shift: f32, tau: f32, weights_m: &mut [f32]) -> f32 {
+fn weigh<const FMA: bool>(distance_m: &[f32], shift: f32, tau: f32, weights_m: &mut [f32]) -> f32 {
     let rate = -1.0 / tau;
     let mut sums = [0.0_f32; LANES];
     let (distances, weights) = (lanes(distance_m), lanes_mut(weights_m));
     for at in 0..distances.len().min(weights.len()) {
         let (e, w) = (&distances[at], &mut weights[at]);
         for k in 0..LANES {
-            w[k] = exp((e[k] - shift) * rate);
+            w[k] = exp::<FMA>((e[k] - shift) * rate);
         }
         for k in 0..LANES {
             sums[k] += w[k];
@@ -64,12 +81,12 @@ fn weigh(distance_m: &[f32], shift: f32, tau: f32, weights_m: &mut [f32]) -> f32
 
 /// The sum of `exp(-(E_i - shift) / tau)`, nothing stored.
 #[inline(always)]
-fn total_weight(distance_m: &[f32], shift: f32, tau: f32) -> f32 {
+fn total_weight<const FMA: bool>(distance_m: &[f32], shift: f32, tau: f32) -> f32 {
     let rate = -1.0 / tau;
     let mut sums = [0.0_f32; LANES];
     for e in lanes(distance_m) {
         for k in 0..LANES {
-            sums[k] += exp((e[k] - shift) * rate);
+            sums[k] += exp::<FMA>((e[k] - shift) * rate);
         }
     }
     fold(sums)
@@ -77,7 +94,7 @@ fn total_weight(distance_m: &[f32], shift: f32, tau: f32) -> f32 {
 
 /// `sum_j (mean_j - x_j)^2 / tau`, then its log: tau times the squared gradient of the density.
 #[inline(always)]
-fn joint(
+fn joint<const FMA: bool>(
     memory: &Memory,
     x_n: &[f32],
     c_c: &[u16],
@@ -92,9 +109,9 @@ fn joint(
             continue;
         }
         let (moment, mass) = if spec.absent {
-            present_moment(memory.x(number), memory.c(spec.status), weights_m, part_m)
+            present_moment::<FMA>(memory.x(number), memory.c(spec.status), weights_m, part_m)
         } else {
-            (dot(memory.x(number), weights_m), total)
+            (dot::<FMA>(memory.x(number), weights_m), total)
         };
         if mass > NEGLIGIBLE {
             let gap = moment / mass - x_n[number];
@@ -105,12 +122,12 @@ fn joint(
 }
 
 #[inline(always)]
-fn dot(a_m: &[f32], b_m: &[f32]) -> f32 {
+fn dot<const FMA: bool>(a_m: &[f32], b_m: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     let (a, b) = (lanes(a_m), lanes(b_m));
     for at in 0..a.len().min(b.len()) {
         for k in 0..LANES {
-            sums[k] += a[at][k] * b[at][k];
+            sums[k] = multiply_add::<FMA>(a[at][k], b[at][k], sums[k]);
         }
     }
     fold(sums)
@@ -118,87 +135,208 @@ fn dot(a_m: &[f32], b_m: &[f32]) -> f32 {
 
 /// Weighted sum and weight of the kept rows that have the number (absent ones hold 0).
 #[inline(always)]
-fn present_moment(x_m: &[f32], status_m: &[u16], weights_m: &[f32], part_m: &mut [f32]) -> (f32, f32) {
-    (dot(x_m, weights_m), split(status_m, PRESENT, weights_m, part_m).0)
+fn present_moment<const FMA: bool>(x_m: &[f32], status_m: &[u16], weights_m: &[f32], part_m: &mut [f32]) -> (f32, f32) {
+    (dot::<FMA>(x_m, weights_m), matching::<1>(status_m, PRESENT, weights_m, part_m)[0])
 }
 
-/// The weight of the kept rows that have this code, and of those that have another.
+/// Sums of weights at the wide and at the narrow width.
+type Pair = [f32; 2];
+/// Numbers, codes, and whether an exact copy of the row is left out of the vote.
+type Row<'a> = (&'a [f32], &'a [u16], bool);
+
+/// Adds the conditional energies: each column left out of the kernel in turn, at every width.
+///
+/// The weights at the narrow width are a whole power of those at the wide one, so that one exp serves both. A number's
+/// own distance is bounded like any other; how far the nearest kept value is beyond the bound is added.
 #[inline(always)]
-fn split(c_m: &[u16], code: u16, weights_m: &[f32], part_m: &mut [f32]) -> (f32, f32) {
+fn conditional<const FMA: bool>(memory: &Memory, row: Row<'_>, scratch: &mut Scratch, features: &mut [f32]) {
+    let Some(&tau) = memory.levels.conditional.last() else { return };
+    match memory.levels.power() {
+        1 => conditional_at::<FMA, 1>(memory, tau, row, scratch, features),
+        2 => conditional_at::<FMA, 2>(memory, tau, row, scratch, features),
+        3 => conditional_at::<FMA, 3>(memory, tau, row, scratch, features),
+        _ => conditional_at::<FMA, 4>(memory, tau, row, scratch, features),
+    }
+}
+
+#[inline(always)]
+fn conditional_at<const FMA: bool, const POWER: u32>(
+    memory: &Memory,
+    tau: f32,
+    row: Row<'_>,
+    scratch: &mut Scratch,
+    features: &mut [f32],
+) {
+    let (x_n, c_c, left_out) = row;
+    let numbers = memory.numbers.len();
+    let widths = times::<POWER>();
+    let nearest = minimum(&scratch.bounded);
+    let total = weigh_both::<FMA, POWER>(&scratch.bounded, nearest, tau, &mut scratch.whole);
+    for column in &memory.columns {
+        match (column.numbers.as_slice(), column.categories.as_slice()) {
+            (&[], &[category]) => {
+                // A lone category needs no second pass: the rows that mismatch regain e^(weight / tau).
+                let (spec, code) = (&memory.categories[category], c_c[category]);
+                let varies = spec.varies(code);
+                let same = if varies {
+                    matching::<POWER>(memory.c(category), code, &scratch.whole, &mut scratch.part)
+                } else {
+                    [0.0; 2]
+                };
+                for (level, &times) in widths.iter().enumerate() {
+                    let regained = (total[level] - same[level]).max(0.0) * (spec.weight * times / tau).exp();
+                    let share = match varies {
+                        true if same[level] > 0.0 => same[level] / (same[level] + regained),
+                        true => 0.0,
+                        false => spec.constant_share(code),
+                    };
+                    features[numbers + category] += spec.energy(code, share);
+                }
+            }
+            (&[number], &[status]) if memory.categories[status].constant == Some(PRESENT) => {
+                // All kept rows have the number: without it the distance is less by its own alone.
+                let (spec, code) = (&memory.categories[status], c_c[status]);
+                features[numbers + status] += widths.len() as f32 * spec.energy(code, spec.constant_share(code));
+                if code == PRESENT {
+                    let reach = BOUND * memory.numbers[number].weight;
+                    let free =
+                        without::<FMA, POWER>(memory, number, x_n[number], &scratch.bounded, nearest - reach, tau);
+                    let beyond = memory.beyond(number, x_n[number], left_out);
+                    for (level, &times) in widths.iter().enumerate() {
+                        features[number] += (free[level] / total[level]).ln() + (reach + beyond) * times / tau;
+                    }
+                }
+            }
+            _ => several::<FMA, POWER>(memory, tau, column, row, scratch, features),
+        }
+    }
+}
+
+/// The wide width over each width: itself, then the narrow one if it is another.
+#[inline(always)]
+fn times<const POWER: u32>() -> &'static [f32] {
+    match POWER {
+        1 => &[1.0],
+        2 => &[1.0, 2.0],
+        3 => &[1.0, 3.0],
+        _ => &[1.0, 4.0],
+    }
+}
+
+/// A column of several features, none of them like another.
+#[inline(always)]
+fn several<const FMA: bool, const POWER: u32>(
+    memory: &Memory,
+    tau: f32,
+    column: &Column,
+    row: Row<'_>,
+    scratch: &mut Scratch,
+    features: &mut [f32],
+) {
+    let (x_n, c_c, left_out) = row;
+    let numbers = memory.numbers.len();
+    let Scratch { bounded, column: rest, part, weights, .. } = scratch;
+    memory.column_rest(column, x_n, c_c, bounded, rest);
+    let shift = minimum(rest);
+    let mass = weigh_both::<FMA, POWER>(rest, shift, tau, weights);
+    for &category in &column.categories {
+        let (spec, code) = (&memory.categories[category], c_c[category]);
+        let varies = spec.varies(code);
+        let same = if varies { matching::<POWER>(memory.c(category), code, weights, part) } else { [0.0; 2] };
+        for level in 0..times::<POWER>().len() {
+            let share = if varies { (same[level] / mass[level]).min(1.0) } else { spec.constant_share(code) };
+            features[numbers + category] += spec.energy(code, share);
+        }
+    }
+    for &number in &column.numbers {
+        if c_c[memory.numbers[number].status] != PRESENT {
+            continue;
+        }
+        part.copy_from_slice(rest);
+        memory.add_number(number, x_n, c_c, part);
+        let with_shift = minimum(part);
+        let with = weigh_both::<FMA, POWER>(part, with_shift, tau, weights);
+        let beyond = memory.beyond(number, x_n[number], left_out);
+        for (level, &times) in times::<POWER>().iter().enumerate() {
+            features[number] += (mass[level] / with[level]).ln() + (with_shift - shift + beyond) * times / tau;
+        }
+    }
+}
+
+/// Weights at the wide width, kept, and their sums at both.
+#[inline(always)]
+fn weigh_both<const FMA: bool, const POWER: u32>(
+    distance_m: &[f32],
+    shift: f32,
+    tau: f32,
+    weights_m: &mut [f32],
+) -> Pair {
+    let wide = weigh::<FMA>(distance_m, shift, tau, weights_m);
+    [wide, if POWER == 1 { wide } else { sum_of_powers::<POWER>(weights_m) }]
+}
+
+#[inline(always)]
+fn sum_of_powers<const POWER: u32>(weights_m: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    for w in lanes(weights_m) {
+        for k in 0..LANES {
+            sums[k] += power::<POWER>(w[k]);
+        }
+    }
+    fold(sums)
+}
+
+#[inline(always)]
+fn power<const POWER: u32>(w: f32) -> f32 {
+    match POWER {
+        1 => w,
+        2 => w * w,
+        3 => w * w * w,
+        _ => (w * w) * (w * w),
+    }
+}
+
+/// Both weights of the kept rows that have this code.
+#[inline(always)]
+fn matching<const POWER: u32>(c_m: &[u16], code: u16, weights_m: &[f32], part_m: &mut [f32]) -> Pair {
     let count = c_m.len().min(weights_m.len()).min(part_m.len());
     let (c, w, part) = (&c_m[..count], &weights_m[..count], &mut part_m[..count]);
     for at in 0..count {
         part[at] = if c[at] == code { w[at] } else { 0.0 };
     }
-    let same = sum(part);
-    for at in 0..count {
-        part[at] = if c[at] == code { 0.0 } else { w[at] };
-    }
-    (same, sum(part))
+    let wide = sum(part);
+    [wide, if POWER == 1 { wide } else { sum_of_powers::<POWER>(part) }]
 }
 
-/// Adds the conditional energies: each column left out of the kernel in turn, at every width.
+/// Both sums of weights with a number left out that every kept row has.
 #[inline(always)]
-fn conditional(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, features: &mut [f32]) {
-    let numbers = memory.numbers.len();
-    let Scratch { bounded, column: rest, part, weights, whole, .. } = scratch;
-    let nearest = minimum(bounded);
-    let levels = &memory.levels.conditional;
-    for (&tau, weights) in levels.iter().zip(whole.chunks_exact_mut(memory.padded)) {
-        weigh(bounded, nearest, tau, weights);
-    }
-    for column in &memory.columns {
-        if let ([], &[category]) = (column.numbers.as_slice(), column.categories.as_slice()) {
-            // A lone category needs no second pass: the rows that mismatch regain e^(weight / tau).
-            let spec = &memory.categories[category];
-            let code = c_c[category];
-            for (&tau, weights) in levels.iter().zip(whole.chunks_exact(memory.padded)) {
-                let share = if spec.varies(code) {
-                    let (same, other) = split(memory.c(category), code, weights, part);
-                    let regained = other * (spec.weight / tau).exp();
-                    if same > 0.0 { same / (same + regained) } else { 0.0 }
-                } else {
-                    spec.constant_share(code)
-                };
-                features[numbers + category] += spec.energy(code, share);
-            }
-            continue;
+fn without<const FMA: bool, const POWER: u32>(
+    memory: &Memory,
+    number: usize,
+    x: f32,
+    bounded_m: &[f32],
+    shift: f32,
+    tau: f32,
+) -> Pair {
+    let spec = memory.numbers[number];
+    let (half, bound, rate) = (0.5 * spec.weight, BOUND * spec.weight, -1.0 / tau);
+    let (kept, distances) = (lanes(memory.x(number)), lanes(bounded_m));
+    let (mut wide, mut narrow) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    for at in 0..kept.len().min(distances.len()) {
+        let (kept, e) = (&kept[at], &distances[at]);
+        let mut w = [0.0_f32; LANES];
+        for k in 0..LANES {
+            let d = kept[k] - x;
+            w[k] = exp::<FMA>((e[k] - least(half * (d * d), bound) - shift) * rate);
         }
-        memory.column_rest(column, x_n, c_c, bounded, rest);
-        let shift = minimum(rest);
-        for &tau in levels {
-            let varying = column.categories.iter().any(|&c| memory.categories[c].varies(c_c[c]));
-            let mass = if varying { weigh(rest, shift, tau, weights) } else { total_weight(rest, shift, tau) };
-            // Log weight without the column; each of its numbers subtracts the log weight with it, below.
-            let free = mass.ln() - shift / tau;
-            for &number in &column.numbers {
-                if c_c[memory.numbers[number].status] == PRESENT {
-                    features[number] += free;
-                }
-            }
-            for &category in &column.categories {
-                let spec = &memory.categories[category];
-                let code = c_c[category];
-                let share = if spec.varies(code) {
-                    (split(memory.c(category), code, weights, part).0 / mass).min(1.0)
-                } else {
-                    spec.constant_share(code)
-                };
-                features[numbers + category] += spec.energy(code, share);
-            }
+        for k in 0..LANES {
+            wide[k] += w[k];
         }
-        for &number in &column.numbers {
-            if c_c[memory.numbers[number].status] != PRESENT {
-                continue;
-            }
-            part.copy_from_slice(rest);
-            memory.add_number(number, f32::MAX, x_n, c_c, part);
-            let with_shift = minimum(part);
-            for &tau in levels {
-                features[number] -= total_weight(part, with_shift, tau).ln() - with_shift / tau;
-            }
+        for k in 0..LANES {
+            narrow[k] += power::<POWER>(w[k]);
         }
     }
+    [fold(wide), fold(narrow)]
 }
 
 impl Category {

@@ -22,12 +22,11 @@ impl Memory {
                 || feature.checked_sub(self.numbers.len()).is_some_and(|c| column.categories.contains(&c))
         })?;
         let tau = self.levels.conditional.first().copied()?;
-        self.distances(x_n, c_c, &mut scratch.distance);
-        self.bounded_distances(x_n, c_c, &scratch.distance, &mut scratch.bounded);
+        self.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
         self.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
         let nearest = scratch.column[..self.rows].iter().copied().fold(f32::INFINITY, f32::min);
         for (w, e) in scratch.weights.iter_mut().zip(&scratch.column) {
-            *w = exp((nearest - e) / tau);
+            *w = exp::<false>((nearest - e) / tau);
         }
         if feature < self.numbers.len() {
             self.expected_number(feature, &scratch.weights)

@@ -79,7 +79,10 @@ impl Memory {
         };
         let levels =
             Levels { local: level(0, "local")?, wide: level(1, "wide")?, conditional: level(2, "conditional")? };
-        Ok(Self { rows, padded, x_nm, c_cm, numbers, categories, columns, levels, own_vote })
+        if levels.conditional.len() > 2 || !levels.conditional.is_sorted() {
+            return Err(damaged("levels"));
+        }
+        Ok(Self::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), levels, own_vote))
     }
 }
 

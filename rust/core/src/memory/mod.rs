@@ -18,7 +18,10 @@ mod file;
 pub use build::{Settings, build, marginal_counts};
 pub use expected::Expected;
 
-use crate::block::{Feature, Slot};
+use distance::Tiles;
+
+use crate::block::{Feature, PRESENT, Slot};
+use crate::numeric::LANES;
 
 /// Distance of a present to a missing number: half of E[(x - y)^2] of two standardised values.
 pub const ABSENT_DISTANCE: f32 = 1.0;
@@ -30,6 +33,8 @@ const PADDING: f32 = 1e30;
 const LEVEL_FLOOR: f32 = 0.02;
 /// Share of a category's probability that comes from its marginal.
 const MARGINAL_SHARE: f32 = 0.03;
+/// The narrow conditional width is at most so many times narrower than the wide one.
+const MOST_POWER: u32 = 4;
 
 /// A number as the kernel sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,8 +71,19 @@ pub struct Levels {
     pub local: Vec<f32>,
     /// Density, wide: the global structure that counts where training rows may be anomalies.
     pub wide: Vec<f32>,
-    /// Conditional energies.
+    /// Conditional energies: one width, or a narrow one and a wide one that is a whole multiple of it, at most
+    /// [`MOST_POWER`] times.
     pub conditional: Vec<f32>,
+}
+
+impl Levels {
+    /// The wide conditional width over the narrow one; 1 if there is one alone.
+    fn power(&self) -> u32 {
+        match self.conditional.as_slice() {
+            &[narrow, wide] => (wide / narrow).round().clamp(1.0, MOST_POWER as f32) as u32,
+            _ => 1,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +92,9 @@ pub struct Memory {
     padded: usize,
     x_nm: Vec<f32>,
     c_cm: Vec<u16>,
+    tiles: Tiles,
+    /// Per number the kept values that are there, ascending.
+    sorted: Vec<Vec<f32>>,
     numbers: Vec<Number>,
     categories: Vec<Category>,
     columns: Vec<Column>,
@@ -96,6 +115,26 @@ pub struct Scratch {
 }
 
 impl Memory {
+    /// From kept rows column by column, `padded` each.
+    fn assemble(
+        rows: usize,
+        (x_nm, c_cm): (Vec<f32>, Vec<u16>),
+        (numbers, categories, columns): (Vec<Number>, Vec<Category>, Vec<Column>),
+        levels: Levels,
+        own_vote: bool,
+    ) -> Self {
+        let padded = rows.next_multiple_of(LANES).max(LANES);
+        let tiles = Tiles::new(&x_nm, &c_cm, padded);
+        let sorted = numbers.iter().enumerate().map(|(n, number)| {
+            let there = (0..rows).filter(|row| c_cm[number.status * padded + row] == PRESENT);
+            let mut values: Vec<f32> = there.map(|row| x_nm[n * padded + row]).collect();
+            values.sort_unstable_by(f32::total_cmp);
+            values
+        });
+        let sorted = sorted.collect();
+        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote }
+    }
+
     /// Number of kept rows M.
     pub fn rows(&self) -> usize {
         self.rows
@@ -126,7 +165,7 @@ impl Memory {
             column: zeros.clone(),
             part: zeros.clone(),
             weights: zeros.clone(),
-            whole: vec![0.0; self.padded * self.levels.conditional.len()],
+            whole: zeros.clone(),
             bounded: zeros,
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn normalise(h: &mut [f32], bias: &[f32], out: &mut [f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
 pub(super) fn silu(values: &mut [f32]) {
     for x in values {
-        let e = exp(-x.abs());
+        let e = exp::<false>(-x.abs());
         let top = if *x < 0.0 { e } else { 1.0 };
         *x *= top / (1.0 + e);
     }
@@ -88,7 +88,7 @@ pub(super) fn gather(table: &[f32], places: &[usize], row: &mut [f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
 pub(super) fn log_sum_exp(logits: &[f32]) -> f32 {
     let top = maximum(logits);
-    top + sum(logits, |x| exp(x - top)).ln()
+    top + sum(logits, |x| exp::<false>(x - top)).ln()
 }
 
 #[inline(always)]

@@ -33,7 +33,8 @@ impl Quantiles<'_> {
                 let after = (at + 1 < self.low.len()).then(|| (self.low[at + 1], self.knot[at + 1]));
                 match after {
                     Some((low, knot)) if self.all_known() => {
-                        let share = (f64::from(z) - f64::from(self.high[at])) / (f64::from(low) - f64::from(self.high[at]));
+                        let share =
+                            (f64::from(z) - f64::from(self.high[at])) / (f64::from(low) - f64::from(self.high[at]));
                         // Halfway goes to the even neighbour, the lower one, as Python rounds.
                         if share <= 0.5 { self.knot[at] } else { knot }
                     }
