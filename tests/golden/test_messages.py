@@ -344,6 +344,11 @@ def format_unknown() -> object:
 
 
 @case
+def format_of_frame() -> object:
+    return tabad.score(pa.table({"a": [1, 2]}), format="csv")
+
+
+@case
 def ending_unknown() -> object:
     return tabad.score(NUMBERS, output="scored.xml")
 

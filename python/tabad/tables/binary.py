@@ -25,7 +25,7 @@ def unreadable(path: str, format: str, error: Exception) -> InputError:
 def parquet_file(path: str, shown: str) -> pyarrow.parquet.ParquetFile:
     """The opened file, its footer read."""
     try:
-        return pyarrow.parquet.ParquetFile(path, pre_buffer=True)
+        return pyarrow.parquet.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(shown, "parquet", error) from error
 

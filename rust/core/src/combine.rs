@@ -27,13 +27,6 @@ pub struct EnergyBlock {
 }
 
 impl EnergyBlock {
-    /// The first rows alone.
-    pub fn first(&self, rows: usize) -> Self {
-        let rows = rows.min(self.rows);
-        let of = |values: &[f32]| values[..values.len() / self.rows.max(1) * rows].to_vec();
-        Self { rows, terms: of(&self.terms), features: self.features.iter().map(|values| of(values)).collect() }
-    }
-
     /// Adds further rows of the same denoisers.
     pub fn append(&mut self, more: Self) {
         self.rows += more.rows;
@@ -74,24 +67,28 @@ fn column_term(energies: &[f32], tails: &[Tails]) -> f32 {
 }
 
 impl Reference {
-    /// From the energies of the reference rows. `contaminated`: some of them may be anomalies.
-    pub fn fit(plan: Plan, energies: &EnergyBlock, contaminated: bool) -> Self {
+    /// From the energies of reference rows, each denoiser's of its own in the order of the plan. `contaminated`: some of
+    /// them may be anomalies.
+    pub fn fit(plan: Plan, denoisers: &[EnergyBlock], contaminated: bool) -> Self {
         let of_column = if contaminated { Tails::fit_robust } else { Tails::fit };
-        let (rows, features) = (energies.rows, plan.features);
-        let tails: Vec<Vec<Tails>> = energies
-            .features
-            .iter()
-            .map(|of| (0..features).map(|f| of_column((0..rows).map(|row| of[row * features + f]).collect())).collect())
-            .collect();
-        let width = plan.terms.len();
-        let mut terms: Vec<Tails> = (0..width)
-            .map(|term| Tails::fit_robust((0..rows).map(|row| energies.terms[row * width + term]).collect()))
-            .collect();
-        for (of, tails) in energies.features.iter().zip(&tails) {
-            let f2 = (0..rows).map(|row| column_term(&of[row * features..(row + 1) * features], tails));
-            terms.push(Tails::fit_robust(f2.collect()));
+        let features = plan.features;
+        let mut fitted = Self { plan, terms: Vec::new(), tails: Vec::new() };
+        let mut columns = Vec::new();
+        for energies in denoisers {
+            let rows = energies.rows;
+            let width = energies.terms.len() / rows.max(1);
+            let term = |term: usize| (0..rows).map(|row| energies.terms[row * width + term]).collect();
+            fitted.terms.extend((0..width).map(|at| Tails::fit_robust(term(at))));
+            for of in &energies.features {
+                let feature = |f: usize| (0..rows).map(|row| of[row * features + f]).collect();
+                let tails: Vec<Tails> = (0..features).map(|f| of_column(feature(f))).collect();
+                let f2 = (0..rows).map(|row| column_term(&of[row * features..(row + 1) * features], &tails));
+                columns.push(Tails::fit_robust(f2.collect()));
+                fitted.tails.push(tails);
+            }
         }
-        Self { plan, terms, tails }
+        fitted.terms.extend(columns);
+        fitted
     }
 
     /// The score of one row of a block; never NaN.

@@ -13,6 +13,13 @@ pub struct Denoisers {
 }
 
 impl Denoisers {
+    /// Each by itself, in the order of the plan.
+    pub fn each(&self) -> Vec<Self> {
+        let memory = self.memory.iter().map(|memory| Self { memory: Some(memory.clone()), network: None });
+        let network = self.network.iter().map(|network| Self { memory: None, network: Some(network.clone()) });
+        memory.chain(network).collect()
+    }
+
     /// Row energies and weights, which add up to 1: each denoiser counts as much as the other. Where the
     /// training rows are known to be normal, density, joint energy and columns count alike; where they
     /// are not, wide density counts too and what asks for fine structure (joint, columns) counts half.

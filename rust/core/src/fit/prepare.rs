@@ -18,6 +18,8 @@ use crate::network::Network;
 use crate::sample::Sampler;
 
 const FOLDS: usize = 5;
+/// So many rows that the memory has not seen are enough for its tails.
+const ENOUGH_ROWS: usize = 1_000;
 const TILE: usize = 256;
 
 /// Encoded parts of the sample, ready for the denoisers.
@@ -81,13 +83,18 @@ pub fn prepare(
     };
     let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
+    let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let built = if options.memory > 0 {
-        Some(memory::build(&training.take(&normal), &encoder.features, &marginals, settings))
+        let pool = match parts.source {
+            Source::HeldOut => pool_of(&training, &normal, &reference),
+            Source::CrossFitted | Source::OwnTable => training.take(&normal),
+        };
+        Some(memory::build(&pool, &encoder.features, &marginals, settings))
     } else {
         None
     };
     Ok(Prepared {
-        reference: encode(&encoder, &take(&sample, &parts.reference)?)?,
+        reference,
         calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
         training_classes: class_of(&parts.training),
         reference_classes: class_of(&parts.reference),
@@ -262,16 +269,25 @@ impl Prepared {
         // Where the training rows are not known to be normal, global structure counts too.
         let plan = self.denoisers.plan(features, self.settings.clean);
         let contaminated = self.settings.clean;
-        let energies = match self.source {
-            Source::CrossFitted => self.cross_energies(features),
-            Source::HeldOut | Source::OwnTable => energies_of(&self.denoisers, &self.calibration, features),
-        };
-        let reference = match self.source {
-            Source::CrossFitted => Reference::fit(plan, &energies, contaminated),
-            // The reference rows are the first of the calibration rows: nothing is held out.
-            Source::OwnTable => Reference::fit(plan, &energies.first(self.reference.rows), contaminated),
+        let judge = &self.denoisers;
+        let (energies, reference) = match self.source {
+            Source::CrossFitted => {
+                let parts: Vec<EnergyBlock> =
+                    judge.each().iter().map(|one| self.cross_energies(one, &self.normal_training(), features)).collect();
+                (self.cross_energies(judge, &self.normal_training(), features), Reference::fit(plan, &parts, contaminated))
+            }
+            Source::OwnTable => {
+                let parts: Vec<EnergyBlock> = judge
+                    .each()
+                    .iter()
+                    .map(|one| energies_of(one, &self.calibration.take(&first(self.reference.rows)), features))
+                    .collect();
+                (energies_of(judge, &self.calibration, features), Reference::fit(plan, &parts, contaminated))
+            }
             Source::HeldOut => {
-                Reference::fit(plan, &energies_of(&self.denoisers, &self.reference, features), contaminated)
+                let parts: Vec<EnergyBlock> =
+                    judge.each().iter().map(|one| self.reference_energies(one, features)).collect();
+                (energies_of(judge, &self.calibration, features), Reference::fit(plan, &parts, contaminated))
             }
         };
         let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
@@ -292,31 +308,59 @@ impl Prepared {
         })
     }
 
-    /// Energies of every normal row under a memory that keeps none of the row's fold.
-    fn cross_energies(&self, features: usize) -> EnergyBlock {
+    fn normal_training(&self) -> Block {
+        self.training.take(&self.normal)
+    }
+
+    /// Energies of rows that one denoiser has not seen. The network's are those that it was not trained on. The memory
+    /// keeps rows of both parts: its are rows it had no place for, or, where those are few, every row under a memory
+    /// without it.
+    fn reference_energies(&self, one: &Denoisers, features: usize) -> EnergyBlock {
+        if one.memory.is_none() {
+            return energies_of(one, &self.reference, features);
+        }
+        let pool = self.pool();
+        let passed_over: Vec<usize> = (memory::most_considered(self.settings)..pool.rows).take(REFERENCE_ROWS).collect();
+        if passed_over.len() >= ENOUGH_ROWS {
+            return energies_of(one, &pool.take(&passed_over), features);
+        }
+        self.cross_energies(one, &pool, features)
+    }
+
+    /// Rows that the memory may keep: normal training rows, then the reference rows.
+    fn pool(&self) -> Block {
+        pool_of(&self.training, &self.normal, &self.reference)
+    }
+
+    /// Energies of every row under a memory that keeps none of the row's fold.
+    fn cross_energies(&self, denoisers: &Denoisers, rows: &Block, features: usize) -> EnergyBlock {
         let mut found = EnergyBlock::default();
         for fold in 0..FOLDS {
-            let (own, others): (Vec<usize>, Vec<usize>) =
-                self.normal.iter().copied().enumerate().fold((Vec::new(), Vec::new()), |mut split, (at, row)| {
-                    if at % FOLDS == fold {
-                        split.0.push(row)
-                    } else {
-                        split.1.push(row)
-                    }
-                    split
-                });
-            let memory: Option<Memory> = self.denoisers.memory.as_ref().map(|whole| {
+            let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.rows).partition(|at| at % FOLDS == fold);
+            let memory: Option<Memory> = denoisers.memory.as_ref().map(|whole| {
                 let mut part =
-                    memory::build(&self.training.take(&others), &self.encoder.features, &self.marginals, self.settings);
+                    memory::build(&rows.take(&others), &self.encoder.features, &self.marginals, self.settings);
                 // The widths are those of the memory that will score.
                 part.set_levels(whole.levels().clone());
                 part
             });
-            let denoisers = Denoisers { memory, network: self.denoisers.network.clone() };
-            found.append(energies_of(&denoisers, &self.training.take(&own), features));
+            let denoisers = Denoisers { memory, network: denoisers.network.clone() };
+            found.append(energies_of(&denoisers, &rows.take(&own), features));
         }
         found
     }
+}
+
+fn first(rows: usize) -> Vec<usize> {
+    (0..rows).collect()
+}
+
+fn pool_of(training: &Block, normal: &[usize], reference: &Block) -> Block {
+    let mut pool = training.take(normal);
+    pool.rows += reference.rows;
+    pool.x.extend_from_slice(&reference.x);
+    pool.c.extend_from_slice(&reference.c);
+    pool
 }
 
 /// Energies of a block, in parallel tiles.

@@ -30,6 +30,11 @@ pub struct Settings {
     pub own_vote: bool,
 }
 
+/// No row from this place on can be kept: each of two rounds looks at a quarter more rows than are kept.
+pub fn most_considered(settings: Settings) -> usize {
+    if settings.clean { settings.rows * 25 / 16 + 2 } else { settings.rows }
+}
+
 /// Keeps rows of `training` (in the order given, which must be random) and fits the widths.
 /// `marginals[c]` are the training counts of category column c.
 pub fn build(training: &Block, features: &[Feature], marginals: &[Vec<u64>], settings: Settings) -> Memory {

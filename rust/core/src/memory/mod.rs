@@ -15,7 +15,7 @@ mod energies;
 mod expected;
 mod file;
 
-pub use build::{Settings, build, marginal_counts};
+pub use build::{Settings, build, marginal_counts, most_considered};
 pub use expected::Expected;
 
 use distance::Tiles;
