@@ -96,6 +96,27 @@ def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float
     return float(np.log(total / tau + 1e-6))
 
 
+def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
+    """How rare each value is by itself, in nats: two-sided ranks of numbers, shares of categories."""
+    left_out = not voters(memory, x_N, c_C).all()
+    total = 0.0
+    for n in range(len(x_N)):
+        if c_C[memory.status_N[n]] != PRESENT:
+            continue
+        kept_M = np.sort(memory.x_MN[memory.c_MC[:, memory.status_N[n]] == PRESENT, n])
+        if len(kept_M) < 10 + left_out:
+            continue
+        count = len(kept_M) - left_out
+        outer = (len(kept_M) - 1) // 50
+        low, high = kept_M[outer], kept_M[-1 - outer]
+        side = min((kept_M <= x_N[n]).sum() - left_out, (kept_M >= x_N[n]).sum() - left_out) / count
+        outside = max(x_N[n] - high, low - x_N[n], 0.0) / max(high - low, 1e-3)
+        total += memory.weight_F[n] * (2.0 * outside - np.log(min(2.0 * max(side, 0.0), 1.0) + 1.0 / (count + 1)))
+    for c, code in enumerate(c_C):
+        total -= memory.weight_F[len(x_N) + c] * np.log(memory.marginal_C[c][code])
+    return float(total)
+
+
 def conditional(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, taus: list[float]) -> np.ndarray:
     """[F]: `-log p(feature | the other columns)` summed over widths, in nats; 0 where a number is absent.
 

@@ -1,11 +1,12 @@
 //! From energies to one score: the tails of row energies and of column energies, combined with fixed weights.
 //!
-//! `score = log sum_k weight_k exp(t_k)`, in nats: each t_k is minus the log of a tail probability p_k among reference
-//! rows, which take no part in anything else, so that this is minus the log of their weighted harmonic mean (Wilson 2019:
-//! it may be taken of dependent tests, and one telling test is enough). Averages of t_k rank rows as well
-//! but dilute what only one term sees. The terms are the row energies of all denoisers and, for each denoiser, f2:
-//! the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an
-//! irrelevant column does not drown a telling one).
+//! Each term t_k is minus the log of a tail probability p_k among reference rows, which take no part in anything else. The
+//! score, in nats, is minus the log of a weighted mean of the p_k, which may be taken of dependent tests (Vovk and Wang 2020):
+//! the geometric mean where training rows are known to be normal (`sum_k weight_k t_k`), the harmonic one where they are not
+//! (`log sum_k weight_k exp(t_k)`, Wilson 2019): there the tails are less to be trusted, one telling term has to be
+//! enough, and few rows are to stand out from many. The terms are the row energies of all denoisers and, for the
+//! memory, f2: the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an irrelevant
+//! column does not drown a telling one).
 //!
 //! Legend: B rows, R row energies, D denoisers, F features.
 
@@ -50,6 +51,8 @@ pub struct Plan {
     pub terms: Vec<f64>,
     /// Weight of each denoiser's column tails.
     pub columns: Vec<f64>,
+    /// Tail probabilities are merged by their geometric mean, else by their harmonic one.
+    pub geometric: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,12 +81,12 @@ impl Reference {
             let rows = energies.rows;
             let width = energies.terms.len() / rows.max(1);
             let term = |term: usize| (0..rows).map(|row| energies.terms[row * width + term]).collect();
-            fitted.terms.extend((0..width).map(|at| Tails::fit_robust(term(at))));
+            fitted.terms.extend((0..width).map(|at| of_column(term(at))));
             for of in &energies.features {
                 let feature = |f: usize| (0..rows).map(|row| of[row * features + f]).collect();
                 let tails: Vec<Tails> = (0..features).map(|f| of_column(feature(f))).collect();
                 let f2 = (0..rows).map(|row| column_term(&of[row * features..(row + 1) * features], &tails));
-                columns.push(Tails::fit_robust(f2.collect()));
+                columns.push(of_column(f2.collect()));
                 fitted.tails.push(tails);
             }
         }
@@ -107,10 +110,12 @@ impl Reference {
             f64::from(self.terms[term].at(energy))
         };
         // Tails grow as logarithms beyond the knee: exp of them cannot overflow.
+        let of = |tail: f64| if self.plan.geometric { tail } else { tail.exp() };
         let sum: f64 =
-            weights.enumerate().map(|(term, &weight)| if weight > 0.0 { weight * tail(term).exp() } else { 0.0 }).sum();
-        // An overflow is as odd as it gets; NaN cannot come from finite energies, and would be too.
-        if sum.is_finite() && sum > 0.0 { sum.ln() } else { f64::MAX.sqrt() }
+            weights.enumerate().map(|(term, &weight)| if weight > 0.0 { weight * of(tail(term)) } else { 0.0 }).sum();
+        let score = if self.plan.geometric { sum } else { sum.ln() };
+        // NaN cannot come from finite energies, and would be as odd as it gets.
+        if score.is_finite() { score } else { f64::MAX.sqrt() }
     }
 
     /// Mean over denoisers of each feature's squared tail.
@@ -138,7 +143,11 @@ impl Reference {
         let beyond = all.iter().flat_map(|t| t.pareto.map_or([0.0; 4], |p| [p.start, p.log_share, p.scale, p.shape]));
         store.put_f64("reference.pareto", beyond.collect());
         store.put_f32("reference.slopes", &[all.len()], all.iter().map(|t| t.slope).collect());
-        json!({"terms": self.plan.terms.len(), "denoisers": self.plan.columns.len()})
+        json!({
+            "terms": self.plan.terms.len(),
+            "denoisers": self.plan.columns.len(),
+            "mean": if self.plan.geometric { "geometric" } else { "harmonic" },
+        })
     }
 
     pub fn read(value: &Value, store: &Store, features: usize) -> Result<Self> {
@@ -182,7 +191,12 @@ impl Reference {
             columns.chunks(features).map(<[Tails]>::to_vec).collect()
         };
         let (term_weights, column_weights) = weights.split_at(terms);
-        let plan = Plan { features, terms: term_weights.to_vec(), columns: column_weights.to_vec() };
+        let geometric = match value["mean"].as_str() {
+            Some("geometric") => true,
+            Some("harmonic") => false,
+            _ => return Err(damaged()),
+        };
+        let plan = Plan { features, terms: term_weights.to_vec(), columns: column_weights.to_vec(), geometric };
         Ok(Self { plan, terms: flat, tails })
     }
 }

@@ -115,7 +115,7 @@ impl Model {
             value => Some(Network::from_store(value, store, &network_shape(&encoder))?),
         };
         let denoisers = Denoisers { memory, network };
-        let plan = denoisers.plan(features, true);
+        let plan = denoisers.plan(features, true, true);
         if plan.columns.is_empty()
             || plan.terms.len() != reference.plan.terms.len()
             || plan.columns.len() != reference.plan.columns.len()

@@ -6,6 +6,8 @@
 /// The tail is fitted between these quantiles.
 const START: f64 = 0.80;
 pub const TRIM: f64 = 0.98;
+/// Of scores, by which rows are to stand out: one table in a few has more anomalies than one row in fifty.
+const DECISION_TRIM: f64 = 0.95;
 /// Fewer distinct values than this between the quantiles say nothing of a tail.
 const DISTINCT: usize = 30;
 /// Standard deviation of the prior on the shape.
@@ -26,19 +28,19 @@ impl ParetoTail {
     /// From ascending values, of greatest likelihood; None where they are too few or too coarse. The shape is
     /// never below 0 (an exponential tail) and drawn towards it as by a normal prior of deviation [`PRIOR`].
     pub fn fit(ascending: &[f64]) -> Option<Self> {
-        Self::profile(ascending, 0.0)
+        Self::profile(ascending, TRIM, 0.0)
     }
 
     /// The same with the largest shape whose likelihood is within half a nat of the greatest: its one-sigma upper
     /// bound. For decisions: a tail that is too heavy misses an anomaly, one that is too light cries wolf.
     pub fn fit_cautious(ascending: &[f64]) -> Option<Self> {
-        Self::profile(ascending, 0.5)
+        Self::profile(ascending, DECISION_TRIM, 0.5)
     }
 
-    fn profile(ascending: &[f64], slack: f64) -> Option<Self> {
+    fn profile(ascending: &[f64], trim: f64, slack: f64) -> Option<Self> {
         let n = ascending.len();
         let at = |share: f64| ascending.get(((n as f64 * share) as usize).min(n.saturating_sub(1))).copied();
-        let (start, trim) = (at(START)?, at(TRIM)?);
+        let (start, trim) = (at(START)?, at(trim)?);
         let limit = trim - start;
         let above: Vec<f64> = ascending.iter().map(|s| s - start).filter(|&y| y > 0.0).collect();
         let within = above.partition_point(|&y| y <= limit);
@@ -129,6 +131,8 @@ mod tests {
         let mut dirty = clean.clone();
         dirty[9_900..].iter_mut().for_each(|s| *s += 1000.0);
         assert_eq!(ParetoTail::fit(&clean), ParetoTail::fit(&dirty));
+        dirty[9_510..].iter_mut().for_each(|s| *s += 1000.0);
+        assert_eq!(ParetoTail::fit_cautious(&clean), ParetoTail::fit_cautious(&dirty));
     }
 
     #[test]

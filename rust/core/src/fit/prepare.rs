@@ -85,10 +85,7 @@ pub fn prepare(
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let built = if options.memory > 0 {
-        let pool = match parts.source {
-            Source::HeldOut => pool_of(&training, &normal, &reference),
-            Source::CrossFitted | Source::OwnTable => training.take(&normal),
-        };
+        let pool = pool_of(&training, &normal, parts.source, &reference);
         Some(memory::build(&pool, &encoder.features, &marginals, settings))
     } else {
         None
@@ -267,28 +264,15 @@ impl Prepared {
         }
         let features = self.encoder.features.len();
         // Where the training rows are not known to be normal, global structure counts too.
-        let plan = self.denoisers.plan(features, self.settings.clean);
+        let judged = self.source != Source::CrossFitted;
+        let plan = self.denoisers.plan(features, self.settings.clean, judged);
         let contaminated = self.settings.clean;
-        let judge = &self.denoisers;
-        let (energies, reference) = match self.source {
-            Source::CrossFitted => {
-                let parts: Vec<EnergyBlock> =
-                    judge.each().iter().map(|one| self.cross_energies(one, &self.normal_training(), features)).collect();
-                (self.cross_energies(judge, &self.normal_training(), features), Reference::fit(plan, &parts, contaminated))
-            }
-            Source::OwnTable => {
-                let parts: Vec<EnergyBlock> = judge
-                    .each()
-                    .iter()
-                    .map(|one| energies_of(one, &self.calibration.take(&first(self.reference.rows)), features))
-                    .collect();
-                (energies_of(judge, &self.calibration, features), Reference::fit(plan, &parts, contaminated))
-            }
-            Source::HeldOut => {
-                let parts: Vec<EnergyBlock> =
-                    judge.each().iter().map(|one| self.reference_energies(one, features)).collect();
-                (energies_of(judge, &self.calibration, features), Reference::fit(plan, &parts, contaminated))
-            }
+        let parts: Vec<EnergyBlock> =
+            self.denoisers.each().iter().map(|one| self.reference_energies(one, features)).collect();
+        let reference = Reference::fit(plan, &parts, contaminated);
+        let energies = match self.source {
+            Source::CrossFitted => self.cross_energies(&self.denoisers, &self.pool(), features),
+            Source::HeldOut | Source::OwnTable => energies_of(&self.denoisers, &self.calibration, features),
         };
         let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
         let sizes = self.sizes();
@@ -308,28 +292,32 @@ impl Prepared {
         })
     }
 
-    fn normal_training(&self) -> Block {
-        self.training.take(&self.normal)
-    }
-
-    /// Energies of rows that one denoiser has not seen. The network's are those that it was not trained on. The memory
-    /// keeps rows of both parts: its are rows it had no place for, or, where those are few, every row under a memory
-    /// without it.
+    /// Energies by which one denoiser's tails are measured. Where rows are held out they are rows that it has not seen: the
+    /// network's are those that it was not trained on; the memory, which keeps rows of both parts, takes rows it
+    /// had no place for or, where those are few, every row under a memory without it.
     fn reference_energies(&self, one: &Denoisers, features: usize) -> EnergyBlock {
-        if one.memory.is_none() {
-            return energies_of(one, &self.reference, features);
+        match self.source {
+            // The reference rows are the first of the calibration rows: nothing is held out.
+            Source::OwnTable => {
+                let first: Vec<usize> = (0..self.reference.rows).collect();
+                energies_of(one, &self.calibration.take(&first), features)
+            }
+            Source::HeldOut if one.memory.is_none() => energies_of(one, &self.reference, features),
+            Source::HeldOut | Source::CrossFitted => {
+                let pool = self.pool();
+                let passed_over: Vec<usize> =
+                    (memory::most_considered(self.settings)..pool.rows).take(REFERENCE_ROWS).collect();
+                if passed_over.len() >= ENOUGH_ROWS {
+                    return energies_of(one, &pool.take(&passed_over), features);
+                }
+                self.cross_energies(one, &pool, features)
+            }
         }
-        let pool = self.pool();
-        let passed_over: Vec<usize> = (memory::most_considered(self.settings)..pool.rows).take(REFERENCE_ROWS).collect();
-        if passed_over.len() >= ENOUGH_ROWS {
-            return energies_of(one, &pool.take(&passed_over), features);
-        }
-        self.cross_energies(one, &pool, features)
     }
 
-    /// Rows that the memory may keep: normal training rows, then the reference rows.
+    /// Rows that the memory may keep.
     fn pool(&self) -> Block {
-        pool_of(&self.training, &self.normal, &self.reference)
+        pool_of(&self.training, &self.normal, self.source, &self.reference)
     }
 
     /// Energies of every row under a memory that keeps none of the row's fold.
@@ -351,15 +339,14 @@ impl Prepared {
     }
 }
 
-fn first(rows: usize) -> Vec<usize> {
-    (0..rows).collect()
-}
-
-fn pool_of(training: &Block, normal: &[usize], reference: &Block) -> Block {
+/// Normal training rows, then the reference rows where they are rows of their own.
+fn pool_of(training: &Block, normal: &[usize], source: Source, reference: &Block) -> Block {
     let mut pool = training.take(normal);
-    pool.rows += reference.rows;
-    pool.x.extend_from_slice(&reference.x);
-    pool.c.extend_from_slice(&reference.c);
+    if source == Source::HeldOut {
+        pool.rows += reference.rows;
+        pool.x.extend_from_slice(&reference.x);
+        pool.c.extend_from_slice(&reference.c);
+    }
     pool
 }
 

@@ -11,7 +11,7 @@ use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, 
 const NEGLIGIBLE: f32 = 1e-30;
 
 impl Memory {
-    /// Raw row energies `rows` (local densities, wide densities, joints) and the conditional energy
+    /// Raw row energies `rows` (local densities, wide densities, joints, marginal) and the conditional energy
     /// of every feature (numbers then categories; 0 where a number is absent), in nats.
     pub fn energies(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, rows: &mut [f32], features: &mut [f32]) {
         dispatched(self, x_n, c_c, scratch, rows, features);
@@ -57,6 +57,7 @@ fn row_energies<const FMA: bool>(
         let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
+    rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out);
     features.fill(0.0);
     conditional::<FMA>(memory, (x_n, c_c, left_out), scratch, features);
 }

@@ -14,6 +14,7 @@ mod distance;
 mod energies;
 mod expected;
 mod file;
+mod marginal;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
 pub use expected::Expected;
@@ -153,9 +154,15 @@ impl Memory {
         self.numbers.len() + self.categories.len()
     }
 
-    /// Raw row energies per row: local densities, wide densities, joints.
+    /// Raw row energies per row: local densities, wide densities, joints, the marginal.
     pub fn row_terms(&self) -> usize {
-        self.levels.local.len() * 2 + self.levels.wide.len()
+        self.levels.local.len() * 2 + self.levels.wide.len() + 1
+    }
+
+    /// Share of the columns that are categories alone.
+    pub fn category_share(&self) -> f64 {
+        let categories = self.columns.iter().filter(|column| column.numbers.is_empty()).count();
+        categories as f64 / self.columns.len().max(1) as f64
     }
 
     pub fn scratch(&self) -> Scratch {
