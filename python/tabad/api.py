@@ -141,6 +141,9 @@ def generate(
     model: Model | _Path,
     n: int,
     *,
+    label: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    guidance: float = 1.0,
     seed: int = 0,
     device: Device = "auto",
     output: _Path | None = None,
@@ -150,7 +153,16 @@ def generate(
 
     >>> tabad.generate("payments.tabad", 1000, seed=1)  # doctest: +SKIP
     """
-    return as_model(model).generate(n, seed=seed, device=device, output=output, output_format=output_format)
+    return as_model(model).generate(
+        n,
+        label=label,
+        where=where,
+        guidance=guidance,
+        seed=seed,
+        device=device,
+        output=output,
+        output_format=output_format,
+    )
 
 
 def run_fit(

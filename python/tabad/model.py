@@ -9,12 +9,14 @@ import json
 import math
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from tabad import _core, tables
+from tabad._lazy import need
 from tabad.config import Decision, Explain, ScoreOptions
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
@@ -142,6 +144,9 @@ class Model:
         self,
         n: int,
         *,
+        label: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        guidance: float = 1.0,
         seed: int = 0,
         device: str = "auto",
         output: str | os.PathLike[str] | None = None,
@@ -149,26 +154,32 @@ class Model:
     ) -> Any:
         """A pyarrow Table of `n` rows like those the network was trained on; with `output`, the path written.
 
-        The same seed gives the same rows on one machine. Raises `UsageError` where the model has no network,
-        and `MissingDependency` without torch.
+        `label`: rows of this class of the label column, which is then among the columns. `where` holds columns at a
+        value, and the others follow from them. `guidance` leans on the label: 1 is the network as trained, more
+        makes rows more typical of their class. The same seed gives the same rows on one machine. Raises `UsageError`
+        where the model has no network or does not know what is asked for, and `MissingDependency` without torch.
 
-        >>> model.generate(1000, seed=1)  # doctest: +SKIP
+        >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
         """
         if n < 0:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        network = self._core.network()
-        if network is None:
+        if self._core.network() is None:
             raise UsageError(
                 "the model has no network, and only a network generates rows",
                 name="model-without-network",
                 hint="fit it with --quality default (quality='default'), which needs pip install \"tabad[train]\"",
             )
-        table = pa.Table.from_batches([_sample_network(self._core, network, n, seed, device)])
+        need("torch", extra="train", purpose="generate rows")
+        from tabad.diffusion.generate import generated
+
+        schema, batches = generated(
+            self._core, n, seed=seed, device=device, label=label, where=where, guidance=guidance
+        )
         if output is None:
-            return table
-        tables.write(table.to_reader(), os.fspath(output), output_format)
+            return pa.Table.from_batches(batches, schema).unify_dictionaries()
+        tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
         return Path(output)
 
     def __repr__(self) -> str:
@@ -341,35 +352,3 @@ def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
         if below and p * rows <= fdr * below:
             level = p
     return level
-
-
-def _sample_network(core: _core.Model, network: tuple[str, bytes], n: int, seed: int, device: str) -> pa.RecordBatch:
-    """Generated rows in the fitted schema. The only way from here to torch."""
-    from tabad._lazy import need
-
-    torch = need("torch", extra="train", purpose="generate rows")
-    from tabad.diffusion.device import pick
-    from tabad.diffusion.export import load
-    from tabad.diffusion.layout import Index
-    from tabad.diffusion.sample import sample
-
-    where = pick(device)
-    net = load(*network, where)
-    config = net.config
-    # What no training row has is not drawn: nulls stay in the columns that had them.
-    forbidden_S = torch.zeros(sum(config.layout.sizes), dtype=torch.bool, device=where)
-    forbidden_S[json.loads(core.manifest())["unseen"]] = True
-    x, c = sample(
-        net,
-        n,
-        Index(config.layout, where),
-        config.kind,
-        generator=torch.Generator(device=where).manual_seed(seed),
-        untold=config.classes,
-        label=None if config.scored_label == config.classes else config.scored_label,
-        forbidden_S=forbidden_S,
-    )
-    x = net.scale.value(x)
-    x_bytes = x.to("cpu", torch.float32).contiguous().numpy().tobytes()
-    c_bytes = c.to("cpu").numpy().astype("<u2").tobytes()
-    return core.decode(n, x_bytes, c_bytes)

@@ -12,6 +12,15 @@ def generate(
         str, typer.Option("--model", "-m", metavar="MODEL", help="A model with a network.", show_default=False)
     ],
     n: Annotated[int, typer.Option("-n", metavar="N", min=0, help="How many rows.")] = 10,
+    label: Annotated[
+        str | None, typer.Option("--class", metavar="VALUE", help="Rows of this class of the label column.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Hold a column at a value. Repeat.")
+    ] = None,
+    guidance: Annotated[
+        float, typer.Option("--guidance", metavar="W", min=0.0, help="How much to lean on --class; 1 is as trained.")
+    ] = 1.0,
     output: o.Output = None,
     output_format: o.OutputFormat = None,
     seed: o.Seed = None,
@@ -24,5 +33,15 @@ def generate(
     from tabad.config import DEVICES, one_of
 
     one_of(device, DEVICES, "device")
-    rows = api.generate(model, n, seed=seed or 0, device=device, output=output, output_format=output_format)  # type: ignore[arg-type]
+    rows = api.generate(
+        model,
+        n,
+        label=label,
+        where=o.pairs(where, "--where"),
+        guidance=guidance,
+        seed=seed or 0,
+        device=device,  # type: ignore[arg-type]
+        output=output,
+        output_format=output_format,
+    )
     render.show_generated(rows if output is None else None, n, output, as_json=json)

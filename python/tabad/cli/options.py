@@ -57,6 +57,19 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", min=0, help="Thr
 Json = Annotated[bool, typer.Option("--json", help="Answer, and errors too, as JSON on standard output.")]
 
 
+def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`COL=VALUE` texts as a mapping; the first `=` parts them."""
+    found = {}
+    for text in texts or ():
+        column, equals, value = text.partition("=")
+        if not equals or not column:
+            raise UsageError(
+                f"`{option} {text}` is not COL=VALUE", name="option-pair", hint=f"for example {option} country=FR"
+            )
+        found[column] = value
+    return found
+
+
 def memory_rows(text: str | None) -> int:
     """`--memory` as a number of rows; `none` is 0."""
     if text is None:

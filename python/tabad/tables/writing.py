@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tabad.errors import UsageError, WriteError
 from tabad.tables import plain
+from tabad.tables.dictionaries import Dictionaries
 from tabad.tables.files import check_format, format_by_name
 
 _Write = Callable[[pa.RecordBatch], None]
@@ -167,8 +168,10 @@ def _parquet(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, _p
 
 def _arrow(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
     new = pa.ipc.new_stream if path is None else pa.ipc.new_file
-    writer: Any = stack.enter_context(new(file, schema))
-    return lambda batch: writer.write_batch(batch)
+    options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+    writer: Any = stack.enter_context(new(file, schema, options=options))
+    grown = Dictionaries()
+    return lambda batch: writer.write_batch(grown.extend(batch))
 
 
 def _csv(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:

@@ -125,17 +125,34 @@ fn what_is_hidden_does_not_reach_its_own_expectation() {
 }
 
 #[test]
-fn expected_categories_sum_to_one_and_ranges_are_symmetric() {
+fn expected_categories_sum_to_one_and_ranges_hold_the_mean() {
+    let mut numbers = 0;
     for expected in network(2).expected(&[0.1, 0.2], &[0, 0, 1, 3]) {
         match expected {
             crate::memory::Expected::Category(shares) => {
                 assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
             }
             crate::memory::Expected::Number { mean, low, high } => {
-                assert!(((high - mean) - (mean - low)).abs() < 1e-5 && high > low);
+                assert!(low <= mean && mean <= high && low < high);
+                // The second number's scale is the number itself: symmetric.
+                assert!(numbers == 0 || ((high - mean) - (mean - low)).abs() < 1e-5);
+                numbers += 1;
             }
         }
     }
+    assert_eq!(numbers, 2);
+}
+
+#[test]
+fn a_scale_places_values_and_gives_them_back() {
+    let network = network(1);
+    let scale = network.weights.scale(0, 3);
+    let places: Vec<f32> = [-3.0, -1.0, -0.5, 0.0, 1.0, 2.0, 2.5].into_iter().map(|x| scale.place(x)).collect();
+    // Below and beyond a step is a step; zero takes the middle of its interval; others lie in proportion.
+    assert_eq!(places, [-3.5, -1.5, -1.0, 0.125, 1.0, 1.5, 2.0]);
+    let values: Vec<f32> =
+        [-3.5, -1.5, -1.0, -0.5, 0.3, 0.5, 1.0, 1.5, 2.0].into_iter().map(|z| scale.value(z)).collect();
+    assert_eq!(values, [-3.0, -1.0, -0.5, 0.0, 0.0, 0.0, 1.0, 2.0, 2.5]);
 }
 
 #[test]

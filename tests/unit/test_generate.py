@@ -1,0 +1,108 @@
+"""Generated rows: what is asked for stands in every row, the rest follows; types, seeds, streams, refusals."""
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import tabad
+from tabad.diffusion import presets
+from tabad.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    draw = np.random.default_rng(0)
+    n = 1_200
+    side = draw.random(n) < 0.5
+    fraud = draw.random(n) < 0.1
+    amount = np.where(fraud, 500, np.where(side, 20, 80)) + draw.normal(0, 5, n)
+    return pa.table(
+        {
+            "row": pa.array(range(n)),
+            "city": pa.array(np.where(side, "Rome", "Oslo").tolist()).dictionary_encode(),
+            "class": pa.array(np.where(fraud, "fraud", "fine").tolist()),
+            "amount": pa.array([Decimal(f"{x:.2f}") for x in amount], pa.decimal128(8, 2)),
+            "day": pa.array([dt.date(2024, 1, 1) + dt.timedelta(days=int(d)) for d in draw.integers(0, 90, n)]),
+            "none": pa.array([None] * n, pa.float64()),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def model(table: pa.Table) -> tabad.Model:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 1_500, 1e9))
+        return tabad.fit(table, label="class", normal="fine")
+
+
+def test_a_class_is_generated_with_its_own_values_and_named(model: tabad.Model) -> None:
+    made = model.generate(400, label="fraud")
+    assert made.schema.names == ["row", "city", "class", "amount", "day", "none"]
+    assert made["class"].to_pylist() == ["fraud"] * 400
+    # Frauds are about 500, others at most 80: a quarter and more of the way up is a fraud's amount.
+    assert np.mean([float(value) > 200 for value in made["amount"].to_pylist()]) > 0.9
+    fine = model.generate(400, label="fine")
+    assert np.mean([float(value) < 200 for value in fine["amount"].to_pylist()]) > 0.9
+
+
+def test_without_a_class_the_normal_one_is_generated_and_not_named(model: tabad.Model, table: pa.Table) -> None:
+    made = model.generate(20)
+    assert made.schema == table.schema.remove(table.schema.get_field_index("class"))
+    assert made["none"].null_count == 20
+    assert made["row"].to_pylist() == sorted(set(made["row"].to_pylist()))
+
+
+def test_a_held_column_stands_and_the_others_follow(model: tabad.Model) -> None:
+    made = model.generate(300, where={"city": "Oslo", "day": "2024-02-03"})
+    assert made["city"].to_pylist() == ["Oslo"] * 300
+    assert made["day"].to_pylist() == [dt.date(2024, 2, 3)] * 300
+    # What the city says of the amount: without it a coin's half would lie on either side.
+    assert np.mean([float(value) > 50 for value in made["amount"].to_pylist()]) > 0.8
+    rome = model.generate(300, where={"city": "Rome"})
+    assert np.mean([float(value) < 50 for value in rome["amount"].to_pylist()]) > 0.8
+
+
+def test_a_held_number_comes_back_exactly(model: tabad.Model) -> None:
+    made = model.generate(50, where={"amount": "79.13"})
+    assert made["amount"].to_pylist() == [Decimal("79.13")] * 50
+    assert np.mean([city == "Oslo" for city in made["city"].to_pylist()]) > 0.8
+
+
+def test_a_seed_gives_the_same_rows_and_batches_do_not_matter(
+    model: tabad.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.generate(9_000, seed=3)
+    path = model.generate(9_000, seed=3, output=tmp_path / "made.parquet")
+    assert pq.read_table(path) == whole
+    monkeypatch.setattr("tabad.diffusion.generate.BATCH", 4_096)
+    assert model.generate(9_000, seed=3) == whole  # dictionaries are unified
+    assert model.generate(100, seed=4) != whole.slice(0, 100)
+
+
+def test_no_rows_are_an_empty_table_of_the_same_schema(model: tabad.Model) -> None:
+    assert model.generate(0).schema == model.generate(1).schema
+    assert model.generate(0).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "says"),
+    [
+        ({"label": "theft"}, "class-unknown", "label column `class` has no value `theft`"),
+        ({"where": {"town": "Oslo"}}, "where-column", "`town` cannot be held at a value: it is no column of the model"),
+        ({"where": {"row": 3}}, "where-column", "`row` cannot be held at a value: it is not modelled (id)"),
+        ({"where": {"class": "fraud"}}, "where-column", "is not modelled (label)"),
+        ({"where": {"amount": "much"}}, "where-value", "`much` is not a value of column `amount`"),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused(
+    model: tabad.Model, options: dict[str, object], name: str, says: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        model.generate(3, **options)  # type: ignore[arg-type]
+    assert refused.value.name == name
+    assert says in str(refused.value)
