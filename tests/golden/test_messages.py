@@ -22,6 +22,7 @@ from tests.house.test_names import catalogue
 import tabad
 from tabad import _core
 from tabad._lazy import need
+from tabad.cli.options import pairs
 from tabad.config import FitOptions, ScoreOptions
 from tabad.schema import parse_kinds
 
@@ -36,6 +37,10 @@ ELSEWHERE = {
     "refused": "the base class alone",
     "max-flagged": "tests/e2e/test_cli.py",
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
+    "class-without-label": "needs a network: tests/unit/test_generate.py",
+    "class-unknown": "needs a network: tests/unit/test_generate.py",
+    "where-column": "needs a network: tests/unit/test_generate.py",
+    "where-value": "needs a network: tests/unit/test_generate.py",
     "stream-failed": "another library's own message",
     "table-unreadable": "pyarrow's own message: tests/unit/test_tables.py",
     "cannot-write": "the system's own message: tests/unit/test_tables.py",
@@ -341,6 +346,11 @@ def spreadsheet() -> object:
 @case
 def format_unknown() -> object:
     return tabad.score(written("t.csv", "a\n1\n"), format="xml")
+
+
+@case
+def pair_without_a_value() -> object:
+    return pairs(["country"], "--where")
 
 
 @case

@@ -106,3 +106,13 @@ def test_what_the_model_does_not_know_is_refused(
         model.generate(3, **options)  # type: ignore[arg-type]
     assert refused.value.name == name
     assert says in str(refused.value)
+
+
+def test_a_class_of_a_model_without_a_label_is_refused(table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+    unlabelled = tabad.fit(table, ignore=["class"])
+    with pytest.raises(UsageError, match="`fraud` were asked for, but the model was fitted without a label") as refused:
+        unlabelled.generate(3, label="fraud")
+    assert refused.value.name == "class-without-label"
+    with pytest.raises(UsageError, match=r"`class` cannot be held at a value: it is not modelled \(ignored\)"):
+        unlabelled.generate(3, where={"class": "fraud"})
