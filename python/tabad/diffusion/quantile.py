@@ -20,12 +20,14 @@ from torch import Tensor
 __all__ = ["KNOTS", "TABLES", "Quantiles", "fit", "within"]
 
 KNOTS = 257
-"""Places for known values: all of a column where it has fewer, else some evenly by rank and finer in the tails."""
+"""Places for known values: all of a column where it has fewer, else some evenly by rank."""
 
 TABLES = ("knot", "low", "high", "middle")
 """The fields of `Quantiles` as a network names them, each [N, K]."""
 
-_TAIL_HALVINGS = 12
+_EDGE = 0.005
+"""Ranks place the central 99 % of many values; the outer ones keep their distance, as values beyond them do."""
+
 _WIDE, _GAP, _OUTER = 3.0, 0.5, 0.02
 """A gap that is so many times wider than its ranks say is kept, up to this width; none in the outer 2 % of the rows."""
 _TRIM = 0.05
@@ -127,13 +129,14 @@ def _column(x_B: Tensor) -> Tensor:
     values, counts = x_B.unique(return_counts=True)  # type: ignore[no-untyped-call]
     rows, up_to = len(x_B), counts.cumsum(0)
     if len(values) >= KNOTS:
-        halves = 0.5 ** torch.arange(1, _TAIL_HALVINGS + 1, dtype=torch.float64, device=x_B.device)
-        even = torch.linspace(0.0, 1.0, KNOTS - 2 * _TAIL_HALVINGS, dtype=torch.float64, device=x_B.device)
-        shares = torch.cat([even, halves * even[1], 1.0 - halves * even[1]])
+        shares = torch.linspace(_EDGE, 1.0 - _EDGE, KNOTS, dtype=torch.float64, device=x_B.device)
         ranks = (shares * (rows - 1)).round().long()
         chosen = torch.searchsorted(up_to, ranks, right=True).clamp_max(len(values) - 1)
-        rest = torch.ones(len(values), dtype=torch.bool, device=x_B.device).index_fill(0, chosen, False).nonzero()[:, 0]
-        room = KNOTS - (len(values) - len(rest))
+        free = torch.ones(len(values), dtype=torch.bool, device=x_B.device).index_fill(0, chosen, False)
+        central = free & (up_to >= ranks[0]) & (up_to <= ranks[-1])
+        room = KNOTS - int(len(values) - free.sum())
+        # Shared values take several ranks: others fill their places, so that none is left unused.
+        rest = (central if int(central.sum()) >= room else free).nonzero()[:, 0]
         more = rest[torch.arange(room, device=x_B.device) * len(rest) // max(room, 1)]
         chosen = torch.cat([chosen, more]).unique()  # type: ignore[no-untyped-call]
     else:

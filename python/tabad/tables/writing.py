@@ -47,9 +47,11 @@ def check_destination(destination: str, format: str | None = None) -> None:
     destination_format(destination, format)
     if destination != "-" and not _is_device(destination):
         with _reason(destination):
-            handle, path = _temporary(destination)
-            os.close(handle)
-            os.unlink(path)
+            if os.path.isdir(destination):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), destination)
+            # Without a name where the system can: an interruption leaves nothing behind.
+            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(destination))):
+                pass
 
 
 def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None) -> int:
@@ -108,13 +110,20 @@ def _temporary(destination: str) -> tuple[int, str]:
     handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
     try:
-        mode = stat.S_IMODE(os.stat(destination).st_mode)
+        os.chmod(path, _rights(destination))
+    except BaseException:
+        os.unlink(path)
+        raise
+    return handle, path
+
+
+def _rights(destination: str) -> int:
+    try:
+        return stat.S_IMODE(os.stat(destination).st_mode)
     except FileNotFoundError:
         umask = os.umask(0)
         os.umask(umask)
-        mode = 0o666 & ~umask
-    os.chmod(path, mode)
-    return handle, path
+        return 0o666 & ~umask
 
 
 _HINTS = {
