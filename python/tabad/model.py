@@ -165,7 +165,8 @@ class Model:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        if self._core.network() is None:
+        network = self._core.network()
+        if network is None:
             raise UsageError(
                 "the model has no network, and only a network generates rows",
                 name="model-without-network",
@@ -175,7 +176,7 @@ class Model:
         from tabad.diffusion.generate import generated
 
         schema, batches = generated(
-            self._core, n, seed=seed, device=device, label=label, where=where, guidance=guidance
+            self._core, network, n, seed=seed, device=device, label=label, where=where, guidance=guidance
         )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()

@@ -40,10 +40,10 @@ class Config:
     scored_label: int = 0
     """The label that energies are computed under, `classes` for none."""
     probes: int = 0
-    knots: int = quantile.KNOTS
-    """Known values per number of the network's scale (`quantile`)."""
     joint: int = 0
     """The first `joint` probes corrupt all columns a little; the others hide some."""
+    knots: int = quantile.KNOTS
+    """Places for known values per number of the network's scale (`quantile`)."""
 
 
 class Denoiser(nn.Module):

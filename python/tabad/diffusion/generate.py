@@ -35,6 +35,7 @@ BATCH = 16_384
 
 def generated(
     core: _core.Model,
+    network: tuple[str, bytes],
     rows: int,
     *,
     seed: int,
@@ -45,15 +46,14 @@ def generated(
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of `rows` new rows; the label column is among them where a label is asked for.
 
-    The model must have a network. The same seed gives the same rows, however many are taken. Raises `UsageError` for a
-    label, column or value that the model does not know.
+    `network` is the model's (`core.network()`). The same seed gives the same rows, however many are taken. Raises
+    `UsageError` for a label, column or value that the model does not know.
     """
-    network = core.network()
-    assert network is not None, "the caller has seen to that"  # noqa: S101
     manifest = json.loads(core.manifest())
     net = load(*network, pick(device))
     class_of, label_column = _class_of(manifest, net, label)
-    fixed = _values(core, manifest, where or {})
+    values = _values(core, manifest, where or {})
+    fixed = dict(values)
     fields = []
     for column in manifest["columns"]:
         if label_column is not None and column["name"] == label_column:
@@ -69,7 +69,7 @@ def generated(
         forbidden_S = torch.zeros(net.config.layout.codes, dtype=torch.bool, device=index.device)
         # What no training row has is not drawn: nulls stay in the columns that had them.
         forbidden_S[manifest["unseen"]] = True
-        held = _held(core, manifest, {name: fixed[name] for name in fixed if name != label_column}, net)
+        held = _held(core, manifest, values, net)
         for first in range(0, rows, BATCH):
             count = min(BATCH, rows - first)
             x_BN, c_BC = sample(

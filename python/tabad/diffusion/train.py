@@ -128,7 +128,7 @@ def train(
         classes,
         classes if scored_label is None else scored_label,
         len(probes_KP),
-        joint=joint,
+        joint,
     )
     run = _Run(config, preset, rows, held, index, generator)
     stopped = run.loop(progress, stop)

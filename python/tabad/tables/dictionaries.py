@@ -26,12 +26,12 @@ class Dictionaries:
         return pa.RecordBatch.from_arrays(columns, schema=batch.schema) if self._known else batch
 
     def _grown(self, place: int, column: Any) -> Any:
-        import pyarrow.compute as pc
-
         known, own = self._known.get(place), column.dictionary
         if known is None or own.equals(known):
             self._known[place] = own
             return column
+        import pyarrow.compute as pc  # only where dictionaries differ
+
         new = pc.unique(own.filter(pc.invert(pc.is_in(own, value_set=known))))
         if len(new):
             known = pa.concat_arrays([known, new])

@@ -46,12 +46,9 @@ def check_destination(destination: str, format: str | None = None) -> None:
     """Raise now what writing to `destination` would raise after the work: unknown format, no folder, read-only."""
     destination_format(destination, format)
     if destination != "-" and not _is_device(destination):
-        with _reason(destination):
-            if os.path.isdir(destination):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), destination)
-            # Without a name where the system can: an interruption leaves nothing behind.
-            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(destination))):
-                pass
+        # Without a name where the system can: an interruption leaves nothing behind.
+        with _reason(destination), tempfile.TemporaryFile(dir=_place(destination)[0]):
+            pass
 
 
 def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None) -> int:
@@ -104,9 +101,7 @@ def _is_device(destination: str) -> bool:
 
 
 def _temporary(destination: str) -> tuple[int, str]:
-    folder, name = os.path.split(os.path.abspath(destination))
-    if os.path.isdir(destination):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), destination)
+    folder, name = _place(destination)
     handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
     try:
@@ -115,6 +110,13 @@ def _temporary(destination: str) -> tuple[int, str]:
         os.unlink(path)
         raise
     return handle, path
+
+
+def _place(destination: str) -> tuple[str, str]:
+    """Folder and name of a file to be; a folder is refused."""
+    if os.path.isdir(destination):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), destination)
+    return os.path.split(os.path.abspath(destination))
 
 
 def _rights(destination: str) -> int:

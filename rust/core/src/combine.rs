@@ -1,6 +1,6 @@
 //! From energies to one score: the tails of row energies and of column energies, combined with fixed weights.
 //!
-//! Each term t_k is minus the log of a tail probability p_k among reference rows, which take no part in anything else. The
+//! Each term t_k is minus the log of a tail probability p_k among rows that its denoiser has not seen. The
 //! score, in nats, is minus the log of a weighted mean of the p_k, which may be taken of dependent tests (Vovk and Wang 2020):
 //! the geometric mean where training rows are known to be normal (`sum_k weight_k t_k`), the harmonic one where they are not
 //! (`log sum_k weight_k exp(t_k)`, Wilson 2019): there the tails are less to be trusted, one telling term has to be

@@ -1,9 +1,9 @@
 //! A fit in three steps: observe the table once, prepare, finish.
 //!
-//! Nothing that calibrates a score has touched it: the sample is split into training rows (the memory's kept rows among
-//! them), reference rows (column tails, standardisation, early stopping) and calibration rows, in the
-//! order of a hash of the row number. Reference and calibration rows are taken back out of the
-//! codecs' counts. A table that is screened against itself holds nothing out.
+//! Nothing that calibrates a score has touched it: the sample is split into training rows, reference rows and
+//! calibration rows, in the order of a hash of the row number. Reference rows judge the network (early stopping, its tails); the
+//! memory may keep them, and its tails come from rows that it does not keep. Reference and calibration rows are taken
+//! back out of the codecs' counts. A table that is screened against itself holds nothing out.
 
 mod options;
 mod prepare;

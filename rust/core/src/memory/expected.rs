@@ -14,7 +14,7 @@ pub enum Expected {
 }
 
 impl Memory {
-    /// The weights of the kept rows at the widest conditional level with the column of `feature`
+    /// The weights of the kept rows at the narrowest conditional level with the column of `feature`
     /// left out, and what they say of that feature. `None` where no kept row has it.
     pub fn expected(&self, feature: usize, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch) -> Option<Expected> {
         let column = self.columns.iter().find(|column| {
