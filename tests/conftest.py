@@ -14,6 +14,10 @@ import pytest
 
 import tabad
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: threads of torch that spin while they wait for each other's cores slow a test tenfold.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 DATA = Path(os.environ.get("TABAD_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 RunTabad = Callable[..., subprocess.CompletedProcess[str]]
