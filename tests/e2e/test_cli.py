@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -261,6 +262,19 @@ def test_full_disk_is_exit_code_6(run_tabad: RunTabad, table: Path, model_path: 
 
     assert done.returncode == 6
     assert "error: cannot write /dev/full: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.csv.gz", "out.arrow", "out.jsonl"])
+def test_disk_that_fills_up_is_exit_code_6_and_leaves_nothing(name: str, table: Path, model_path: Path) -> None:
+    # A file may hold 4 blocks (of 512 or 1,024 bytes, by the shell) and no more, as on a disk with that much left.
+    words = [sys.executable, "-m", "tabad.cli", "score", str(table), "-m", str(model_path), "-o", name]
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -f 4; exec {shlex.join(words)}"], cwd=table.parent, capture_output=True, text=True
+    )
+
+    assert done.returncode == 6, done.stderr
+    assert f"error: cannot write {name}: File too large" in done.stderr
+    assert os.listdir(table.parent) == ["payments.parquet"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
-from tabad.tables.text import BLOCK, Dialect, Retype, open_text
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line
 
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to ([^:]+): invalid value '(.*)'", re.S
@@ -174,7 +174,7 @@ def _csv_ragged(
     return InputError(
         f"line {line:,} of {shown} has {seen[0]} {fields}, but its header has {width}",
         name="csv-ragged",
-        hint=f'look at it with: sed -n {line}p; a "{delimiter}" inside a cell needs quotes around the cell',
+        hint=f'look at it with: {show_line(line, shown)}; a "{delimiter}" inside a cell needs quotes around the cell',
     )
 
 

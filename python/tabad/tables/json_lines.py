@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.json
 
 from tabad.errors import InputError
-from tabad.tables.text import BLOCK, Dialect, Retype, open_text
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line
 
 
 def json_batches(path: str, shown: str, dialect: Dialect) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -61,7 +61,7 @@ def _json_error(error: Exception, path: str, shown: str, dialect: Dialect) -> In
                 return InputError(
                     f"line {number:,} of {shown} is not JSON: {reason}",
                     name="json-invalid",
-                    hint=f"look at it with: sed -n {number}p",
+                    hint=f"look at it with: {show_line(number, shown)}",
                 )
             if not isinstance(row, dict):
                 return InputError(

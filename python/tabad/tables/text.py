@@ -5,9 +5,13 @@ turn such a stop into `Retype` (read again with this column as that type) or int
 """
 
 import io
+import os
+import shlex
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+
+from tabad.tables.files import COMPRESSED
 
 BLOCK = 4 << 20
 """Bytes that fix the types."""
@@ -63,3 +67,9 @@ def open_text(path: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         pa.input_stream(path, compression="detect"), encoding="utf-8-sig", errors="replace", newline=""
     )
+
+
+def show_line(number: int, shown: str) -> str:
+    """The command that prints one line of a file."""
+    plain = os.path.isfile(shown) and not shown.endswith(tuple(COMPRESSED))
+    return f"sed -n {number}p {shlex.quote(shown)}" if plain else f"sed -n {number}p"

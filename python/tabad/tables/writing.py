@@ -82,15 +82,17 @@ def _atomically(destination: str) -> Iterator[IO[bytes]]:
         return
     with _reason(destination):
         handle, path = _temporary(destination)
+    file = os.fdopen(handle, "wb")
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            with _reason(destination):
-                file.flush()
-                os.fsync(file.fileno())
+        yield file
         with _reason(destination):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
             os.replace(path, destination)
     except BaseException:
+        with contextlib.suppress(OSError):  # on a full disk closing fails again, for what is still buffered
+            file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         raise
@@ -158,7 +160,8 @@ def _write_batches(
     reader: pa.RecordBatchReader, file: IO[bytes], format: str, shown: str, path: str | None = None
 ) -> int:
     rows = 0
-    with contextlib.ExitStack() as stack:
+    stack = contextlib.ExitStack()
+    try:
         with _reason(shown):
             write_batch = _WRITERS[format](file, reader.schema, stack, path)
         for batch in reader:  # outside _reason: a failure to read is not a failure to write
@@ -167,6 +170,10 @@ def _write_batches(
             rows += batch.num_rows
         with _reason(shown):
             stack.close()
+    except BaseException:
+        with contextlib.suppress(OSError):  # a writer that could not write cannot end its file either
+            stack.close()
+        raise
     return rows
 
 

@@ -50,7 +50,7 @@ pub struct Calibration {
 impl Calibration {
     pub fn fit(source: Source, mut scores: Vec<f64>) -> Self {
         scores.sort_unstable_by(f64::total_cmp);
-        let tail = ParetoTail::fit_cautious(&scores).unwrap_or_else(|| ParetoTail::never(&scores));
+        let tail = ParetoTail::fit_cautious(&scores).unwrap_or_else(|| ParetoTail::coarse(&scores));
         Self { source, scores, tail }
     }
 

@@ -73,10 +73,12 @@ impl ParetoTail {
         Some(Self { start, log_share: (above.len() as f64 / n as f64).ln(), scale: *scale, shape: *shape })
     }
 
-    /// A tail that no finite value leaves: for samples that say nothing of one.
-    pub fn never(ascending: &[f64]) -> Self {
-        let start = ascending.last().copied().unwrap_or(0.0);
-        Self { start, log_share: 0.0, scale: 1e9, shape: 1.0 }
+    /// For a bulk too coarse to be fitted (a few categories, constants): from the 95 % point on the scale of one nat, a score's
+    /// own unit, and as heavy as the prior's deviation, so that only what is grossly odd stands out.
+    pub fn coarse(ascending: &[f64]) -> Self {
+        let n = ascending.len();
+        let start = ascending.get((n as f64 * DECISION_TRIM) as usize).copied().unwrap_or(0.0);
+        Self { start, log_share: (1.0 - DECISION_TRIM).ln(), scale: 1.0, shape: PRIOR }
     }
 
     /// Log of the probability of a larger value; 0 at and below the start.
@@ -139,5 +141,16 @@ mod tests {
     fn coarse_values_say_nothing_of_a_tail() {
         let values: Vec<f64> = (0..1000).map(|k| f64::from(k / 100)).collect();
         assert_eq!(ParetoTail::fit(&values), None);
+    }
+
+    #[test]
+    fn beyond_coarse_values_only_the_grossly_odd_is_improbable() {
+        let mut values = vec![0.0; 1000];
+        values[999] = 50.0;
+        let tail = ParetoTail::coarse(&values);
+        // 0.05 (1 + s / 4)^-4: one row in 1,000 with a score of ln 1000 is expected, one with 50 is not.
+        assert!((tail.log_probability(50.0) - (0.05_f64.ln() - 4.0 * 13.5_f64.ln())).abs() < 1e-12);
+        assert!(1000.0 * tail.log_probability(1000.0_f64.ln()).exp() > 0.5);
+        assert_eq!(tail.log_probability(0.0), 0.0);
     }
 }
