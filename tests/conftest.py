@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 import tabad
+
+# A deadline in wall-clock time measures the machine and what else runs on it.
+settings.register_profile("tabad", deadline=None)
+settings.load_profile("tabad")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the cores: threads of torch that spin while they wait for each other's cores slow a test tenfold.

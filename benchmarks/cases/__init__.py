@@ -3,6 +3,7 @@
 BUILT = {
     "detect-numeric": "tables of numbers, clean and contaminated, against all peers",
     "detect-mixed": "raw tables with strings, missing values, dates, ids, against all peers",
+    "reasons": "single-cell faults: is the faulty column the first reason",
     "encode": "rows/s of the encoding alone, Arrow table in, block out",
     "score": "rows/s and peak memory from parquet to scored parquet, whole processes",
     "fit": "seconds to a fitted model, and to the AUROC of a DDPM-style loop",

@@ -49,6 +49,7 @@ class Fit:
         ignore: list[str] | None = None,
         label: str | None = None,
         normal: str | None = None,
+        feedback: str | None = None,
         memory: int = 2048,
         seed: int = 0,
         screen: bool = False,

@@ -47,6 +47,7 @@ def fit(
     ignore: Iterable[str] = (),
     label: str | None = None,
     normal: str | None = None,
+    feedback: str | None = None,
     memory: int = 2048,
     seed: int = 0,
     device: Device = "auto",
@@ -59,12 +60,16 @@ def fit(
     `quality`: fast needs no torch; default and best also train a network, which generates rows. `kinds`
     overrides what columns are (`{"zip": "category"}`), `ignore` leaves columns out. `label` names a column
     that holds the answer: it is never modelled; with `normal` only rows of that label say what is normal.
+    `feedback` names a column that says of few rows what they are (anomaly or normal, true or false, 1 or 0; null
+    where nobody looked): known anomalies never count as usual, and both guide the score.
     `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
     for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
-    options = FitOptions(dict(kinds or {}), _names(ignore), label, normal, quality, memory, seed, device, threads)
+    options = FitOptions(
+        dict(kinds or {}), _names(ignore), label, normal, feedback, quality, memory, seed, device, threads
+    )
     fitted = run_fit(data, options, output=output, format=format)
     if fitted.interrupted:
         warnings.warn(_INTERRUPTED, TabadWarning, stacklevel=2)
@@ -90,6 +95,7 @@ def score(
     ignore: Iterable[str] = (),
     label: str | None = None,
     normal: str | None = None,
+    feedback: str | None = None,
     memory: int | None = None,
     seed: int | None = None,
     device: Device = "auto",
@@ -108,7 +114,7 @@ def score(
     if model is not None:
         given = {
             "quality": quality, "kinds": kinds, "ignore": _names(ignore) or None, "label": label, "normal": normal,
-            "memory": memory, "seed": seed, "save_model": save_model,
+            "feedback": feedback, "memory": memory, "seed": seed, "save_model": save_model,
         }  # fmt: skip
         refuse_fit_options([name for name, value in given.items() if value is not None])
     fit_options = FitOptions(
@@ -116,6 +122,7 @@ def score(
         _names(ignore),
         label,
         normal,
+        feedback,
         quality or "fast",
         2048 if memory is None else memory,
         seed or 0,

@@ -31,6 +31,7 @@ class FitOptions:
     ignore: tuple[str, ...] = ()
     label: str | None = None
     normal: str | None = None
+    feedback: str | None = None
     quality: Quality = "default"
     memory: int = 2048
     seed: int = 0

@@ -49,6 +49,7 @@ def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progre
             ignore=list(options.ignore),
             label=options.label,
             normal=options.normal,
+            feedback=options.feedback,
             memory=options.memory,
             seed=options.seed,
             screen=screen,
@@ -63,7 +64,11 @@ def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progre
     table.on_rows = None
     manifest = json.loads(fit.prepare())
     interrupted = options.quality != "fast" and _train_network(fit, manifest, options, progress)
-    labels = {} if table.head is None else spot_labels(table.head, (*options.ignore, options.label or ""))
+    labels = (
+        {}
+        if table.head is None
+        else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or ""))
+    )
     return Fitted(Model(fit.finish()), interrupted, labels)
 
 

@@ -192,6 +192,21 @@ def normal_without_label_in_options() -> object:
 
 
 @case
+def feedback_value() -> object:
+    return fit(NUMBERS.append_column("f", pa.array(["maybe"] * len(NUMBERS))), feedback="f")
+
+
+@case
+def feedback_without_memory() -> object:
+    return fit(NUMBERS.append_column("f", pa.array([True] * len(NUMBERS))), feedback="f", memory=0)
+
+
+@case
+def feedback_is_the_label() -> object:
+    return fit(NUMBERS, feedback="b", label="b")
+
+
+@case
 def normal_unknown() -> object:
     return fit(NUMBERS, label="b", normal="z")
 

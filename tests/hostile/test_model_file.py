@@ -432,3 +432,34 @@ def test_a_damaged_file_is_exit_code_4(content: bytes, tmp_path: Path) -> None:
     assert "model-file-damaged" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads(done.stdout or "null") is None or json.loads(done.stdout)["error"]["name"] == "model-file-damaged"
+
+
+def _nan_weight(_manifest: dict[str, Any], tensors: Tensors) -> None:
+    tensors["guide.weights"] = tensors["guide.weights"] * np.nan
+
+
+def _short_weights(_manifest: dict[str, Any], tensors: Tensors) -> None:
+    tensors["guide.weights"] = tensors["guide.weights"][:-1]
+
+
+def _infinite_ratio(_manifest: dict[str, Any], tensors: Tensors) -> None:
+    tensors["guide.codes"] = tensors["guide.codes"] * np.float32(np.inf)
+
+
+def _other_widths(_manifest: dict[str, Any], tensors: Tensors) -> None:
+    tensors["guide.normal.levels.local"] = tensors["guide.normal.levels.local"] * 2
+
+
+def _guide_without_memory(manifest: dict[str, Any], _tensors: Tensors) -> None:
+    manifest["memory"] = None
+
+
+@pytest.mark.parametrize("damage", [_nan_weight, _short_weights, _infinite_ratio, _other_widths, _guide_without_memory])
+def test_a_forged_guide_is_refused(damage: Damage) -> None:
+    table = mixed_table(400, seed=5)
+    said = table.append_column("said", pa.array([True] * 12 + [False] * 8 + [None] * 380))
+    data = tabad.fit(said, feedback="said", quality="fast", memory=64).to_bytes()
+    manifest, tensors = take_apart(data)
+    damage(manifest, tensors)
+
+    refusal(put_together(manifest, tensors))

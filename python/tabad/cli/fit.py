@@ -21,6 +21,7 @@ def fit(
     ] = "default",
     label: o.Label = None,
     normal: o.Normal = None,
+    feedback: o.Feedback = None,
     kind: o.Kind = None,
     ignore: o.Ignore = None,
     memory: o.Memory = None,
@@ -38,7 +39,7 @@ def fit(
     from tabad.schema import parse_kinds
 
     options = FitOptions(
-        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, quality,  # type: ignore[arg-type]
+        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, feedback, quality,  # type: ignore[arg-type]
         o.memory_rows(memory), seed or 0, device, threads,  # type: ignore[arg-type]
     )  # fmt: skip
     bars = for_terminal(json)

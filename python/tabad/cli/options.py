@@ -46,6 +46,14 @@ Normal = Annotated[
     str | None,
     typer.Option("--normal", metavar="VALUE", help="Rows with this label say what is normal; needs --label."),
 ]
+Feedback = Annotated[
+    str | None,
+    typer.Option(
+        "--feedback",
+        metavar="COL",
+        help="A column that says of few rows what they are: anomaly or normal (true, false, 1, 0); empty elsewhere.",
+    ),
+]
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048).")
 ]

@@ -93,6 +93,7 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         say(f"{outcome.table.name}   {size} · no model given: the table is screened against itself")
         say(*_columns_lines(facts))
         say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
+        say(*(f"  feedback {line}" for line in _guided(facts)))
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
         say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
@@ -119,6 +120,23 @@ def _label_lines(labels: dict[str, str]) -> list[str]:
 def _kept(facts: dict[str, Any]) -> str:
     network = " · network trained" if facts.get("network") else ""
     return f"{facts['kept_rows']:,} rows kept{network}"
+
+
+def _guided(facts: dict[str, Any]) -> list[str]:
+    guide = facts.get("guide")
+    if not guide:
+        return []
+    anomalies, normals = guide["anomalies"], guide["normals"]
+    lines = []
+    if anomalies:
+        known = f"{anomalies:,} known {'anomaly' if anomalies == 1 else 'anomalies'}"
+        helps = (
+            "guide the score" if guide["helps"] else "are not what is usual; they did not help to find others of them"
+        )
+        lines.append(f"{known} {helps}")
+    if normals:
+        lines.append(f"{normals:,} known normal {'row' if normals == 1 else 'rows'}: rows like them score lower")
+    return lines
 
 
 def _calibrated(facts: dict[str, Any]) -> str:
@@ -207,6 +225,7 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
             f"  kept     {facts['kept_rows']:,} rows of the table are in the model, readable: pass it on only to",
             "           those who may see them (--memory none keeps none)",
         )
+    say(*(f"  feedback {line}" for line in _guided(facts)))
     say(*_label_lines(fitted.labels))
     if fitted.interrupted:
         say("warning: training was interrupted: the model holds the best network so far")
@@ -226,6 +245,8 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
     print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
     print(f"  network     {'yes: it can generate' if network else 'none'}")
+    for line in _guided(facts):
+        print(f"  feedback    {line}; they are in the file, readable")
     if facts.get("label"):
         label = facts["label"]
         print(

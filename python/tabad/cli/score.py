@@ -46,6 +46,7 @@ def score(
     ignore: o.Ignore = None,
     label: o.Label = None,
     normal: o.Normal = None,
+    feedback: o.Feedback = None,
     memory: o.Memory = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
@@ -73,11 +74,11 @@ def score(
     if model is not None:
         given: dict[str, Any] = {
             "--quality": quality, "--kind": kind, "--ignore": ignore, "--label": label, "--normal": normal,
-            "--memory": memory, "--seed": seed, "--save-model": save_model,
+            "--feedback": feedback, "--memory": memory, "--seed": seed, "--save-model": save_model,
         }  # fmt: skip
         api.refuse_fit_options([name for name, value in given.items() if value])
     fit_options = FitOptions(
-        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, quality or "fast",  # type: ignore[arg-type]
+        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, feedback, quality or "fast",  # type: ignore[arg-type]
         o.memory_rows(memory), seed or 0, device, threads,  # type: ignore[arg-type]
     )  # fmt: skip
     score_options = ScoreOptions(Decision(level, fdr, top), explain, prefix=prefix, threads=threads)  # type: ignore[arg-type]

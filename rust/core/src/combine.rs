@@ -94,21 +94,29 @@ impl Reference {
         fitted
     }
 
-    /// The score of one row of a block; never NaN.
-    pub fn score(&self, energies: &EnergyBlock, row: usize) -> f64 {
+    /// The tail of one term of a row: a row energy, or a denoiser's f2.
+    fn term_tail(&self, energies: &EnergyBlock, row: usize, term: usize) -> f32 {
         let width = self.plan.terms.len();
         let features = self.plan.features;
-        let weights = self.plan.terms.iter().chain(&self.plan.columns);
-        let tail = |term: usize| {
-            let energy = match term.checked_sub(width) {
-                None => energies.terms[row * width + term],
-                Some(denoiser) => {
-                    let own = &energies.features[denoiser][row * features..(row + 1) * features];
-                    column_term(own, &self.tails[denoiser])
-                }
-            };
-            f64::from(self.terms[term].at(energy))
+        let energy = match term.checked_sub(width) {
+            None => energies.terms[row * width + term],
+            Some(denoiser) => {
+                let own = &energies.features[denoiser][row * features..(row + 1) * features];
+                column_term(own, &self.tails[denoiser])
+            }
         };
+        self.terms[term].at(energy)
+    }
+
+    /// The tails of all terms, whatever they count.
+    pub fn term_tails(&self, energies: &EnergyBlock, row: usize) -> Vec<f32> {
+        (0..self.terms.len()).map(|term| self.term_tail(energies, row, term)).collect()
+    }
+
+    /// The score of one row of a block; never NaN.
+    pub fn score(&self, energies: &EnergyBlock, row: usize) -> f64 {
+        let weights = self.plan.terms.iter().chain(&self.plan.columns);
+        let tail = |term: usize| f64::from(self.term_tail(energies, row, term));
         // Tails grow as logarithms beyond the knee: exp of them cannot overflow.
         let of = |tail: f64| if self.plan.geometric { tail } else { tail.exp() };
         let sum: f64 =

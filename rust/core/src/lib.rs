@@ -10,6 +10,7 @@ pub mod encoder;
 pub mod error;
 pub mod file;
 pub mod fit;
+pub mod guide;
 pub mod memory;
 pub mod model;
 pub mod network;

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
 use crate::calibration::Calibration;
-use crate::combine::Reference;
+use crate::combine::{EnergyBlock, Reference};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
+use crate::guide::Guide;
 use crate::memory::Memory;
 use crate::network::Network;
 use crate::store::Store;
@@ -47,6 +48,8 @@ pub struct Model {
     pub reference: Reference,
     pub calibration: Calibration,
     pub label: Option<Label>,
+    /// What few labels teach.
+    pub guide: Option<Guide>,
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
     pub sizes: Sizes,
@@ -56,7 +59,7 @@ impl Model {
     /// Scores of a block's rows.
     pub fn scores(&self, block: &Block) -> Vec<f64> {
         let energies = self.denoisers.energies(block, self.encoder.features.len());
-        (0..block.rows).map(|row| self.reference.score(&energies, row)).collect()
+        score_rows(block, &energies, &self.reference, self.guide.as_ref())
     }
 
     /// All arrays, and the manifest that says what they are.
@@ -67,7 +70,10 @@ impl Model {
         manifest.insert("reference".into(), self.reference.write(&mut store));
         manifest.insert("calibration".into(), self.calibration.write(&mut store));
         store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
-        let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store));
+        if let Some(guide) = &self.guide {
+            manifest.insert("guide".into(), guide.write(&mut store));
+        }
+        let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store, "memory"));
         manifest.insert("memory".into(), memory.unwrap_or(Value::Null));
         let network = self.denoisers.network.as_ref().map(|network| network.write(&mut store));
         manifest.insert("network".into(), network.unwrap_or(Value::Null));
@@ -108,7 +114,7 @@ impl Model {
         let calibration = Calibration::read(&manifest["calibration"], store)?;
         let memory = match &manifest["memory"] {
             Value::Null => None,
-            value => Some(Memory::read(value, store, &encoder.features)?),
+            value => Some(Memory::read(value, store, "memory", &encoder.features)?),
         };
         let network = match &manifest["network"] {
             Value::Null => None,
@@ -122,6 +128,17 @@ impl Model {
         {
             return Err(damaged("reference"));
         }
+        let guide = match &manifest["guide"] {
+            Value::Null => None,
+            value => {
+                let evidences = plan.terms.len() + plan.columns.len() + 2 * features;
+                let guide = Guide::read(value, store, &encoder.features, evidences)?;
+                if !denoisers.memory.as_ref().is_some_and(|memory| guide.has_levels(memory.levels())) {
+                    return Err(damaged("guide"));
+                }
+                Some(guide)
+            }
+        };
         let number = |key: &str| manifest["sizes"][key].as_u64().ok_or_else(|| damaged("sizes"));
         let size = |key: &str| number(key).and_then(|n| usize::try_from(n).map_err(|_| damaged("sizes")));
         let sizes = Sizes {
@@ -133,7 +150,7 @@ impl Model {
         };
         let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
-        Ok(Self { encoder, denoisers, reference, calibration, label, seen, sizes })
+        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, sizes })
     }
 
     /// Codes that are never to be generated, counted over all category columns in a row: those no training row
@@ -163,6 +180,9 @@ impl Model {
         facts.insert("level_ppm".into(), json!((self.calibration.level() * 1e6).round() as u64));
         let kept = self.denoisers.memory.as_ref().map_or(0, Memory::rows);
         facts.insert("kept_rows".into(), json!(kept));
+        let guide = self.guide.as_ref();
+        let described = guide.map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
+        facts.insert("guide".into(), described.unwrap_or(Value::Null));
         facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
         Value::Object(facts)
     }
@@ -189,6 +209,17 @@ fn read_label(value: &Value) -> Option<Option<Label>> {
     let values = value["values"].as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<_>>()?;
     let normal = value["normal"].as_str().map(str::to_owned);
     Some(Some(Label { column: value["column"].as_str()?.to_owned(), values, normal }))
+}
+
+/// Scores of rows from their energies, raised by the guide where there is one.
+pub fn score_rows(block: &Block, energies: &EnergyBlock, reference: &Reference, guide: Option<&Guide>) -> Vec<f64> {
+    let plain = (0..block.rows).map(|row| reference.score(energies, row));
+    match guide {
+        None => plain.collect(),
+        Some(guide) => {
+            plain.zip(guide.raises(block, energies, reference)).map(|(score, raise)| score + raise).collect()
+        }
+    }
 }
 
 /// Kinds and features of every column of the fitted table.

@@ -45,7 +45,7 @@ fn out_of_order(what: &str) -> PyErr {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, memory=2048, seed=0, screen=false, threads=0))]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, threads=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
     fn new(
         py: Python<'_>,
@@ -53,6 +53,7 @@ impl Fit {
         ignore: Option<Vec<String>>,
         label: Option<String>,
         normal: Option<String>,
+        feedback: Option<String>,
         memory: usize,
         seed: u64,
         screen: bool,
@@ -68,8 +69,8 @@ impl Fit {
             })?;
             parsed.insert(column, kind);
         }
-        let options =
-            Options { kinds: parsed, ignore: ignore.unwrap_or_default(), label, normal, memory, seed, screen };
+        let ignore = ignore.unwrap_or_default();
+        let options = Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }
@@ -112,6 +113,7 @@ impl Fit {
             "calibration_rows": sizes.calibration,
             "kept_rows": prepared.denoisers.memory.as_ref().map_or(0, tabad_core::memory::Memory::rows),
             "label": prepared.label.as_ref().map(Label::describe),
+            "feedback": {"anomalies": prepared.feedback().0, "normals": prepared.feedback().1},
             "network": {
                 "status_of_number": shape.status_of_number,
                 "sizes": shape.sizes,

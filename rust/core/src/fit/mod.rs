@@ -5,6 +5,7 @@
 //! memory may keep them, and its tails come from rows that it does not keep. Reference and calibration rows are taken
 //! back out of the codecs' counts. A table that is screened against itself holds nothing out.
 
+mod feedback;
 mod options;
 mod prepare;
 
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 use crate::codec::ColumnState;
 use crate::error::{Error, Result};
 use crate::sample::Sampler;
+use feedback::Collector;
 
 /// Rows of the sample that supplies training, reference and calibration rows.
 pub const SAMPLE_ROWS: usize = 100_000;
@@ -42,6 +44,7 @@ struct Observed {
     plans: Vec<ColumnPlan>,
     /// Per column; None where it is not modelled.
     states: Vec<Option<ColumnState>>,
+    labelled: Option<Collector>,
 }
 
 impl Fit {
@@ -71,7 +74,11 @@ impl Fit {
             .zip(&plans)
             .map(|(field, plan)| if *plan == ColumnPlan::Model { ColumnState::new(field) } else { None })
             .collect();
-        self.table = Some(Observed { schema: schema.clone(), plans, states });
+        let labelled = plans
+            .iter()
+            .position(|plan| *plan == ColumnPlan::Feedback)
+            .map(|column| Collector::new(column, schema.field(column).name().clone(), self.options.seed));
+        self.table = Some(Observed { schema: schema.clone(), plans, states, labelled });
         Ok(())
     }
 
@@ -82,6 +89,9 @@ impl Fit {
             Some(state) => state.observe(column.as_ref()),
             None => Ok(()),
         })?;
+        if let Some(labelled) = &mut table.labelled {
+            labelled.observe(batch)?;
+        }
         self.sampler.observe(batch)
     }
 
@@ -90,6 +100,7 @@ impl Fit {
         let Some(table) = self.table else {
             return Err(prepare::too_few(0));
         };
-        prepare::prepare(self.options, table.schema, table.plans, table.states, self.sampler)
+        let Observed { schema, plans, states, labelled } = table;
+        prepare::prepare(self.options, schema, plans, states, (self.sampler, labelled))
     }
 }

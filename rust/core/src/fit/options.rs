@@ -14,6 +14,8 @@ pub struct Options {
     pub label: Option<String>,
     /// The label value of normal rows.
     pub normal: Option<String>,
+    /// The column that says of few rows whether they are anomalies.
+    pub feedback: Option<String>,
     /// Rows that the memory keeps at most; 0 for no memory.
     pub memory: usize,
     pub seed: u64,
@@ -27,6 +29,7 @@ pub enum Plan {
     Model,
     Ignore,
     Label,
+    Feedback,
 }
 
 impl Options {
@@ -35,12 +38,20 @@ impl Options {
             return Err(Error::usage("normal-without-label", "a normal value was given, but no label column")
                 .hint("name the label column: --label COLUMN --normal VALUE"));
         }
+        if self.feedback.is_some() && self.feedback == self.label {
+            return Err(Error::usage("options-conflict", "one column is given as label and as feedback")
+                .hint("a label says what every row is, feedback what few rows are"));
+        }
+        if self.feedback.is_some() && self.memory == 0 {
+            return Err(Error::usage("options-conflict", "feedback needs kept rows, and the memory is to keep none")
+                .hint("leave out --memory none"));
+        }
         Ok(())
     }
 
     /// One plan per column; all unknown names and all nested columns are reported.
     pub fn plan(&self, schema: &SchemaRef) -> Result<Vec<Plan>> {
-        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label);
+        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label).chain(&self.feedback);
         let unknown: Vec<String> = named.filter(|name| schema.index_of(name).is_err()).cloned().collect();
         if !unknown.is_empty() {
             let have: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -61,6 +72,8 @@ impl Options {
             let name = field.name();
             let plan = if self.label.as_ref() == Some(name) {
                 Plan::Label
+            } else if self.feedback.as_ref() == Some(name) {
+                Plan::Feedback
             } else if self.ignore.contains(name) {
                 Plan::Ignore
             } else {

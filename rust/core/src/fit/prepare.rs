@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
+use super::feedback::{Collector, Feedback};
 use super::{CALIBRATION_ROWS, CROSS_FIT_ROWS, ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
@@ -12,8 +13,9 @@ use crate::combine::{EnergyBlock, Reference};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Column, Encoder, Role, label_values};
 use crate::error::{Error, Result};
+use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
-use crate::model::{Label, Model, Sizes};
+use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
 use crate::sample::Sampler;
 
@@ -34,6 +36,9 @@ pub struct Prepared {
     pub reference: Block,
     pub reference_classes: Vec<u16>,
     calibration: Block,
+    /// Rows known to be anomalies or normal; the latter are the first of the training rows too.
+    anomalies: Block,
+    known_normal: Block,
     pub denoisers: Denoisers,
     pub label: Option<Label>,
     source: Source,
@@ -58,15 +63,18 @@ pub fn prepare(
     schema: SchemaRef,
     plans: Vec<ColumnPlan>,
     states: Vec<Option<ColumnState>>,
-    sampler: Sampler,
+    (sampler, labelled): (Sampler, Option<Collector>),
 ) -> Result<Prepared> {
     let rows = sampler.seen();
-    let sample = match sampler.finish()? {
+    let (sample, feedback) = with_feedback(sampler.finish()?, labelled, options.memory)?;
+    let known = feedback.as_ref().map_or(0, |feedback| feedback.normals.num_rows());
+    let sample = match sample {
         Some(sample) if sample.num_rows() >= FEWEST_ROWS => sample,
         Some(_) | None => return Err(too_few(rows)),
     };
     let (label, classes) = read_classes(&options, &plans, &sample)?;
-    let is_normal = |row: usize| normal_class(label.as_ref()).is_none_or(|normal| classes[row] == normal);
+    let is_normal =
+        |row: usize| row < known || normal_class(label.as_ref()).is_none_or(|normal| classes[row] == normal);
     let normal: Vec<u32> = (0..sample.num_rows()).filter(|&row| is_normal(row)).map(|row| row as u32).collect();
     if normal.len() < FEWEST_ROWS {
         let value = options.normal.as_deref().unwrap_or_default();
@@ -74,7 +82,7 @@ pub fn prepare(
             format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
     }
-    let parts = Parts::new(&options, &normal, sample.num_rows());
+    let parts = Parts::new(&options, &normal[known..], sample.num_rows());
     let encoder = fit_codecs(&options, &schema, &plans, states, &sample, &parts)?;
     let training = encode(&encoder, &take(&sample, &parts.training)?)?;
     let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
@@ -82,7 +90,8 @@ pub fn prepare(
         if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
     };
     let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
-    let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
+    let settings =
+        Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen, protected: known };
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let built = if options.memory > 0 {
         let pool = pool_of(&training, &normal, parts.source, &reference);
@@ -90,7 +99,13 @@ pub fn prepare(
     } else {
         None
     };
+    let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
+        Some(feedback) => encode(&encoder, pick(feedback)),
+        None => Ok(training.take(&[])),
+    };
     Ok(Prepared {
+        anomalies: labelled(|feedback| &feedback.anomalies)?,
+        known_normal: labelled(|feedback| &feedback.normals)?,
         reference,
         calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
         training_classes: class_of(&parts.training),
@@ -108,6 +123,21 @@ pub fn prepare(
     })
 }
 
+/// The sample without labelled rows, those known to be normal before all others; and the labelled rows.
+fn with_feedback(
+    sample: Option<RecordBatch>,
+    labelled: Option<Collector>,
+    memory: usize,
+) -> Result<(Option<RecordBatch>, Option<Feedback>)> {
+    let (Some(sample), Some(labelled)) = (&sample, labelled) else { return Ok((sample, None)) };
+    let (mut feedback, unlabelled) = labelled.finish(sample)?;
+    // A quarter of the kept rows at most: the rest of the table counts too. Of anomalies as many as there are kept rows.
+    feedback.anomalies = feedback.anomalies.slice(0, feedback.anomalies.num_rows().min(memory));
+    feedback.normals = feedback.normals.slice(0, feedback.normals.num_rows().min(memory / 4));
+    let all = arrow_select::concat::concat_batches(&sample.schema(), [&feedback.normals, &unlabelled])?;
+    Ok((Some(all), Some(feedback)))
+}
+
 /// Sample rows by what they serve.
 struct Parts {
     training: Vec<u32>,
@@ -117,7 +147,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// The sample is in hash order, so that its first normal rows are a random part of them.
+    /// The sample is in hash order, so that its first normal rows are a random part of them. `normal`: without those that
+    /// feedback says are normal, which only train.
     fn new(options: &Options, normal: &[u32], rows: usize) -> Self {
         let all: Vec<u32> = (0..rows as u32).collect();
         if options.screen {
@@ -228,7 +259,7 @@ fn fit_codecs(
                     let kind = kind.unwrap_or_else(|| state.infer(field.name(), values.as_ref()));
                     Role::Modelled(Box::new(state.finish(field, kind, values.as_ref(), options.screen)?))
                 }
-                (ColumnPlan::Ignore | ColumnPlan::Model, _) => Role::Ignored,
+                (ColumnPlan::Ignore | ColumnPlan::Feedback | ColumnPlan::Model, _) => Role::Ignored,
             };
             Ok(Column { name: field.name().clone(), data_type: type_words(field.data_type()), role })
         })
@@ -270,11 +301,18 @@ impl Prepared {
         let parts: Vec<EnergyBlock> =
             self.denoisers.each().iter().map(|one| self.reference_energies(one, features)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
-        let energies = match self.source {
-            Source::CrossFitted => self.cross_energies(&self.denoisers, &self.pool(), features),
-            Source::HeldOut | Source::OwnTable => energies_of(&self.denoisers, &self.calibration, features),
+        let guide = self.guide(&reference, features);
+        let (block, energies) = match self.source {
+            Source::CrossFitted => {
+                let pool = self.pool();
+                (pool.take(&fold_order(pool.rows)), self.cross_energies(&self.denoisers, &pool, features))
+            }
+            Source::HeldOut | Source::OwnTable => {
+                let energies = energies_of(&self.denoisers, &self.calibration, features);
+                (self.calibration.clone(), energies)
+            }
         };
-        let scores = (0..energies.rows).map(|row| reference.score(&energies, row)).collect();
+        let scores = score_rows(&block, &energies, &reference, guide.as_ref());
         let sizes = self.sizes();
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();
@@ -287,6 +325,7 @@ impl Prepared {
             reference,
             calibration,
             label: self.label,
+            guide,
             seen,
             sizes,
         })
@@ -315,6 +354,28 @@ impl Prepared {
         }
     }
 
+    /// What few labels teach; None without any.
+    fn guide(&self, reference: &Reference, features: usize) -> Option<Guide> {
+        let memory = self.denoisers.memory.as_ref().filter(|_| self.feedback() != (0, 0))?;
+        // Reference rows and rows known to be normal may be kept: they are judged without their own vote.
+        let apart = Denoisers { memory: Some(memory.with_own_vote()), network: self.denoisers.network.clone() };
+        let energies = [
+            energies_of(&self.denoisers, &self.anomalies, features),
+            energies_of(&apart, &self.reference, features),
+            energies_of(&apart, &self.known_normal, features),
+        ];
+        let blocks = [&self.anomalies, &self.reference, &self.known_normal];
+        let [anomalies, judged, normals] =
+            std::array::from_fn(|at| Labelled { block: blocks[at], energies: &energies[at] });
+        let of = (memory, self.encoder.features.as_slice(), self.marginals.as_slice());
+        Some(guide::learn([&anomalies, &judged, &normals], of, reference))
+    }
+
+    /// Rows known to be anomalies and to be normal.
+    pub fn feedback(&self) -> (usize, usize) {
+        (self.anomalies.rows, self.known_normal.rows)
+    }
+
     /// Rows that the memory may keep.
     fn pool(&self) -> Block {
         pool_of(&self.training, &self.normal, self.source, &self.reference)
@@ -324,10 +385,11 @@ impl Prepared {
     fn cross_energies(&self, denoisers: &Denoisers, rows: &Block, features: usize) -> EnergyBlock {
         let mut found = EnergyBlock::default();
         for fold in 0..FOLDS {
-            let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.rows).partition(|at| at % FOLDS == fold);
+            let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.rows).partition(|&at| in_fold(at, fold));
             let memory: Option<Memory> = denoisers.memory.as_ref().map(|whole| {
-                let mut part =
-                    memory::build(&rows.take(&others), &self.encoder.features, &self.marginals, self.settings);
+                let protected = others.iter().filter(|&&at| at < self.settings.protected).count();
+                let settings = Settings { protected, ..self.settings };
+                let mut part = memory::build(&rows.take(&others), &self.encoder.features, &self.marginals, settings);
                 // The widths are those of the memory that will score.
                 part.set_levels(whole.levels().clone());
                 part
@@ -337,6 +399,15 @@ impl Prepared {
         }
         found
     }
+}
+
+fn in_fold(at: usize, fold: usize) -> bool {
+    at % FOLDS == fold
+}
+
+/// Rows in the order of their folds.
+fn fold_order(rows: usize) -> Vec<usize> {
+    (0..FOLDS).flat_map(|fold| (0..rows).filter(move |&at| in_fold(at, fold))).collect()
 }
 
 /// Normal training rows, then the reference rows where they are rows of their own.

@@ -28,6 +28,8 @@ pub struct Settings {
     /// The training rows may be anomalies: two rounds drop the oddest fifth of the candidates.
     pub clean: bool,
     pub own_vote: bool,
+    /// So many of the first candidates are known to be normal: none of them is dropped.
+    pub protected: usize,
 }
 
 /// No row from this place on can be kept: each of two rounds looks at a quarter more rows than are kept.
@@ -48,17 +50,17 @@ pub fn build(training: &Block, features: &[Feature], marginals: &[Vec<u64>], set
             memory.own_vote = settings.own_vote;
             return memory;
         }
-        candidates = without_oddest(&memory, training, &candidates, settings.rows);
+        candidates = without_oddest(&memory, training, &candidates, settings);
     }
     unreachable!("the last round returns")
 }
 
 /// Drops the fifth of the first `rows * 5 / 4` candidates with the largest wide density energy.
-fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], rows: usize) -> Vec<usize> {
+fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], settings: Settings) -> Vec<usize> {
     let mut judge = memory.clone();
     judge.own_vote = true;
     let wide = judge.levels.local.len();
-    let pool: Vec<usize> = candidates.iter().copied().take(rows * 5 / 4).collect();
+    let pool: Vec<usize> = candidates.iter().copied().take(settings.rows * 5 / 4).collect();
     let energies: Vec<f32> = pool
         .par_iter()
         .map_init(
@@ -70,7 +72,8 @@ fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], rows:
         )
         .collect();
     let mut order: Vec<usize> = (0..pool.len()).collect();
-    order.sort_by(|&a, &b| energies[a].total_cmp(&energies[b]).then(a.cmp(&b)));
+    let doubtful = |place: usize| pool[place] >= settings.protected;
+    order.sort_by(|&a, &b| doubtful(a).cmp(&doubtful(b)).then(energies[a].total_cmp(&energies[b])).then(a.cmp(&b)));
     let mut best: Vec<usize> = order.into_iter().take(pool.len() - pool.len() / 5).collect();
     best.sort_unstable();
     let mut kept: Vec<usize> = best.into_iter().map(|place| pool[place]).collect();

@@ -12,16 +12,17 @@ use crate::store::Store;
 const MOST_ROWS: usize = 1 << 20;
 
 impl Memory {
-    pub fn write(&self, store: &mut Store) -> Value {
+    /// Under tensor names that begin with `prefix`.
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
         let unpad = |column: usize| column * self.padded..column * self.padded + self.rows;
         let x = (0..self.numbers.len()).flat_map(|n| self.x_nm[unpad(n)].iter().copied()).collect();
         let c = (0..self.categories.len()).flat_map(|c| self.c_cm[unpad(c)].iter().copied()).collect();
-        store.put_f32("memory.x", &[self.numbers.len(), self.rows], x);
-        store.put_u16("memory.c", &[self.categories.len(), self.rows], c);
+        store.put_f32(format!("{prefix}.x"), &[self.numbers.len(), self.rows], x);
+        store.put_u16(format!("{prefix}.c"), &[self.categories.len(), self.rows], c);
         let marginals: Vec<f32> = self.categories.iter().flat_map(|c| c.marginal.iter().copied()).collect();
-        store.put_f32("memory.marginals", &[marginals.len()], marginals);
+        store.put_f32(format!("{prefix}.marginals"), &[marginals.len()], marginals);
         for (name, taus) in self.levels.named() {
-            store.put_f32(format!("memory.levels.{name}"), &[taus.len()], taus.clone());
+            store.put_f32(format!("{prefix}.levels.{name}"), &[taus.len()], taus.clone());
         }
         json!({
             "rows": self.rows,
@@ -30,7 +31,7 @@ impl Memory {
         })
     }
 
-    pub fn read(value: &Value, store: &Store, features: &[Feature]) -> Result<Self> {
+    pub fn read(value: &Value, store: &Store, prefix: &str, features: &[Feature]) -> Result<Self> {
         let damaged = |what: &str| Error::model_file(format!("the memory's {what} is damaged"));
         let rows = value["rows"].as_u64().and_then(|rows| usize::try_from(rows).ok());
         let rows = rows.filter(|&rows| rows > 0 && rows <= MOST_ROWS).ok_or_else(|| damaged("row count"))?;
@@ -43,13 +44,13 @@ impl Memory {
                 Slot::Number { .. } => None,
             })
             .collect();
-        let x = store.get_f32("memory.x", &[numbers.len(), rows])?;
-        let c = store.get_u16("memory.c", &[prices.len(), rows])?;
+        let x = store.get_f32(&format!("{prefix}.x"), &[numbers.len(), rows])?;
+        let c = store.get_u16(&format!("{prefix}.c"), &[prices.len(), rows])?;
         if x.iter().any(|x| !x.is_finite()) {
             return Err(damaged("kept rows"));
         }
         let length: usize = sizes.iter().map(|&size| usize::from(size)).sum();
-        let mut marginals = store.get_f32("memory.marginals", &[length])?;
+        let mut marginals = store.get_f32(&format!("{prefix}.marginals"), &[length])?;
         let padded = rows.next_multiple_of(LANES);
         let x_nm = pad(x, rows, padded);
         let c_cm = pad(c, rows, padded);
@@ -71,7 +72,7 @@ impl Memory {
         let level = |place: usize, name: &str| -> Result<Vec<f32>> {
             let count = value["levels"][place].as_u64().and_then(|n| usize::try_from(n).ok());
             let count = count.filter(|&n| n <= 16).ok_or_else(|| damaged("levels"))?;
-            let taus = store.get_f32(&format!("memory.levels.{name}"), &[count])?;
+            let taus = store.get_f32(&format!("{prefix}.levels.{name}"), &[count])?;
             if taus.iter().any(|tau| !(tau.is_finite() && *tau >= super::LEVEL_FLOOR * 0.5)) {
                 return Err(damaged("levels"));
             }

@@ -149,6 +149,17 @@ impl Memory {
         self.levels = levels;
     }
 
+    /// The same memory where a row does not vote for itself: one exact copy of it is left out.
+    #[must_use]
+    pub fn with_own_vote(&self) -> Self {
+        Self { own_vote: true, ..self.clone() }
+    }
+
+    /// Number of codes of each category.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.categories.iter().map(|category| category.marginal.len()).collect()
+    }
+
     /// F.
     pub fn features(&self) -> usize {
         self.numbers.len() + self.categories.len()
