@@ -144,6 +144,13 @@ class Model:
         `top`-th oddest row (null when `top` is 0 or the table is empty).
         """
 
+    def updated(self, stream: ArrowStream, *, memory: int = 2048, seed: int = 0, threads: int = 0) -> Model:
+        """A new model after further rows: codecs and network as they were, memory of both, calibration of the new rows.
+
+        Raises `InputError` where the table does not fit, or has fewer than 500 (normal) rows, and `UsageError` for
+        a model that is calibrated on the table it screened.
+        """
+
     def encode(self, stream: ArrowStream, *, threads: int = 0) -> tuple[int, Buffer, Buffer]:
         """`(rows, x_BN, c_BC)` of a table."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from tabad import tables
 from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
 from tabad.errors import TabadWarning, UsageError
-from tabad.fitting import Fitted, OnProgress, fit_table
+from tabad.fitting import Fitted, OnProgress, fit_table, update_model
 from tabad.model import Model, Run, check_decision
 from tabad.tables import Table
 
@@ -48,6 +48,7 @@ def fit(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
+    update: Model | _Path | None = None,
     memory: int = 2048,
     seed: int = 0,
     device: Device = "auto",
@@ -62,6 +63,8 @@ def fit(
     that holds the answer: it is never modelled; with `normal` only rows of that label say what is normal.
     `feedback` names a column that says of few rows what they are (anomaly or normal, true or false, 1 or 0; null
     where nobody looked): known anomalies never count as usual, and both guide the score.
+    `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
+    both tables, and thresholds come from the new rows (500 or more).
     `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
     for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
 
@@ -70,7 +73,7 @@ def fit(
     options = FitOptions(
         dict(kinds or {}), _names(ignore), label, normal, feedback, quality, memory, seed, device, threads
     )
-    fitted = run_fit(data, options, output=output, format=format)
+    fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
         warnings.warn(_INTERRUPTED, TabadWarning, stacklevel=2)
     return fitted.model
@@ -176,15 +179,22 @@ def run_fit(
     data: Any,
     options: FitOptions,
     *,
+    update: Model | _Path | None = None,
     output: _Path | None = None,
     format: str | None = None,
     progress: OnProgress | None = None,
 ) -> Fitted:
     """`fit`, with what the caller should hear. A table that cannot be written to fails before the work."""
+    before = None if update is None else as_model(update)
+    if before is not None:
+        _refuse_beside_update(options)
     if output is not None:
         tables.check_destination(os.fspath(output), "arrow")
     table = tables.open_table(data, format=format)
-    fitted = fit_table(table, options, progress=progress)
+    if before is None:
+        fitted = fit_table(table, options, progress=progress)
+    else:
+        fitted = update_model(before, table, options, progress=progress)
     if output is not None:
         fitted.model.save(output)
     return fitted
@@ -247,6 +257,21 @@ def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: 
 def as_model(model: Model | _Path) -> Model:
     """The model itself, or the one in that file."""
     return model if isinstance(model, Model) else Model.load(model)
+
+
+def _refuse_beside_update(options: FitOptions) -> None:
+    plain = FitOptions()
+    given = [
+        name
+        for name in ("kinds", "ignore", "label", "normal", "feedback")
+        if getattr(options, name) != getattr(plain, name)
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} what columns are, and an update keeps them",
+            name="options-conflict",
+            hint="leave them out, or fit again on all rows",
+        )
 
 
 def refuse_fit_options(given: list[str]) -> None:

@@ -15,7 +15,7 @@ from tabad.model import Model
 from tabad.schema import spot_labels
 from tabad.tables import Table
 
-__all__ = ["Fitted", "OnProgress", "fit_table"]
+__all__ = ["Fitted", "OnProgress", "fit_table", "update_model"]
 
 OnProgress = Callable[[str, int, int | None, str], None]
 """Told the stage (read, train, score), how far it is, the total where it is known, and a remark."""
@@ -70,6 +70,17 @@ def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progre
         else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or ""))
     )
     return Fitted(Model(fit.finish()), interrupted, labels)
+
+
+def update_model(model: Model, table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:
+    """The model after further rows of its table: see `_core.Model.updated`."""
+    if progress is not None:
+        table.on_rows = lambda rows: progress("read", rows, table.rows, "")
+    updated: Model = table.reread(
+        lambda: model.updated(table, memory=options.memory, seed=options.seed, threads=options.threads)
+    )
+    table.on_rows = None
+    return Fitted(updated)
 
 
 def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:

@@ -118,6 +118,11 @@ class Model:
             warnings.warn(note, TabadWarning, stacklevel=2)
         return result
 
+    def updated(self, table: Table, *, memory: int, seed: int, threads: int) -> "Model":
+        """A new model after the rows of a table; what `tabad.fit(data, update=model)` does."""
+        rows = table.open(types=self.schema)
+        return Model(self._core.updated(rows, memory=memory, seed=seed, threads=threads))
+
     def run(self, table: Table, options: ScoreOptions) -> "Run":
         """A scoring about to happen; `score` for callers that also want its summary."""
         return Run(self, table, options)

@@ -207,6 +207,30 @@ def feedback_is_the_label() -> object:
 
 
 @case
+def update_of_a_screen() -> object:
+    screen = _core.Fit(memory=32, screen=True)
+    screen.observe(NUMBERS)
+    screen.prepare()
+    return screen.finish().updated(NUMBERS)
+
+
+@case
+def update_too_small() -> object:
+    return fit(NUMBERS).updated(NUMBERS)
+
+
+@case
+def update_with_a_label() -> object:
+    return tabad.fit(NUMBERS, update=model(), label="b")
+
+
+@case
+def update_without_the_label() -> object:
+    table = NUMBERS.append_column("ok", pa.array(["yes"] * len(NUMBERS)))
+    return fit(table, label="ok", normal="yes").updated(NUMBERS)
+
+
+@case
 def normal_unknown() -> object:
     return fit(NUMBERS, label="b", normal="z")
 

@@ -19,6 +19,12 @@ def fit(
     quality: Annotated[
         str, typer.Option("--quality", metavar="Q", help="fast (no torch), default or best (also train a network).")
     ] = "default",
+    update: Annotated[
+        str | None,
+        typer.Option(
+            "--update", metavar="MODEL", help="Bring these further rows to a model; its columns and network stay."
+        ),
+    ] = None,
     label: o.Label = None,
     normal: o.Normal = None,
     feedback: o.Feedback = None,
@@ -44,7 +50,7 @@ def fit(
     )  # fmt: skip
     bars = for_terminal(json)
     try:
-        fitted = api.run_fit(table, options, output=output, format=format, progress=bars)
+        fitted = api.run_fit(table, options, update=update, output=output, format=format, progress=bars)
     finally:
         if bars is not None:
             bars.close()

@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 use serde_json::json;
 use tabad_core::block::Block;
 use tabad_core::error::Error;
+use tabad_core::fit::update;
 use tabad_core::model::Model as CoreModel;
 use tabad_core::network::Network;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
@@ -157,6 +158,15 @@ impl Model {
         py.check_signals()?;
         let found = found?;
         Ok(json!({"rows": found.rows, "ranks": found.ranks, "threshold": found.threshold}).to_string())
+    }
+
+    #[pyo3(signature = (stream, *, memory=2048, seed=0, threads=0))]
+    fn updated(&self, py: Python<'_>, stream: Input, memory: usize, seed: u64, threads: usize) -> PyResult<Self> {
+        let pool = pool(threads)?;
+        let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
+        let found = enter(py, || within(&pool, || update(&self.inner, stream.0, (memory, seed), poll)));
+        py.check_signals()?;
+        Ok(Self::new(found?))
     }
 
     #[pyo3(signature = (stream, *, threads=0))]

@@ -8,9 +8,11 @@
 mod feedback;
 mod options;
 mod prepare;
+mod update;
 
 pub use options::{Options, Plan as ColumnPlan};
 pub use prepare::Prepared;
+pub use update::update;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;

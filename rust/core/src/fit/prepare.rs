@@ -39,10 +39,14 @@ pub struct Prepared {
     /// Rows known to be anomalies or normal; the latter are the first of the training rows too.
     anomalies: Block,
     known_normal: Block,
+    /// What an earlier fit learned of few labels.
+    inherited: Option<Guide>,
     pub denoisers: Denoisers,
     pub label: Option<Label>,
     source: Source,
     settings: Settings,
+    /// Of the rows that the memory may keep: which are known to be normal.
+    trusted: Vec<bool>,
     marginals: Vec<Vec<u64>>,
     rows: u64,
     seed: u64,
@@ -90,12 +94,12 @@ pub fn prepare(
         if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
     };
     let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
-    let settings =
-        Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen, protected: known };
+    let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
+    let trusted = vec![true; known];
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let built = if options.memory > 0 {
         let pool = pool_of(&training, &normal, parts.source, &reference);
-        Some(memory::build(&pool, &encoder.features, &marginals, settings))
+        Some(memory::build(&pool, &encoder.features, &marginals, settings, &trusted))
     } else {
         None
     };
@@ -106,6 +110,7 @@ pub fn prepare(
     Ok(Prepared {
         anomalies: labelled(|feedback| &feedback.anomalies)?,
         known_normal: labelled(|feedback| &feedback.normals)?,
+        inherited: None,
         reference,
         calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
         training_classes: class_of(&parts.training),
@@ -117,6 +122,7 @@ pub fn prepare(
         label,
         source: parts.source,
         settings,
+        trusted,
         marginals,
         rows,
         seed: options.seed,
@@ -139,17 +145,18 @@ fn with_feedback(
 }
 
 /// Sample rows by what they serve.
-struct Parts {
-    training: Vec<u32>,
-    reference: Vec<u32>,
-    calibration: Vec<u32>,
-    source: Source,
+pub(super) struct Parts {
+    /// Ascending.
+    pub training: Vec<u32>,
+    pub reference: Vec<u32>,
+    pub calibration: Vec<u32>,
+    pub source: Source,
 }
 
 impl Parts {
     /// The sample is in hash order, so that its first normal rows are a random part of them. `normal`: without those that
     /// feedback says are normal, which only train.
-    fn new(options: &Options, normal: &[u32], rows: usize) -> Self {
+    pub fn new(options: &Options, normal: &[u32], rows: usize) -> Self {
         let all: Vec<u32> = (0..rows as u32).collect();
         if options.screen {
             let first = |count: usize| normal[..normal.len().min(count)].to_vec();
@@ -181,23 +188,27 @@ impl Parts {
     }
 }
 
-fn take(sample: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
+pub(super) fn take(sample: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
     Ok(arrow_select::take::take_record_batch(sample, &UInt32Array::from(rows.to_vec()))?)
 }
 
-fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<Block> {
+pub(super) fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<Block> {
     let alignment = encoder.align(&batch.schema())?;
     Ok(encoder.open(batch, &alignment)?.encode(0..batch.num_rows()))
 }
 
-fn normal_class(label: Option<&Label>) -> Option<u16> {
+pub(super) fn normal_class(label: Option<&Label>) -> Option<u16> {
     let label = label?;
     let normal = label.normal.as_ref()?;
     label.values.iter().position(|value| value == normal).and_then(|at| u16::try_from(at).ok())
 }
 
 /// The label's values, sorted, and the class of each sample row (null is the class of an empty string).
-fn read_classes(options: &Options, plans: &[ColumnPlan], sample: &RecordBatch) -> Result<(Option<Label>, Vec<u16>)> {
+pub(super) fn read_classes(
+    options: &Options,
+    plans: &[ColumnPlan],
+    sample: &RecordBatch,
+) -> Result<(Option<Label>, Vec<u16>)> {
     let Some(at) = plans.iter().position(|plan| *plan == ColumnPlan::Label) else { return Ok((None, Vec::new())) };
     let column = options.label.clone().unwrap_or_default();
     let found: Vec<String> = label_values(sample, at)?.into_iter().map(Option::unwrap_or_default).collect();
@@ -273,6 +284,37 @@ fn fit_codecs(
 }
 
 impl Prepared {
+    /// Of an update: codecs, label and what few labels taught are those of the model before.
+    pub(super) fn of_update(
+        base: &Model,
+        (training, reference, calibration): (Block, Block, Block),
+        denoisers: Denoisers,
+        (settings, trusted, marginals, rows): (Settings, Vec<bool>, Vec<Vec<u64>>, u64),
+        inherited: Option<Guide>,
+    ) -> Self {
+        let none = training.take(&[]);
+        Self {
+            encoder: base.encoder.clone(),
+            normal: (0..training.rows).collect(),
+            training,
+            training_classes: Vec::new(),
+            reference,
+            reference_classes: Vec::new(),
+            calibration,
+            anomalies: none.clone(),
+            known_normal: none,
+            inherited,
+            denoisers,
+            label: base.label.clone(),
+            source: Source::HeldOut,
+            settings,
+            trusted,
+            marginals,
+            rows,
+            seed: base.sizes.seed,
+        }
+    }
+
     pub fn set_network(&mut self, network: Network) {
         self.denoisers.network = Some(network);
     }
@@ -301,7 +343,7 @@ impl Prepared {
         let parts: Vec<EnergyBlock> =
             self.denoisers.each().iter().map(|one| self.reference_energies(one, features)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
-        let guide = self.guide(&reference, features);
+        let guide = self.inherited.clone().or_else(|| self.guide(&reference, features));
         let (block, energies) = match self.source {
             Source::CrossFitted => {
                 let pool = self.pool();
@@ -387,9 +429,9 @@ impl Prepared {
         for fold in 0..FOLDS {
             let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.rows).partition(|&at| in_fold(at, fold));
             let memory: Option<Memory> = denoisers.memory.as_ref().map(|whole| {
-                let protected = others.iter().filter(|&&at| at < self.settings.protected).count();
-                let settings = Settings { protected, ..self.settings };
-                let mut part = memory::build(&rows.take(&others), &self.encoder.features, &self.marginals, settings);
+                let trusted: Vec<bool> = others.iter().map(|&at| self.trusted.get(at) == Some(&true)).collect();
+                let rows = rows.take(&others);
+                let mut part = memory::build(&rows, &self.encoder.features, &self.marginals, self.settings, &trusted);
                 // The widths are those of the memory that will score.
                 part.set_levels(whole.levels().clone());
                 part
@@ -411,7 +453,7 @@ fn fold_order(rows: usize) -> Vec<usize> {
 }
 
 /// Normal training rows, then the reference rows where they are rows of their own.
-fn pool_of(training: &Block, normal: &[usize], source: Source, reference: &Block) -> Block {
+pub(super) fn pool_of(training: &Block, normal: &[usize], source: Source, reference: &Block) -> Block {
     let mut pool = training.take(normal);
     if source == Source::HeldOut {
         pool.rows += reference.rows;

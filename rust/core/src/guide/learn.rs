@@ -89,8 +89,8 @@ impl Classroom<'_> {
     fn keep(&self, block: &Block) -> Memory {
         let rows: Vec<usize> = (0..block.rows).collect();
         let counts = memory::marginal_counts(block, self.features, &rows);
-        let settings = Settings { rows: rows.len(), clean: false, own_vote: false, protected: 0 };
-        let mut kept = memory::build(block, self.features, &counts, settings);
+        let settings = Settings { rows: rows.len(), clean: false, own_vote: false };
+        let mut kept = memory::build(block, self.features, &counts, settings, &[]);
         kept.set_levels(self.memory.levels().clone());
         kept
     }

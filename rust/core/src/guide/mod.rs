@@ -53,6 +53,14 @@ impl Guide {
         self.odd.iter().map(|odd| &odd.anomalies).chain(&self.normal).all(|memory| memory.levels() == levels)
     }
 
+    /// The same under other widths.
+    #[must_use]
+    pub fn with_levels(mut self, levels: &Levels) -> Self {
+        let memories = self.odd.iter_mut().map(|odd| &mut odd.anomalies).chain(&mut self.normal);
+        memories.for_each(|memory| memory.set_levels(levels.clone()));
+        self
+    }
+
     /// Known anomalies.
     pub fn anomalies(&self) -> usize {
         self.odd.as_ref().map_or(0, |odd| odd.anomalies.rows())

@@ -28,8 +28,6 @@ pub struct Settings {
     /// The training rows may be anomalies: two rounds drop the oddest fifth of the candidates.
     pub clean: bool,
     pub own_vote: bool,
-    /// So many of the first candidates are known to be normal: none of them is dropped.
-    pub protected: usize,
 }
 
 /// No row from this place on can be kept: each of two rounds looks at a quarter more rows than are kept.
@@ -38,8 +36,14 @@ pub fn most_considered(settings: Settings) -> usize {
 }
 
 /// Keeps rows of `training` (in the order given, which must be random) and fits the widths.
-/// `marginals[c]` are the training counts of category column c.
-pub fn build(training: &Block, features: &[Feature], marginals: &[Vec<u64>], settings: Settings) -> Memory {
+/// `marginals[c]` are the training counts of category column c. Rows that are `trusted` (none beyond its end) are known to be normal.
+pub fn build(
+    training: &Block,
+    features: &[Feature],
+    marginals: &[Vec<u64>],
+    settings: Settings,
+    trusted: &[bool],
+) -> Memory {
     let rounds = if settings.clean { 2 } else { 0 };
     let mut candidates: Vec<usize> = (0..training.rows).collect();
     for round in 0..=rounds {
@@ -50,17 +54,23 @@ pub fn build(training: &Block, features: &[Feature], marginals: &[Vec<u64>], set
             memory.own_vote = settings.own_vote;
             return memory;
         }
-        candidates = without_oddest(&memory, training, &candidates, settings);
+        candidates = without_oddest(&memory, training, &candidates, settings.rows, trusted);
     }
     unreachable!("the last round returns")
 }
 
-/// Drops the fifth of the first `rows * 5 / 4` candidates with the largest wide density energy.
-fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], settings: Settings) -> Vec<usize> {
+/// Drops the fifth of the first `rows * 5 / 4` candidates with the largest wide density energy, trusted ones last.
+fn without_oddest(
+    memory: &Memory,
+    training: &Block,
+    candidates: &[usize],
+    rows: usize,
+    trusted: &[bool],
+) -> Vec<usize> {
     let mut judge = memory.clone();
     judge.own_vote = true;
     let wide = judge.levels.local.len();
-    let pool: Vec<usize> = candidates.iter().copied().take(settings.rows * 5 / 4).collect();
+    let pool: Vec<usize> = candidates.iter().copied().take(rows * 5 / 4).collect();
     let energies: Vec<f32> = pool
         .par_iter()
         .map_init(
@@ -72,7 +82,7 @@ fn without_oddest(memory: &Memory, training: &Block, candidates: &[usize], setti
         )
         .collect();
     let mut order: Vec<usize> = (0..pool.len()).collect();
-    let doubtful = |place: usize| pool[place] >= settings.protected;
+    let doubtful = |place: usize| !trusted.get(pool[place]).copied().unwrap_or(false);
     order.sort_by(|&a, &b| doubtful(a).cmp(&doubtful(b)).then(energies[a].total_cmp(&energies[b])).then(a.cmp(&b)));
     let mut best: Vec<usize> = order.into_iter().take(pool.len() - pool.len() / 5).collect();
     best.sort_unstable();

@@ -21,7 +21,7 @@ pub use expected::Expected;
 
 use distance::Tiles;
 
-use crate::block::{Feature, PRESENT, Slot};
+use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::LANES;
 
 /// Distance of a present to a missing number: half of E[(x - y)^2] of two standardised values.
@@ -153,6 +153,26 @@ impl Memory {
     #[must_use]
     pub fn with_own_vote(&self) -> Self {
         Self { own_vote: true, ..self.clone() }
+    }
+
+    /// The kept rows.
+    pub fn kept(&self) -> Block {
+        let mut block = Block::new(self.rows, self.numbers.len(), self.categories.len());
+        for row in 0..self.rows {
+            for number in 0..block.numbers {
+                block.x[row * block.numbers + number] = self.x(number)[row];
+            }
+            for category in 0..block.categories {
+                block.c[row * block.categories + category] = self.c(category)[row];
+            }
+        }
+        block
+    }
+
+    /// About how many of `rows` rows had each code, by the smoothed marginals.
+    pub fn counts(&self, rows: usize) -> Vec<Vec<u64>> {
+        let count = |share: &f32| (f64::from(*share) * rows as f64).round() as u64;
+        self.categories.iter().map(|category| category.marginal.iter().map(count).collect()).collect()
     }
 
     /// Number of codes of each category.

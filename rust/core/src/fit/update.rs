@@ -1,0 +1,162 @@
+//! An update without a refit: new rows move what is usual, and the thresholds with it.
+//!
+//! The codecs and the network stay. The new rows are split as in a fit; the memory keeps rows of both, as many of each as
+//! their tables have rows; calibration rows are new ones alone, so that a p-value says how odd a row is today.
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+
+use super::prepare::{Parts, Prepared, encode, read_classes, take};
+use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
+use crate::block::Block;
+use crate::calibration::Source;
+use crate::denoisers::Denoisers;
+use crate::error::{Error, Result};
+use crate::memory::{self, Settings};
+use crate::model::Model;
+use crate::sample::Sampler;
+
+/// The model as it is after `stream`. `memory`: rows that it keeps at most. `poll` is asked between batches whether to go on.
+pub fn update<R: RecordBatchReader>(
+    base: &Model,
+    stream: R,
+    (memory, seed): (usize, u64),
+    mut poll: impl FnMut() -> Result<()>,
+) -> Result<Model> {
+    if base.calibration.source == Source::OwnTable {
+        return Err(Error::usage(
+            "update-of-screen",
+            "this model screened one table, and is calibrated on its very rows",
+        )
+        .hint("fit a model of that table first: tabad fit TABLE -o MODEL"));
+    }
+    let schema = stream.schema();
+    base.encoder.align(&schema)?;
+    let mut sampler = Sampler::new(SAMPLE_ROWS, seed);
+    for batch in stream {
+        sampler.observe(&batch?)?;
+        poll()?;
+    }
+    let rows = sampler.seen();
+    let sample = sampler.finish()?.unwrap_or_else(|| RecordBatch::new_empty(schema));
+    let options = Options { memory, seed, ..Options::default() };
+    let normal = normal_rows(base, &sample)?;
+    if normal.len() < CROSS_FIT_ROWS {
+        let found = if normal.len() < sample.num_rows() { " that are normal" } else { "" };
+        let message = format!("the table has {} rows{found}; an update needs {CROSS_FIT_ROWS}", normal.len());
+        return Err(Error::input("update-too-small", message)
+            .hint("gather more rows first: a fifth of them has to say how odd is odd"));
+    }
+    let parts = Parts::new(&options, &normal, sample.num_rows());
+    // Rows that are not normal train nothing here: the network stays.
+    let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
+    let part = |rows: &[u32]| encode(&base.encoder, &take(&sample, rows)?);
+    let fresh = part(&trained)?;
+    let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
+    let marginals = match old {
+        Some(old) => old.counts(base.sizes.training).into_iter().zip(fresh_counts).map(added).collect(),
+        None => fresh_counts,
+    };
+    let contaminated = base.label.as_ref().is_none_or(|label| label.normal.is_none());
+    let settings = Settings { rows: memory, clean: contaminated, own_vote: false };
+    let share = base.sizes.rows as f64 / (base.sizes.rows + rows) as f64;
+    let (training, trusted) = match old {
+        Some(old) => mixed(&old.kept(), &fresh, share, memory),
+        None => (fresh, Vec::new()),
+    };
+    let reference = part(&parts.reference)?;
+    let built = old.map(|_| {
+        let pool =
+            super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
+        memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted)
+    });
+    let guide = base.guide.clone().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
+    let calibration = part(&parts.calibration)?;
+    let denoisers = Denoisers { memory: built, network: base.denoisers.network.clone() };
+    let mut model = Prepared::of_update(
+        base,
+        (training, reference, calibration),
+        denoisers,
+        (settings, trusted, marginals, rows),
+        guide,
+    )
+    .finish()?;
+    for (seen, before) in model.seen.iter_mut().flatten().zip(base.seen.iter().flatten()) {
+        *seen |= before;
+    }
+    model.sizes.rows += base.sizes.rows;
+    Ok(model)
+}
+
+/// Of each code in two tables.
+fn added((old, fresh): (Vec<u64>, Vec<u64>)) -> Vec<u64> {
+    old.into_iter().zip(fresh).map(|(old, fresh)| old + fresh).collect()
+}
+
+fn counts_of(base: &Model, block: &Block) -> Vec<Vec<u64>> {
+    memory::marginal_counts(block, &base.encoder.features, &(0..block.rows).collect::<Vec<_>>())
+}
+
+/// Places of the sample's normal rows, which a label has to tell if the model has one that does.
+fn normal_rows(base: &Model, sample: &RecordBatch) -> Result<Vec<u32>> {
+    let all = 0..sample.num_rows() as u32;
+    let Some((label, normal)) = base.label.as_ref().and_then(|label| Some((label, label.normal.clone()?))) else {
+        return Ok(all.collect());
+    };
+    let schema = sample.schema();
+    let Ok(at) = schema.index_of(&label.column) else {
+        let message = format!("the label column `{}` is not in the table", label.column);
+        return Err(Error::input("column-missing", message).hint("the model tells by it which rows are normal: add it"));
+    };
+    let plans: Vec<ColumnPlan> = (0..schema.fields().len())
+        .map(|column| if column == at { ColumnPlan::Label } else { ColumnPlan::Ignore })
+        .collect();
+    let options = Options { label: Some(label.column.clone()), normal: Some(normal), ..Options::default() };
+    let (found, classes) = read_classes(&options, &plans, sample)?;
+    let wanted = super::prepare::normal_class(found.as_ref());
+    Ok(all.filter(|&row| wanted == Some(classes[row as usize])).collect())
+}
+
+/// Old and new rows in turn, so that of the first `memory` the share `old_share` is old, as far as there are old ones; and which
+/// are old: those were found normal enough to be kept. Old rows for which there is no room are left out.
+fn mixed(old: &Block, fresh: &Block, old_share: f64, memory: usize) -> (Block, Vec<bool>) {
+    let mut all = Block::new(0, fresh.numbers, fresh.categories);
+    let mut is_old = Vec::new();
+    let (mut from_old, mut from_fresh) = (0, 0);
+    loop {
+        let due = is_old.len() < memory && (is_old.len() as f64 + 0.5) * old_share > from_old as f64;
+        let (block, row) = match (from_old < old.rows && due, from_fresh < fresh.rows) {
+            (true, _) => (old, &mut from_old),
+            (false, true) => (fresh, &mut from_fresh),
+            (false, false) => break,
+        };
+        all.x.extend_from_slice(block.x_row(*row));
+        all.c.extend_from_slice(block.c_row(*row));
+        is_old.push(std::ptr::eq(block, old));
+        *row += 1;
+    }
+    all.rows = is_old.len();
+    (all, is_old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(rows: usize, value: f32) -> Block {
+        Block { rows, numbers: 1, categories: 0, x: vec![value; rows], c: Vec::new() }
+    }
+
+    #[test]
+    fn of_the_first_rows_the_old_share_is_old_and_then_none() {
+        let (all, old) = mixed(&block(100, 1.0), &block(1000, 2.0), 0.25, 100);
+        assert_eq!(old[..100].iter().filter(|&&old| old).count(), 25);
+        assert_eq!(old.iter().filter(|&&old| old).count(), 25);
+        assert_eq!((all.rows, all.x[0], all.x[1]), (1025, 1.0, 2.0));
+    }
+
+    #[test]
+    fn where_old_rows_are_few_all_of_them_stay() {
+        let (_, old) = mixed(&block(5, 1.0), &block(50, 2.0), 0.9, 20);
+        assert_eq!(old.iter().filter(|&&old| old).count(), 5);
+    }
+}
