@@ -12,6 +12,7 @@ pub mod file;
 pub mod fit;
 pub mod memory;
 pub mod model;
+pub mod nearest;
 pub mod network;
 mod numeric;
 mod pareto;
