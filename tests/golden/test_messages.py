@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.golden.audits import AUDITS
 from tests.house.test_names import catalogue
 
 import tabad
@@ -36,6 +37,8 @@ ELSEWHERE = {
     "input": "the base class alone",
     "refused": "the base class alone",
     "max-flagged": "tests/e2e/test_cli.py",
+    "audit-alarm": "tests/e2e/test_audit_command.py",
+    "copies-remain": "needs a network: tests/unit/test_generate_checked.py",
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
     "class-without-label": "needs a network: tests/unit/test_generate.py",
     "class-unknown": "needs a network: tests/unit/test_generate.py",
@@ -430,6 +433,9 @@ def stream_consumed() -> object:
 @case
 def column_mixed() -> object:
     return tabad.score(pd.DataFrame({"a": pd.Series([1, "x", 2.5] * 10, dtype=object), "b": range(30)}))
+
+
+CASES.update(AUDITS)
 
 
 def refusal(function: Callable[[], object]) -> str:
