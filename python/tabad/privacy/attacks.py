@@ -84,7 +84,7 @@ def guessed(space: Space, guess: Records, truth: Records, secret: int) -> Any:
         return same
     a, b = guess.values_BP[:, secret], truth.values_BP[:, secret]
     allowed = _TOLERANCE * np.abs(b) if column.kind == "number" else _TOLERANCE
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return same | (np.abs(a - b) <= allowed)
 
 

@@ -43,17 +43,17 @@ def exact_copies(synthetic: Any, train: Any, holdout: Any) -> tuple[float, list[
 
 
 def near_copies(space: Space, synthetic: Records, train: Records, holdout: Records) -> tuple[float, list[Figure]]:
-    """P-value, and the shares of synthetic, held-out and training rows among those with the smallest ratios."""
+    """P-value of the smallest ratios, and the shares of rows with a ratio that 1 % of the held-out rows have."""
     made, held = (distance_ratio(space, rows, train) for rows in (synthetic, holdout))
     own = distance_ratio(space, train, train, own=True)
     ratio = np.concatenate([made, held, own[::2]])
     looked_at = min(len(ratio), max(_AT_LEAST, round(_NEAREST * len(ratio))))
     edge = np.partition(ratio, looked_at - 1)[looked_at - 1]
     hits, control, among = (int((part <= edge).sum()) for part in (made, held, own))
+    usual = np.partition(held, -(-len(held) // 100) - 1)[-(-len(held) // 100) - 1]
     return _tail(hits, len(made), control, len(held), among, len(own)), [
-        _share("near copies", hits, len(made)),
-        _share("near copies, holdout", control, len(held)),
-        _share("near copies, training rows", among, len(own)),
+        _share(name, int((part <= usual).sum()), len(part))
+        for name, part in (("near copies", made), ("near copies, holdout", held), ("near copies, training rows", own))
     ]
 
 

@@ -104,7 +104,7 @@ def encode(
     pool = pool.take(pa.array(draw.permutation(pool.num_rows)))
     # Row numbers that start again in each table would repeat in the pool, and be no ids there.
     alone = json.loads(_fit(train, dict(options.kinds), options).prepare())["columns"]
-    kinds = {column["name"]: column["kind"] for column in alone}
+    kinds = dict(options.kinds) | {column["name"]: "id" for column in alone if column["kind"] == "id"}
     fit = _fit(pool, kinds, options)
     fit.prepare()
     model = fit.finish()

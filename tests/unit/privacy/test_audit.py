@@ -159,6 +159,11 @@ ODD: dict[str, Any] = {
     "not finite": lambda rows: {
         "a": [(math.nan, math.inf, -math.inf, 1.0, None)[row % 5] for row in rows], "b": ["x"] * len(rows),
     },
+    "no number at all": lambda rows: {"a": pa.nulls(len(rows), pa.float64()), "b": list(rows)},
+    "dates that end": lambda rows: {
+        "a": [f"2024-01-{row % 28 + 1:02d}" if row < 250 else "none" for row in rows], "b": list(rows),
+    },
+    "huge": lambda rows: {"a": [(-1) ** row * 1e308 for row in rows], "b": [row * 0.5 for row in rows]},
     "unicode": lambda rows: {"a": ["\u00dc" * (row % 9) for row in rows], "b": [row * 0.5 for row in rows]},
 }  # fmt: skip
 
