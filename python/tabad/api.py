@@ -206,7 +206,7 @@ def _checked(
     if holdout is not None:
         there = opened.open().schema.names
         ignore = tuple(name for name in there if name not in rows.column_names)
-        refuse_alarms(run_audit(rows, opened, holdout, AuditOptions(ignore=ignore, seed=seed)), "; nothing was written")
+        refuse_alarms(run_audit(rows, opened, holdout, AuditOptions(ignore=ignore, seed=seed)), withheld=True)
     if output is None:
         return rows
     tables.write(rows.to_reader(), os.fspath(output), output_format)
@@ -253,16 +253,19 @@ def run_audit(synthetic: Any, train: Any, holdout: Any, options: AuditOptions, *
     return audit_tables(*opened, options)
 
 
-def refuse_alarms(result: "Audit", fate: str = "") -> None:
-    """Raise `Refused` where an attack raised an alarm. `fate`: what became of the table."""
+def refuse_alarms(result: "Audit", *, withheld: bool = False) -> None:
+    """Raise `Refused` where an attack raised an alarm. `withheld`: the table was to be written, and was not."""
     if result.alarms:
         attacks = [f"{f.attack} ({f.group})" if f.group != "all rows" else f.attack for f in result.alarms]
-        raise Refused(
-            f"the synthetic table gives training rows away: {', '.join(attacks)}{fate}",
+        refusal = Refused(
+            f"the synthetic table gives training rows away: {', '.join(attacks)}"
+            + ("; nothing was written" if withheld else ""),
             name="audit-alarm",
             hint="train on more rows, for fewer steps or on a smaller network, and audit again; "
             "dropping the rows that were found hides the leak and does not close it",
         )
+        refusal.answered = not withheld
+        raise refusal
 
 
 def run_fit(

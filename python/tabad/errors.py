@@ -85,6 +85,8 @@ class Refused(TabadError):  # noqa: N818
 
     exit_code = 1
     default_name = "refused"
+    answered: bool = True
+    """False where nothing was answered before the no: `--json` then shows the refusal itself."""
 
 
 _GROUPS: dict[str, type[TabadError]] = {

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tabad
+from tabad.cli.run import run
 from tabad.diffusion import presets
 from tabad.errors import InputError, Refused, UsageError
 from tabad.privacy.redraw import without_copies
@@ -56,10 +57,28 @@ def test_rows_that_pass_are_written(model: tabad.Model, tmp_path: Path) -> None:
 
 
 def test_rows_that_raise_an_alarm_are_not_written(memorising: tabad.Model, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"copies.*; nothing was written"):
+    with pytest.raises(Refused, match=r"copies.*; nothing was written") as caught:
         tabad.generate(memorising, 300, train=FINE, holdout=rows(2, 600, digits=9), output=tmp_path / "made.parquet")
 
     assert list(tmp_path.iterdir()) == []
+    assert (caught.value.exit_code, caught.value.answered) == (1, False)
+
+
+@pytest.mark.usefixtures("memorising")
+def test_the_command_line_refuses_and_leaves_nothing(
+    model: tabad.Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {name: str(tmp_path / name) for name in ("m.tabad", "train.parquet", "holdout.parquet", "made.parquet")}
+    model.save(places["m.tabad"])
+    pq.write_table(FINE, places["train.parquet"])
+    pq.write_table(rows(2, 600, digits=9), places["holdout.parquet"])
+    call = ["generate", "-m", places["m.tabad"], "-n", "300", "-o", places["made.parquet"], "--json", "--audit"]
+
+    code = run([*call, "--train", places["train.parquet"], "--holdout", places["holdout.parquet"]])
+
+    assert code == 1
+    assert json.loads(capsys.readouterr().out)["error"]["name"] == "audit-alarm"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["holdout.parquet", "m.tabad", "train.parquet"]
 
 
 def test_the_training_table_may_have_more_columns(model: tabad.Model) -> None:
