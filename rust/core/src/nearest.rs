@@ -121,6 +121,15 @@ impl Tiles {
         }
         Self { x, c, rows: block.rows }
     }
+
+    fn x(&self, layout: &Layout, tile: usize) -> &[[f32; LANES]] {
+        let numbers = layout.numbers.len();
+        &self.x[tile * numbers..(tile + 1) * numbers]
+    }
+
+    fn c(&self, layout: &Layout, tile: usize) -> &[[u16; LANES]] {
+        &self.c[tile * layout.categories..(tile + 1) * layout.categories]
+    }
 }
 
 /// [`TOGETHER`] rows and what each has found.
@@ -180,18 +189,15 @@ fn scan(
     count: usize,
     exclude_self: bool,
 ) {
-    let (numbers, categories) = (layout.numbers.len(), layout.categories);
     // The rows that only fill up the four find nothing.
     let mut worst = [f32::NEG_INFINITY; TOGETHER];
     for q in 0..quad.count {
         worst[q] = quad.distances[(q + 1) * count - 1];
     }
     let mut sums = [[0.0_f32; LANES]; TOGETHER];
-    for tile in range {
-        let (kept_x, kept_c) = (&tiles.x[tile * numbers..][..numbers], &tiles.c[tile * categories..][..categories]);
-        if !kernel::tile(layout, (&quad.x, kept_x), (&quad.c, kept_c), &worst, &mut sums) {
-            continue;
-        }
+    let mut start = range.start;
+    while let Some(tile) = kernel::next(layout, tiles, quad, start..range.end, &worst, &mut sums) {
+        start = tile + 1;
         for q in 0..quad.count {
             let own = if exclude_self { quad.first + q } else { usize::MAX };
             let best = q * count..(q + 1) * count;

@@ -1,30 +1,34 @@
-//! Distances of a few rows to one tile of reference rows.
+//! Distances of a few rows to tiles of reference rows.
 //!
 //! On x86-64 with AVX2 and FMA the sums stay in registers, by intrinsics: of the plain loops below the compiler keeps them in
 //! memory, which takes five to ten times as long. Elsewhere the plain loops.
 
-use super::{Layout, TOGETHER};
+use std::ops::Range;
+
+use super::{Layout, Quad, TOGETHER, Tiles};
 use crate::numeric::LANES;
 
 /// Values of the rows together, and those of the tile: per feature.
 pub(super) type Sides<'a, T> = (&'a [[T; TOGETHER]], &'a [[T; LANES]]);
 
-/// The distances of each row to each lane, and true; or false where none is below its row's `worst` (then `sums` holds
-/// anything).
-#[inline]
-pub(super) fn tile(
+/// The first tile of `range` where some row's distance is below its `worst`, with the distances of each row to each lane in
+/// `sums`; None where there is none (then `sums` holds anything).
+pub(super) fn next(
     layout: &Layout,
-    x: Sides<'_, f32>,
-    c: Sides<'_, u16>,
+    tiles: &Tiles,
+    quad: &Quad<'_>,
+    range: Range<usize>,
     worst: &[f32; TOGETHER],
     sums: &mut [[f32; LANES]; TOGETHER],
-) -> bool {
+) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has what the function is compiled for.
-        return unsafe { avx2::tile(layout, x, c, worst, sums) };
+        return unsafe { avx2::next(layout, tiles, quad, range, worst, sums) };
     }
-    plain(layout, x, c, worst, sums)
+    range
+        .into_iter()
+        .find(|&tile| plain(layout, (&quad.x, tiles.x(layout, tile)), (&quad.c, tiles.c(layout, tile)), worst, sums))
 }
 
 fn plain(
@@ -68,11 +72,30 @@ fn plain(
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{LANES, Layout, Sides, TOGETHER};
+    use super::{LANES, Layout, Quad, Range, Sides, TOGETHER, Tiles};
 
     /// Sums of one row: lanes 0 to 7, lanes 8 to 15.
     type Row = [__m256; 2];
 
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn next(
+        layout: &Layout,
+        tiles: &Tiles,
+        quad: &Quad<'_>,
+        range: Range<usize>,
+        worst: &[f32; TOGETHER],
+        sums: &mut [[f32; LANES]; TOGETHER],
+    ) -> Option<usize> {
+        for at in range {
+            let (x, c) = (tiles.x(layout, at), tiles.c(layout, at));
+            if tile(layout, (&quad.x, x), (&quad.c, c), worst, sums) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    #[inline]
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn tile(
         layout: &Layout,
@@ -179,9 +202,12 @@ mod tests {
                 Class { weight: 1.0, columns: vec![0, 1] },
                 Class { weight: 0.5, columns: vec![2, 3, 4, 5] },
             ];
-            let layout = Layout { numbers: Vec::new(), classes, categories: 6 };
+            let layout = Layout { numbers: vec![(0, 1.0); 5], classes, categories: 6 };
             let (mut fast, mut slow) = ([[0.0; LANES]; TOGETHER], [[0.0; LANES]; TOGETHER]);
-            let found = tile(&layout, (&seen_x, &kept_x), (&seen_c, &kept_c), &worst, &mut fast);
+            let tiles = Tiles { x: kept_x.clone(), c: kept_c.clone(), rows: LANES };
+            let (x, c) = (seen_x.clone(), seen_c.clone());
+            let quad = Quad { x, c, first: 0, count: TOGETHER, distances: &mut [], rows: &mut [] };
+            let found = next(&layout, &tiles, &quad, 0..1, &worst, &mut fast).is_some();
             let expected = plain(&layout, (&seen_x, &kept_x), (&seen_c, &kept_c), &worst, &mut slow);
             let close = fast.iter().flatten().zip(slow.iter().flatten()).all(|(a, b)| (a - b).abs() <= 1e-5 * (1.0 + b));
             let clear = slow.iter().zip(worst).all(|(row, worst)| row.iter().all(|s| (s - worst).abs() > 1e-2));
