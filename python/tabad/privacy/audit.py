@@ -41,7 +41,7 @@ ATTACKS = (
     "copies", "distances", "membership", "singling out by one column", "singling out by several columns",
     "linkability", "attribute inference",
 )  # fmt: skip
-_SHARES = dict.fromkeys(ATTACKS, 1) | {"copies": 2, "distances": 0}
+_SHARES = dict.fromkeys(ATTACKS, 1) | {"copies": 3, "distances": 0}
 """Shares of the level: a few copies are the plainest leak, and the hardest to tell from chance."""
 _EXACT, _NEAR = 4 / 3, 4
 """What the two looks for copies cost: three quarters of their level for the exact ones."""
