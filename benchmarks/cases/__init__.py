@@ -9,10 +9,10 @@ BUILT = {
     "fit": "seconds to a fitted model, and to the AUROC of a DDPM-style loop",
     "startup": "wall time of --help, of import, of scoring 1,000 rows",
     "memory": "peak memory of scoring 1 M to 50 M rows",
+    "privacy": "audit of synthetic tables: fresh, copied, learned by heart, generated; search of nearest records",
 }
 PLANNED = {
     "fraud-time": "card transactions by day",
     "cells": "dirty tables with known cell errors",
     "synthesis": "rare classes, train on real and synthetic rows",
-    "privacy": "audit of synthetic tables",
 }

@@ -65,7 +65,7 @@ class Loop:
         torch.manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.sizes: list[int] = train[2]
-        normal = QuantileTransformer(output_distribution="normal", random_state=seed)
+        normal = self.normal = QuantileTransformer(output_distribution="normal", random_state=seed)
         numbers = train[0].shape[1]
         self.numbers = numbers
         x = normal.fit_transform(train[0]) if numbers else train[0]

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tabad.api import fit, generate, score
+    from tabad.api import audit, fit, generate, score
     from tabad.errors import (
         InputError,
         MissingDependency,
@@ -41,12 +41,14 @@ __all__ = [
     "UsageError",
     "WriteError",
     "__version__",
+    "audit",
     "fit",
     "generate",
     "score",
 ]
 
 _HOME = {
+    "audit": "tabad.api",
     "fit": "tabad.api",
     "generate": "tabad.api",
     "score": "tabad.api",

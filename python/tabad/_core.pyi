@@ -157,6 +157,25 @@ class Model:
     def decode(self, rows: int, x: Buffer, c: Buffer, *, first_row: int = 0) -> Any:
         """pyarrow.RecordBatch in the fitted schema (without ignored columns and label): the inverse of `encode`."""
 
+    def nearest(
+        self,
+        rows: tuple[int, Buffer, Buffer],
+        reference: tuple[int, Buffer, Buffer],
+        *,
+        k: int = 1,
+        columns: list[str] | None = None,
+        exclude_self: bool = False,
+        threads: int = 0,
+    ) -> tuple[Buffer, Buffer]:
+        """`(distance_BK float32, row_BK uint32)`: the `k` rows of `reference` nearest to each of `rows`, nearest first.
+
+        Both are blocks as `encode` gives them. Squared Euclidean, a category as its one-hot code over sqrt 2: a
+        mismatch costs 1 (less in a column of several parts). Exact; the earlier row wins a tie; infinite and
+        2^32 - 1 where `reference` has fewer than `k` rows. `columns`: only these count. `exclude_self`: the two
+        blocks are one, and a row is not its own neighbour. Raises `UsageError` for unknown columns and for blocks
+        of another shape.
+        """
+
     def energies(self, stream: ArrowStream, *, threads: int = 0) -> str:
         """For study and tests: JSON of every component and feature energy, row by row. Slow."""
 

@@ -103,3 +103,30 @@ class ScoreOptions:
         """Names of the four columns that scoring adds."""
         p = self.prefix
         return (f"{p}score", f"{p}p_value", f"{p}flag", f"{p}reasons")
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """How to audit: what to leave out, a class to look at by itself, how many rows the attacks look at."""
+
+    label: str | None = None
+    value: str | None = None
+    """The class: what the label column reads."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    rows: int = 10_000
+    seed: int = 0
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.label is None) != (self.value is None):
+            given, lacking = ("label", "class") if self.value is None else ("class", "label")
+            raise UsageError(
+                f"a {given} is given without a {lacking}, and only both say which rows to look at by themselves",
+                name="audit-class",
+                hint="for example --label is_fraud --class 1 (label='is_fraud', class_value='1')",
+            )
+        if self.rows < 20:
+            raise UsageError(f"`rows` is {self.rows}, and must be at least 20", name="option-range")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"`seed` is {self.seed}, outside 0 to 2^64 - 1", name="option-range")

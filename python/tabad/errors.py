@@ -81,10 +81,12 @@ class WriteError(TabadError, OSError):
 
 
 class Refused(TabadError):  # noqa: N818
-    """The answer is a no that was asked for (`--max-flagged`); the output was written all the same."""
+    """The answer is a no that was asked for: `--max-flagged` (the output is written all the same), an audit's alarm."""
 
     exit_code = 1
     default_name = "refused"
+    answered: bool = True
+    """False where nothing was answered before the no: `--json` then shows the refusal itself."""
 
 
 _GROUPS: dict[str, type[TabadError]] = {

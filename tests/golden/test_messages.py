@@ -17,6 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.golden.audits import AUDITS
+from tests.golden.labels import LABELS
 from tests.house.test_names import catalogue
 
 import tabad
@@ -36,6 +38,8 @@ ELSEWHERE = {
     "input": "the base class alone",
     "refused": "the base class alone",
     "max-flagged": "tests/e2e/test_cli.py",
+    "audit-alarm": "tests/e2e/test_audit_command.py",
+    "copies-remain": "needs a network: tests/unit/test_generate_checked.py",
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
     "class-without-label": "needs a network: tests/unit/test_generate.py",
     "class-unknown": "needs a network: tests/unit/test_generate.py",
@@ -189,45 +193,6 @@ def normal_without_label() -> object:
 @case
 def normal_without_label_in_options() -> object:
     return FitOptions(normal="x")
-
-
-@case
-def feedback_value() -> object:
-    return fit(NUMBERS.append_column("f", pa.array(["maybe"] * len(NUMBERS))), feedback="f")
-
-
-@case
-def feedback_without_memory() -> object:
-    return fit(NUMBERS.append_column("f", pa.array([True] * len(NUMBERS))), feedback="f", memory=0)
-
-
-@case
-def feedback_is_the_label() -> object:
-    return fit(NUMBERS, feedback="b", label="b")
-
-
-@case
-def update_of_a_screen() -> object:
-    screen = _core.Fit(memory=32, screen=True)
-    screen.observe(NUMBERS)
-    screen.prepare()
-    return screen.finish().updated(NUMBERS)
-
-
-@case
-def update_too_small() -> object:
-    return fit(NUMBERS).updated(NUMBERS)
-
-
-@case
-def update_with_a_label() -> object:
-    return tabad.fit(NUMBERS, update=model(), label="b")
-
-
-@case
-def update_without_the_label() -> object:
-    table = NUMBERS.append_column("ok", pa.array(["yes"] * len(NUMBERS)))
-    return fit(table, label="ok", normal="yes").updated(NUMBERS)
 
 
 @case
@@ -469,6 +434,10 @@ def stream_consumed() -> object:
 @case
 def column_mixed() -> object:
     return tabad.score(pd.DataFrame({"a": pd.Series([1, "x", 2.5] * 10, dtype=object), "b": range(30)}))
+
+
+CASES.update(LABELS)
+CASES.update(AUDITS)
 
 
 def refusal(function: Callable[[], object]) -> str:

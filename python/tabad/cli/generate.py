@@ -21,6 +21,18 @@ def generate(
     guidance: Annotated[
         float, typer.Option("--guidance", metavar="W", min=0.0, help="How much to lean on --class; 1 is as trained.")
     ] = 1.0,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Write only what passes an audit; needs --train and --holdout.")
+    ] = False,
+    train: Annotated[
+        str | None, typer.Option("--train", metavar="T", help="The rows the model was trained on.")
+    ] = None,
+    holdout: Annotated[
+        str | None, typer.Option("--holdout", metavar="H", help="Rows of the same source it has never seen.")
+    ] = None,
+    redraw_copies: Annotated[
+        bool, typer.Option("--redraw-copies", help="Draw exact copies of rows of --train again.")
+    ] = False,
     output: o.Output = None,
     output_format: o.OutputFormat = None,
     seed: o.Seed = None,
@@ -31,8 +43,21 @@ def generate(
     from tabad import api
     from tabad.cli import render
     from tabad.config import DEVICES, one_of
+    from tabad.errors import UsageError
 
     one_of(device, DEVICES, "device")
+    if (train or holdout) and not (audit or redraw_copies):
+        raise UsageError(
+            "--train and --holdout say what to check generated rows against, and no check is asked for",
+            name="options-conflict",
+            hint="add --audit or --redraw-copies",
+        )
+    if audit and not (train and holdout):
+        raise UsageError(
+            "--audit needs the rows that the model was trained on and rows that it has never seen",
+            name="check-without-table",
+            hint="give both: --train T --holdout H",
+        )
     rows = api.generate(
         model,
         n,
@@ -41,6 +66,9 @@ def generate(
         guidance=guidance,
         seed=seed or 0,
         device=device,  # type: ignore[arg-type]
+        train=train,
+        holdout=holdout if audit else None,
+        redraw_copies=redraw_copies,
         output=output,
         output_format=output_format,
     )

@@ -61,6 +61,9 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of e
 Device = Annotated[
     str, typer.Option("--device", metavar="D", help="Where the network is trained and run: auto, cpu, cuda.")
 ]
+AuditRows = Annotated[
+    int, typer.Option("--rows", metavar="N", min=20, help="Rows of each table that the attacks look at.")
+]
 Threads = Annotated[int, typer.Option("--threads", metavar="N", min=0, help="Threads; 0 for all cores.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer, and errors too, as JSON on standard output.")]
 

@@ -44,8 +44,9 @@ def run(arguments: Sequence[str]) -> int:
         command = context.command_path if context is not None else "tabad"
         return fail("usage", _sentence(error.format_message()), f"see: {command} --help", 2, as_json)
     except TabadError as error:
-        # A refusal comes after the answer, which is the JSON on stdout already.
-        return fail(error.name, str(error), error.hint, error.exit_code, as_json and not isinstance(error, Refused))
+        # Most refusals come after the answer, which is the JSON on stdout already.
+        answered = isinstance(error, Refused) and error.answered
+        return fail(error.name, str(error), error.hint, error.exit_code, as_json and not answered)
     except Exception as error:  # noqa: BLE001  (the last resort: a bug still has its exit code)
         import traceback
 

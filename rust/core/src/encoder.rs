@@ -179,6 +179,18 @@ impl Encoder {
         Ok(all)
     }
 
+    /// Which columns these are; all unknown names are reported.
+    pub fn places_of(&self, names: &[String]) -> Result<Vec<usize>> {
+        let place = |name: &String| self.columns.iter().position(|column| &column.name == name);
+        let unknown: Vec<String> = names.iter().filter(|name| place(name).is_none()).cloned().collect();
+        if !unknown.is_empty() {
+            let have: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+            return Err(Error::usage("column-unknown", format!("the table has no column {}", list_names(&unknown)))
+                .hint(format!("its columns are {}", list_names(&have))));
+        }
+        Ok(names.iter().filter_map(place).collect())
+    }
+
     /// Per column: its first number and its first category.
     pub fn places(&self) -> &[(usize, usize)] {
         &self.places

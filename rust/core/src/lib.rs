@@ -13,6 +13,7 @@ pub mod fit;
 pub mod guide;
 pub mod memory;
 pub mod model;
+pub mod nearest;
 pub mod network;
 mod numeric;
 mod pareto;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, Float32Array, RecordBatch, UInt16Array};
+use arrow_array::{Array, Float32Array, RecordBatch, UInt16Array, UInt32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
 use arrow_pyarrow::{PyArrowType, ToPyArrow};
@@ -15,6 +15,7 @@ use tabad_core::block::Block;
 use tabad_core::error::Error;
 use tabad_core::fit::update;
 use tabad_core::model::Model as CoreModel;
+use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
 use tabad_core::{decode, file};
@@ -61,6 +62,11 @@ fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
         return Ok(PyBytes::new(py, &[]).into_any());
     }
     data.to_pyarrow(py)?.call_method0("buffers")?.get_item(1)
+}
+
+/// The content of any buffer, whatever element type it declares.
+fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    buffer.py().get_type::<PyBytes>().call1((buffer,))?.extract()
 }
 
 fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
@@ -186,14 +192,40 @@ impl Model {
         first_row: u64,
     ) -> PyResult<PyArrowType<RecordBatch>> {
         let encoder = &self.inner.encoder;
-        // `bytes(x)` reads any buffer, whatever element type it declares.
-        let bytes = |buffer: &Bound<'_, PyAny>| py.get_type::<PyBytes>().call1((buffer,))?.extract::<Vec<u8>>();
         let (x, c) = (bytes(&x)?, bytes(&c)?);
         let batch = enter(py, || {
             let block = block_of(rows, &x, &c, encoder.numbers, encoder.categories)?;
             decode::batch(encoder, &block, first_row)
         })?;
         Ok(PyArrowType(batch))
+    }
+
+    #[pyo3(signature = (rows, reference, *, k=1, columns=None, exclude_self=false, threads=0))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python method")]
+    fn nearest<'py>(
+        &self,
+        py: Python<'py>,
+        rows: BlockParts<'py>,
+        reference: BlockParts<'py>,
+        k: usize,
+        columns: Option<Vec<String>>,
+        exclude_self: bool,
+        threads: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let encoder = &self.inner.encoder;
+        let (x, c) = (bytes(&rows.1)?, bytes(&rows.2)?);
+        let (reference_x, reference_c) = (bytes(&reference.1)?, bytes(&reference.2)?);
+        let pool = pool(threads)?;
+        let found = enter(py, || {
+            let columns = columns.map(|names| encoder.places_of(&names)).transpose()?;
+            let rows = block_of(rows.0, &x, &c, encoder.numbers, encoder.categories)?;
+            let reference = block_of(reference.0, &reference_x, &reference_c, encoder.numbers, encoder.categories)?;
+            let search = Search { features: &encoder.features, columns: columns.as_deref(), count: k, exclude_self };
+            Ok(within(&pool, || nearest(&rows, &reference, &search)))
+        })?;
+        let distances = Float32Array::new(ScalarBuffer::from(found.distances), None);
+        let names = UInt32Array::new(ScalarBuffer::from(found.rows), None);
+        Ok((buffer(py, distances.into_data())?, buffer(py, names.into_data())?))
     }
 
     #[pyo3(signature = (stream, *, threads=0))]

@@ -1,0 +1,241 @@
+"""privacy: what the audit finds where rows were given away and where not, and how fast nearest records are found.
+
+Real tables are those named by `--sets` (adult, default_credit_card, bank_full where they are at hand) and the
+generated one. Of each, disjoint random parts are the training, the held-out and the synthetic rows. A fresh sample
+passed off as synthetic must pass: at most 5 of 100 may raise an alarm. MST, AIM (dpmm) and anonymeter are not run yet.
+"""
+
+import argparse
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks import data, generated, machine, privacy_peers, results
+from benchmarks.clock import median, ratio, take_turns
+from benchmarks.report import render
+
+SETS = ("adult", "default_credit_card", "bank_full")
+TARGETS = {"scikit-learn": 2.0, "numpy": 10.0}
+"""Least ratios of the seconds of a search to tabad's."""
+THINNED = {"numpy": 40}
+"""numpy looks at every so manieth row only, and its seconds are multiplied: all would take minutes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the case."""
+    parser.add_argument("--quick", action="store_true", help="one real table, 10 draws, 20 s of DDPM, small searches")
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--rows", type=int, default=2_000, help="training rows; as many held out and synthetic")
+    parser.add_argument("--draws", type=int, default=100, help="fresh samples passed off as synthetic, over all tables")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--budget", type=float, default=120.0, help="most seconds of DDPM training a table")
+    parser.add_argument("--parts", default="search,fresh,leaks,generators")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the case."""
+    machine.refuse_debug_build()
+    machine.require("sklearn", "torch")
+    parts = options.parts.split(",")
+    draws, rounds, budget = (10, 2, 20.0) if options.quick else (options.draws, options.rounds, options.budget)
+    tables = _tables(options.sets.split(",")[:1] if options.quick else options.sets.split(","))
+    out: list[dict[str, Any]] = []
+    summary: dict[str, Any] = {}
+    if "search" in parts:
+        out += _searches(4_000 if options.quick else 8_000, rounds)
+    if "fresh" in parts:
+        found, summary["fresh samples"] = _fresh(tables, options.rows, draws)
+        out += found
+    if "leaks" in parts:
+        out += _leaks(tables, options.rows)
+    if "generators" in parts:
+        out += _generators(tables, options.rows, budget)
+    full = not options.quick and parts == ["search", "fresh", "leaks", "generators"]
+    settings = {"rows": options.rows, "draws": draws, "rounds": rounds, "budget_s": budget}
+    results.save("privacy", out, full=full, summary=summary, settings=settings)
+    return 0
+
+
+def _tables(names: list[str]) -> dict[str, pa.Table]:
+    found = {name: data.folder() / name / "data.parquet" for name in names}
+    tables = {name: pq.read_table(path) for name, path in found.items() if path.exists()}
+    return {**tables, "generated": generated.chunk(0, 50_000)}
+
+
+def _parts(table: pa.Table, seed: int, rows: int) -> list[pa.Table]:
+    """Synthetic, training and held-out rows: disjoint, at random, each at most a third of the table."""
+    order = np.random.default_rng([seed, 9]).permutation(table.num_rows)
+    size = min(rows, table.num_rows // 3)
+    return [table.take(pa.array(order[start : start + size])) for start in (0, size, 2 * size)]
+
+
+def _fresh(tables: dict[str, pa.Table], rows: int, draws: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    import tabad
+
+    out, started = [], time.perf_counter()
+    for draw in range(draws):
+        name = list(tables)[draw % len(tables)]
+        audit = tabad.audit(*_parts(tables[name], draw, rows), seed=draw)
+        tails = {finding.attack: finding.p_value for finding in audit.findings if finding.p_value is not None}
+        alarms = [finding.attack for finding in audit.alarms]
+        out.append({"part": "fresh", "table": name, "draw": draw, "alarms": alarms, "p_values": tails})
+    raised = sum(bool(row["alarms"]) for row in out)
+    seconds = (time.perf_counter() - started) / max(draws, 1)
+    print(f"\nprivacy: fresh samples of {rows:,} rows passed off as synthetic: {raised} of {draws} raise an alarm")
+    print(
+        f"  (target: at most 5 of 100), {seconds:.1f} s an audit, alarms: {[r['alarms'] for r in out if r['alarms']]}"
+    )
+    return out, {"draws": draws, "alarms": raised, "seconds_an_audit": round(seconds, 2)}
+
+
+def _leaks(tables: dict[str, pa.Table], rows: int) -> list[dict[str, Any]]:
+    out = []
+    for name, table in tables.items():
+        fresh, train, holdout = _parts(table, 1_000, rows)
+        for leak, synthetic in {
+            "1 % of the rows are copies": privacy_peers.planted(fresh, train, 0.01, 0),
+            "learned by heart, noise 0.01": privacy_peers.by_heart(train, rows, 0),
+        }.items():
+            out.append(_audited("leak", name, leak, synthetic, train, holdout))
+    print("\nprivacy: leaks that must be found")
+    _print(out)
+    return out
+
+
+def _generators(tables: dict[str, pa.Table], rows: int, budget: float) -> list[dict[str, Any]]:
+    out = []
+    for name, table in tables.items():
+        _, train, holdout = _parts(table, 2_000, rows)
+        size = train.num_rows
+        for method, made in {
+            "tabad default": lambda train=train, size=size: privacy_peers.own(train, size, 0),
+            "DDPM-style": lambda train=train, size=size: privacy_peers.ddpm(train, size, 0, budget),
+        }.items():
+            synthetic = made()
+            kept = [column for column in train.column_names if column in synthetic.column_names]
+            parts = (part.select(kept) for part in (synthetic, train, holdout))
+            out.append(_audited("generator", name, method, *parts))
+    print(f"\nprivacy: generators trained on {rows:,} rows")
+    _print(out)
+    return out
+
+
+def _audited(part: str, table: str, method: str, *parts: pa.Table) -> dict[str, Any]:
+    import tabad
+
+    audit = tabad.audit(*parts)
+    member, copies, near = audit.finding("membership"), audit.finding("copies"), audit.finding("distances")
+    score = "nearest over real neighbours"
+    row = {
+        "part": part, "table": table, "method": method, "rows": parts[0].num_rows,
+        "alarms": [finding.attack for finding in audit.alarms],
+        "copies": copies.figure("copies of training rows").value,
+        "near_copies": copies.figure("near copies").value,
+        "nearer_to_training": near.figure("nearer to training than to held-out rows").value,
+        "auc": member.figure(f"AUC, {score}").value,
+        "tpr_at_1": member.figure(f"TPR at 1% FPR, {score}").value,
+        "tpr_at_10": member.figure(f"TPR at 10% FPR, {score}").value,
+    }  # fmt: skip
+    for attack in (
+        "singling out by one column",
+        "singling out by several columns",
+        "linkability",
+        "attribute inference",
+    ):
+        figures = audit.finding(attack).figures
+        row[attack] = figures[0].value if figures else None
+    return row
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    keys = ("table", "method", "copies", "near_copies", "nearer_to_training", "auc", "tpr_at_1", "tpr_at_10")
+    lines = [
+        [row["table"], row["method"], *(row[k] for k in keys[2:]), ", ".join(row["alarms"]) or "none"] for row in rows
+    ]
+    print(render([*keys, "alarms"], lines))
+
+
+def _searches(rows: int, rounds: int) -> list[dict[str, Any]]:
+    """Nearest of 20,000 reference rows for each row: tabad on the block, the peers on the same block one-hot."""
+    draw = np.random.default_rng(0)
+    tables = {"generated, 20 columns": generated.chunk(0, rows + 20_000)}
+    for wide in (8, 20, 60):
+        values = draw.normal(size=(rows + 20_000, 6)) @ draw.normal(size=(6, wide))
+        values += 0.5 * draw.normal(size=values.shape)
+        tables[f"{wide} numbers"] = pa.table({f"c{n}": values[:, n] for n in range(wide)})
+    out = []
+    for name, table in tables.items():
+        contenders, wide = _contenders(table, rows)
+        found: dict[str, Any] = {}
+        seconds = take_turns({m: partial(_timed, found, m, run) for m, run in contenders.items()}, rounds)
+        out += [
+            {
+                "part": "search", "table": name, "method": m, "rows": rows, "reference_rows": 20_000, "one_hot": wide,
+                "median_s": round(median(seconds[m]), 4),
+                "tabad_times_faster": round(ratio(seconds[m], seconds["tabad"]), 2),
+                "target": TARGETS.get(m),
+                "same_rows": float((found[m] == found["tabad"][:: THINNED.get(m, 1)]).mean()),
+                "seconds": [round(s, 4) for s in seconds[m]],
+            }
+            for m in contenders
+        ]  # fmt: skip
+    keys = ("table", "one_hot", "method", "median_s", "tabad_times_faster", "target", "same_rows")
+    print(f"privacy: nearest of 20,000 rows for {rows:,} rows, all cores, {rounds} rounds")
+    print(render([k.replace("_", " ") for k in keys], [[row[k] for k in keys] for row in out]))
+    return out
+
+
+def _timed(found: dict[str, Any], method: str, run: Any) -> float:
+    started = time.perf_counter()
+    found[method] = run()
+    return (time.perf_counter() - started) * THINNED.get(method, 1)
+
+
+def _contenders(table: pa.Table, rows: int) -> tuple[dict[str, Any], int]:
+    from sklearn.metrics import pairwise_distances_argmin
+
+    from tabad import _core
+
+    fit = _core.Fit(memory=32, screen=True)
+    fit.observe(table)
+    fit.prepare()
+    model = fit.finish()
+    blocks = model.encode(table.slice(0, rows)), model.encode(table.slice(rows))
+    left, right = (one_hot(model, block) for block in blocks)
+    varies = np.ptp(np.concatenate([left, right]), axis=0) > 0
+    left, right = left[:, varies], right[:, varies]
+
+    def broadcasting() -> Any:
+        few = left[:: THINNED["numpy"]]
+        chunks = [few[start : start + 8] for start in range(0, len(few), 8)]
+        return np.concatenate([((c[:, None, :] - right[None]) ** 2).sum(axis=2).argmin(axis=1) for c in chunks])
+
+    return {
+        "tabad": lambda: np.frombuffer(model.nearest(*blocks)[1], np.uint32),  # type: ignore[call-overload]
+        "scikit-learn": lambda: pairwise_distances_argmin(left, right),
+        "numpy": broadcasting,
+    }, left.shape[1]
+
+
+def one_hot(model: Any, block: tuple[int, Any, Any]) -> Any:
+    """The block as float32 numbers times the root of their weight, beside one-hot codes over the root of 2."""
+    import json
+
+    rows = block[0]
+    x = np.frombuffer(block[1], np.float32).reshape(rows, -1)  # type: ignore[call-overload]
+    c = np.frombuffer(block[2], np.uint16).reshape(rows, -1)  # type: ignore[call-overload]
+    parts = []
+    for column in json.loads(model.manifest())["columns"]:
+        several = max(1, sum(feature["part"] != "status" for feature in column["features"]))
+        for feature in column["features"]:
+            weight = 1.0 if feature["part"] == "status" else several**-0.5
+            if "number" in feature:
+                parts.append(x[:, [feature["number"]]] * np.float32(weight**0.5))
+            else:
+                codes = c[:, [feature["category"]]] == np.arange(feature["size"])
+                parts.append(codes * np.float32((weight / 2) ** 0.5))
+    return np.concatenate(parts, axis=1)
