@@ -1,6 +1,7 @@
-"""The verbs: fit, score, generate. They settle which arguments go together, and pass on.
+"""The verbs: fit, score, generate, impute, anomalies. They settle which arguments go together, and pass on.
 
-`run_fit` and `run_score` are the same verbs for callers that also want to say what happened: the command line.
+`run_fit`, `run_score` and `run_impute` are the same verbs for callers that also want to say what happened: the
+command line.
 """
 
 # ruff: noqa: A002  (`format` is what everyone calls it)
@@ -13,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from tabad import tables
-from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
+from tabad.config import DEVICES, Decision, Device, Explain, FitOptions, Quality, ScoreOptions, one_of
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_table
 from tabad.model import Model, Run, check_decision
 from tabad.tables import Table
 
-__all__ = ["Scored", "fit", "generate", "run_fit", "run_score", "score"]
+__all__ = ["Imputed", "Scored", "anomalies", "fit", "generate", "impute", "run_fit", "run_impute", "run_score", "score"]
 
 _Path = str | os.PathLike[str]
 _INTERRUPTED = "training was interrupted: the model holds the best network so far"
@@ -37,6 +38,16 @@ class Scored:
     notes: list[str] = field(default_factory=list)
     seconds: tuple[float, float] = (0.0, 0.0)
     """What the fit and the scoring took."""
+
+
+@dataclass(frozen=True)
+class Imputed:
+    """The outcome of a filling: the answer, how many cells of which column were filled, and what to hear."""
+
+    data: Any
+    rows: int
+    filled: dict[str, int]
+    notes: list[str]
 
 
 def fit(
@@ -142,7 +153,7 @@ def generate(
     n: int,
     *,
     label: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | Iterable[str] | str | None = None,
     guidance: float = 1.0,
     seed: int = 0,
     device: Device = "auto",
@@ -161,6 +172,66 @@ def generate(
         seed=seed,
         device=device,
         output=output,
+        output_format=output_format,
+    )
+
+
+def impute(
+    data: Any,
+    model: Model | _Path,
+    *,
+    columns: Iterable[str] | str = (),
+    seed: int = 0,
+    device: Device = "auto",
+    output: _Path | None = None,
+    format: str | None = None,
+    output_format: str | None = None,
+) -> Any:
+    """The table with its missing cells filled by the model's network. See `Model.impute`.
+
+    >>> tabad.impute("payments.parquet", "payments.tabad", output="filled.parquet")  # doctest: +SKIP
+    """
+    outcome = run_impute(
+        data,
+        model,
+        columns=_names(columns),
+        seed=seed,
+        device=device,
+        output=output,
+        format=format,
+        output_format=output_format,
+    )
+    for note in outcome.notes:
+        warnings.warn(note, TabadWarning, stacklevel=2)
+    return outcome.data
+
+
+def anomalies(
+    data: Any,
+    model: Model | _Path,
+    n: int,
+    *,
+    columns: Iterable[str] | str | int = 1,
+    prefix: str = "tabad_",
+    seed: int = 0,
+    device: Device = "auto",
+    output: _Path | None = None,
+    format: str | None = None,
+    output_format: str | None = None,
+) -> Any:
+    """`n` usual rows of a table with cells moved to legal but odd values, and the truth. See `Model.anomalies`.
+
+    >>> tabad.anomalies("payments.parquet", "payments.tabad", 500, columns=2)  # doctest: +SKIP
+    """
+    return as_model(model).anomalies(
+        data,
+        n,
+        columns=columns,
+        prefix=prefix,
+        seed=seed,
+        device=device,
+        output=output,
+        format=format,
         output_format=output_format,
     )
 
@@ -225,6 +296,30 @@ def run_score(
         notes.append(_INTERRUPTED)
     seconds = (fitted_at - began, time.monotonic() - fitted_at)
     return Scored(result, summary, loaded, table, fitted, notes, seconds)
+
+
+def run_impute(
+    data: Any,
+    model: Model | _Path,
+    *,
+    columns: Iterable[str] = (),
+    seed: int = 0,
+    device: Device = "auto",
+    output: _Path | None = None,
+    format: str | None = None,
+    output_format: str | None = None,
+    progress: OnProgress | None = None,
+) -> Imputed:
+    """`impute`, with what was filled."""
+    one_of(device, DEVICES, "device")
+    if output is not None:
+        tables.check_destination(os.fspath(output), output_format)
+    filling = as_model(model).filling(columns, seed=seed, device=device)
+    table = tables.open_table(data, format=format)
+    if progress is not None:
+        table.on_rows = lambda rows: progress("fill", rows, table.rows, "")
+    result = filling.answer(table) if output is None else filling.write(table, os.fspath(output), output_format)
+    return Imputed(result, filling.rows, dict(filling.filled), [*dict.fromkeys(table.notes), *filling.notes()])
 
 
 def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: bool) -> Any:

@@ -17,34 +17,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.golden.elsewhere import ELSEWHERE
 from tests.house.test_names import catalogue
 
 import tabad
 from tabad import _core
 from tabad._lazy import need
-from tabad.cli.options import pairs
+from tabad.cli.options import needed, only_with
+from tabad.conditions import parse_conditions
 from tabad.config import FitOptions, ScoreOptions
 from tabad.schema import parse_kinds
 
 GOLDEN = Path(__file__).with_name("messages.txt")
 NUMBERS = pa.table({"a": [float(row) for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
 CASES: dict[str, Callable[[], object]] = {}
-# Names that no case here can show, and where they are shown.
-ELSEWHERE = {
-    "error": "the base class alone",
-    "usage": "the base class alone",
-    "input": "the base class alone",
-    "refused": "the base class alone",
-    "max-flagged": "tests/e2e/test_cli.py",
-    "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
-    "class-without-label": "needs a network: tests/unit/test_generate.py",
-    "class-unknown": "needs a network: tests/unit/test_generate.py",
-    "where-column": "needs a network: tests/unit/test_generate.py",
-    "where-value": "needs a network: tests/unit/test_generate.py",
-    "stream-failed": "another library's own message",
-    "table-unreadable": "pyarrow's own message: tests/unit/test_tables.py",
-    "cannot-write": "the system's own message: tests/unit/test_tables.py",
-}
 
 
 def case(function: Callable[[], object]) -> Callable[[], object]:
@@ -248,6 +234,11 @@ def model_without_network() -> object:
     return model().generate(3)
 
 
+@case
+def model_without_network_to_impute() -> object:
+    return model().impute(NUMBERS)
+
+
 # Options.
 
 
@@ -294,6 +285,16 @@ def fit_options_beside_a_model() -> object:
 @case
 def fdr_without_calibration() -> object:
     return tabad.score(NUMBERS, fdr=0.1)
+
+
+@case
+def anomalies_from_no_table() -> object:
+    return needed(None, "--from")
+
+
+@case
+def columns_without_anomalies() -> object:
+    return only_with("--anomalies", False, {"--columns": ["2"]}, {})
 
 
 @case
@@ -349,8 +350,8 @@ def format_unknown() -> object:
 
 
 @case
-def pair_without_a_value() -> object:
-    return pairs(["country"], "--where")
+def condition_without_an_operator() -> object:
+    return parse_conditions(["country"])
 
 
 @case

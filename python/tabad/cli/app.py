@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tabad import __version__
-from tabad.cli import demo, fit, generate, inspect, score
+from tabad.cli import demo, fit, generate, impute, inspect, score
 
 app = typer.Typer(
     name="tabad",
@@ -36,5 +36,6 @@ def _root(
 app.command("score")(score.score)
 app.command("fit")(fit.fit)
 app.command("generate")(generate.generate)
+app.command("impute")(impute.impute)
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)

@@ -3,7 +3,7 @@
 import sys
 import time
 
-_NAMES = {"read": "fit", "train": "train", "score": "score"}
+_NAMES = {"read": "fit", "train": "train", "score": "score", "fill": "fill"}
 _WIDTH = 20
 _EVERY = 0.1
 
