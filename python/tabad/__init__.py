@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tabad.api import anomalies, fit, generate, impute, score
+    from tabad.api import anomalies, augment, compare, fit, generate, impute, score
     from tabad.errors import (
         InputError,
         MissingDependency,
@@ -42,6 +42,8 @@ __all__ = [
     "WriteError",
     "__version__",
     "anomalies",
+    "augment",
+    "compare",
     "fit",
     "generate",
     "impute",
@@ -50,6 +52,8 @@ __all__ = [
 
 _HOME = {
     "anomalies": "tabad.api",
+    "augment": "tabad.api",
+    "compare": "tabad.api",
     "fit": "tabad.api",
     "generate": "tabad.api",
     "impute": "tabad.api",

@@ -82,6 +82,11 @@ class Model:
         """The table as it was when fitted, ids and ignored columns included."""
         return self._core.schema()
 
+    @property
+    def core(self) -> _core.Model:
+        """The compiled model, for callers that work on encoded rows."""
+        return self._core
+
     def inspect(self) -> dict[str, Any]:
         """The manifest and the size of the model file: what `tabad inspect` shows."""
         return {**self.manifest, "bytes": len(self.to_bytes())}

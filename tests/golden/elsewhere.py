@@ -9,6 +9,8 @@ ELSEWHERE = {
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
     "class-without-label": "needs a network: tests/unit/test_generate.py",
     "class-unknown": "needs a network: tests/unit/test_generate.py",
+    "rare-few": "needs a table of labels: tests/unit/synthesis/test_augment.py",
+    "rare-only": "needs a table of labels: tests/unit/synthesis/test_augment.py",
     "where-order": "needs a network: tests/unit/test_generate.py",
     "where-rare": "needs a network: tests/unit/test_generate.py",
     "impute-column": "needs a network: tests/unit/test_impute.py",

@@ -239,6 +239,11 @@ def model_without_network_to_impute() -> object:
     return model().impute(NUMBERS)
 
 
+@case
+def too_few_rows_to_compare() -> object:
+    return tabad.compare(NUMBERS, NUMBERS.slice(0, 3))
+
+
 # Options.
 
 

@@ -30,7 +30,7 @@ class Bars:
         if self._last is None:
             return
         stage, done, total, remark = self._last
-        unit = "steps" if stage == "train" else "rows"
+        unit = {"train": "steps", "folds": "folds"}.get(stage, "rows")
         bar = ""
         if total:
             full = min(_WIDTH, _WIDTH * done // total)
