@@ -6,6 +6,7 @@ what is validated was seen by no step; a round counts when the mean gain over th
 Axes: B rows, F features, K folds, L leaf sizes.
 """
 
+# ruff: noqa: N815  (arrays carry their axes in their names)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from .features import Floats
 
-__all__ = ["ARMS", "Choice", "Plan", "Rare", "search", "splits"]
+__all__ = ["ARMS", "Choice", "Fold", "Plan", "Rare", "choose", "folds_of", "leaf_of", "search", "splits"]
 
 ARMS = ("nothing", "class weights", "SMOTE-NC")
 """What the loop must beat."""
@@ -85,7 +86,8 @@ class Rare:
         self.x_BF = self.features(rows)
         self.score_B = self._scores(rows) if network else np.zeros(len(y_B))
         self.kept: list[pa.Table] = []
-        self.kept_x: list[Floats] = []
+        self.extra: dict[str, list[Floats]] = {"augment": []}
+        """Features of the rows that an arm adds."""
 
     def _scores(self, rows: pa.Table) -> npt.NDArray[np.float64]:
         scored = pa.table(self.model.core.score(rows, append=False, explain="none", prefix="", oddest=0))
@@ -98,8 +100,8 @@ class Rare:
             extra = smote_nc(
                 self.x_BF[self.y_B], self.features.categorical, int((~self.y_B).sum() - self.y_B.sum()), self.seed
             )
-        elif arm == "augment" and self.kept_x:
-            extra = np.concatenate(self.kept_x)
+        elif self.extra.get(arm):
+            extra = np.concatenate(self.extra[arm])
         else:
             return self.x_BF, self.y_B
         return np.concatenate([self.x_BF, extra]), np.r_[self.y_B, np.ones(len(extra), bool)]
@@ -128,47 +130,67 @@ class Rare:
         rare, others = (self._judged(learner, y_B) for y_B in (self.y_B, ~self.y_B))
         chosen = keep(candidates, rare, others, self.features, wanted, self.seed + turn)
         self.kept.append(made.take(pa.array(chosen)))
-        self.kept_x.append(x_BF[chosen])
+        self.extra["augment"].append(x_BF[chosen])
 
     def _judged(self, learner: Any, which_B: Labels) -> Judged:
         x_BF = self.x_BF[which_B]
         return Judged(x_BF, self.score_B[which_B], probability(learner, x_BF))
 
 
-def search(rows: pa.Table, y_B: Labels, plan: Plan, seed: int) -> Choice:
-    """How many rounds pay on these rows, and the leaf size that suits each arm, by cross-validation."""
-    folds = [
-        (Rare(plan, rows.take(pa.array(train)), y_B[train], seed * 100 + place), rows.take(pa.array(held)), y_B[held])
+@dataclass(frozen=True)
+class Fold:
+    """A network of some rows, and rows that it has not seen."""
+
+    rare: Rare
+    held: pa.Table
+    y_B: Labels
+
+    def precision(self, arm: str, leaf: int) -> float:
+        """Average precision of an arm on the held rows."""
+        return average_precision(self.y_B, probability(self.rare.learner(arm, leaf), self.rare.features(self.held)))
+
+
+def folds_of(rows: pa.Table, y_B: Labels, plan: Plan, seed: int) -> list[Fold]:
+    """The folds of the loop's own cross-validation."""
+    return [
+        Fold(
+            Rare(plan, rows.take(pa.array(train)), y_B[train], seed * 100 + place),
+            rows.take(pa.array(held)),
+            y_B[held],
+        )
         for place, (train, held) in enumerate(splits(y_B, plan.folds, seed))
     ]
-    leaves, precision = {}, {}
-    for arm in ARMS:
-        precision_KL = _precisions(folds, arm)
-        best = int(precision_KL.mean(axis=0).argmax())
-        leaves[arm], precision[arm] = LEAVES[best], precision_KL[:, best]
-    now_K, leaf, rounds, gains = precision["nothing"], leaves["nothing"], 0, []
+
+
+def search(rows: pa.Table, y_B: Labels, plan: Plan, seed: int) -> Choice:
+    """How many rounds pay on these rows, and the leaf size that suits each arm, by cross-validation."""
+    return choose(folds_of(rows, y_B, plan, seed), plan)
+
+
+def choose(folds: list[Fold], plan: Plan) -> Choice:
+    """The same on folds that are there."""
+    tuned = {arm: leaf_of(folds, arm) for arm in ARMS}
+    leaf, now_K = tuned["nothing"]
+    rounds, gains = 0, []
     for turn in range(plan.rounds):
-        for fold, _, _ in folds:
-            fold.add(turn, leaf)
-        precision_KL = _precisions(folds, "augment")
-        best = int(precision_KL.mean(axis=0).argmax())
-        gain_K = precision_KL[:, best] - now_K
+        for fold in folds:
+            fold.rare.add(turn, leaf)
+        new_leaf, new_K = leaf_of(folds, "augment")
+        gain_K = new_K - now_K
         error = float(gain_K.std(ddof=1) / np.sqrt(len(gain_K)))
         gains.append((float(gain_K.mean()), error))
         if gain_K.mean() <= error:
             break
-        now_K, leaf, rounds = precision_KL[:, best], LEAVES[best], turn + 1
+        now_K, leaf, rounds = new_K, new_leaf, turn + 1
+    leaves = {arm: best for arm, (best, _) in tuned.items()}
     return Choice(rounds, {**leaves, "augment": leaf}, tuple(gains))
 
 
-def _precisions(folds: list[tuple[Rare, pa.Table, Labels]], arm: str) -> npt.NDArray[np.float64]:
-    """Average precision `[K, L]` of an arm on the held rows of each fold."""
-    return np.array(
-        [
-            [average_precision(y_B, probability(fold.learner(arm, leaf), fold.features(held))) for leaf in LEAVES]
-            for fold, held, y_B in folds
-        ]
-    )
+def leaf_of(folds: list[Fold], arm: str) -> tuple[int, npt.NDArray[np.float64]]:
+    """The leaf size that suits an arm best, and its average precision in each fold."""
+    precision_KL = np.array([[fold.precision(arm, leaf) for leaf in LEAVES] for fold in folds])
+    best = int(precision_KL.mean(axis=0).argmax())
+    return LEAVES[best], precision_KL[:, best]
 
 
 def splits(y_B: Labels, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
