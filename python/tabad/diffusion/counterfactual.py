@@ -1,9 +1,9 @@
 """Anomalies made of normal rows: a few cells moved to values that are legal but odd beside the others.
 
-A cell moves to a value that another row of the table has and the training rows know. Of several such values it takes
-the one with the largest gap between how usual the value is by itself and how usual it is in this row,
+A cell moves to a value that another row of the table has and the training rows know. Of the more usual half of several
+such values it takes the one with the largest gap between how usual it is by itself and how usual it is in this row,
 `ln p(v) - ln p(v | rest)` (pointwise mutual information, Church and Hanks 1990, turned round; both from the network).
-So a marginal rule finds nothing and a dependence is broken; which cells and what they were is known. The measure is
+So a rule on one column finds little and a dependence is broken; which cells and what they were is known. The measure is
 the network's own: what is made here must never judge that network.
 Axes: B rows, M candidates, N numbers, C category columns, P table columns, D donor rows, S codes.
 """
@@ -37,7 +37,8 @@ CANDIDATES = 32
 _MOVABLE = ("number", "category", "boolean", "datetime")
 _KNOWN = 1e-5
 """How near to a known value's place on the scale a number must be to count as that value."""
-_LEAST_GAIN, _NO_WEIGHT = 1e-3, 1e-20
+_LEAST_GAIN, _MOST_GAIN, _NO_WEIGHT = 1e-3, 5.0, 1e-20
+"""Odds by which columns are drawn, in nats: a column that is bound to another would else be moved in every row."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def moved(
             gains, chosen = zip(*(state.best(x_BN, c_BC, place, legal_DP[:, place]) for place in turns), strict=True)
             gain_BP, chosen_BP = torch.stack(gains, dim=1), torch.stack(chosen, dim=1)
             free_BP = (donor_BP[:, turns] < 0) & gain_BP.isfinite()
-            weight_BP = torch.where(free_BP, gain_BP.clamp_min(_LEAST_GAIN), _NO_WEIGHT)
+            weight_BP = torch.where(free_BP, gain_BP.clamp(_LEAST_GAIN, _MOST_GAIN), _NO_WEIGHT)
             which_B = torch.multinomial(weight_BP, 1, generator=generator)[:, 0]
             place_B = torch.tensor(turns, device=which_B.device)[which_B]
             moving = free_BP.gather(1, which_B[:, None])[:, 0].nonzero()[:, 0]
@@ -150,22 +151,27 @@ class _State:
         pool = legal_D.nonzero()[:, 0]
         draw_BM = torch.randint(len(pool), (rows, CANDIDATES), generator=self.generator, device=index.device)
         donor_BM = pool[draw_BM]
-        gain_BM = torch.zeros(rows, CANDIDATES, device=index.device)
+        odd_BM = torch.zeros(rows, CANDIDATES, device=index.device)
+        usual_BM = torch.zeros_like(odd_BM)
         same_BM = torch.ones(rows, CANDIDATES, dtype=torch.bool, device=index.device)
         for number in (index.column_N == place).nonzero()[:, 0].tolist():
             z_BM = self.donor_x_DN[donor_BM, number]
             variance = self.sampler.net.hidden_variance[number].clamp_min(VARIANCE_FLOOR)
-            odd_BM = 0.5 * ((z_BM - mean_BN[:, number, None]).square() / variance + variance.log())
-            usual_BM = 0.5 * (z_BM - self.mean_N[number]).square()  # the scale gives every number variance 1
             there_BM = index.present(self.donor_c_DC)[donor_BM, number]
-            gain_BM += torch.where(there_BM, odd_BM - usual_BM, 0.0)
+            nats_BM = 0.5 * ((z_BM - mean_BN[:, number, None]).square() / variance + variance.log())
+            odd_BM += torch.where(there_BM, nats_BM, 0.0)
+            # By itself: the scale gives every number variance 1.
+            usual_BM += torch.where(there_BM, 0.5 * (z_BM - self.mean_N[number]).square(), 0.0)
             same_BM &= z_BM == x_BN[:, number, None]
         for category in (index.column_C == place).nonzero()[:, 0].tolist():
             code_BM = self.donor_c_DC[donor_BM, category]
             at_BM = code_BM + index.offset_C[category]
-            gain_BM += self.logits_S[at_BM] - logits_BS.gather(1, at_BM)
+            odd_BM -= logits_BS.gather(1, at_BM)
+            usual_BM -= self.logits_S[at_BM]
             same_BM &= code_BM == c_BC[:, category, None]
-        gain_B, at_B = gain_BM.masked_fill(same_BM, float("-inf")).max(dim=1)
+        # Of the values to choose from the more usual half: else rare ones win, which any marginal rule finds.
+        rare_BM = usual_BM > usual_BM.masked_fill(same_BM, float("nan")).nanmedian(dim=1, keepdim=True).values
+        gain_B, at_B = (odd_BM - usual_BM).masked_fill(same_BM | rare_BM, float("-inf")).max(dim=1)
         return gain_B, donor_BM.gather(1, at_B[:, None])[:, 0]
 
     def take(self, x_BN: Tensor, c_BC: Tensor, place_B: Tensor, donor_B: Tensor) -> tuple[Tensor, Tensor]:
