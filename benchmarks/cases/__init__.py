@@ -8,11 +8,11 @@ BUILT = {
     "score": "rows/s and peak memory from parquet to scored parquet, whole processes",
     "fit": "seconds to a fitted model, and to the AUROC of a DDPM-style loop",
     "startup": "wall time of --help, of import, of scoring 1,000 rows",
+    "synthesis": "rare classes with few positives, train on synthetic, fidelity, rows/s",
     "memory": "peak memory of scoring 1 M to 50 M rows",
     "privacy": "audit of synthetic tables: fresh, copied, learned by heart, generated; search of nearest records",
 }
 PLANNED = {
     "fraud-time": "card transactions by day",
     "cells": "dirty tables with known cell errors",
-    "synthesis": "rare classes, train on real and synthetic rows",
 }

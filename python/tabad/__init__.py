@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tabad.api import audit, fit, generate, score
+    from tabad.api import anomalies, audit, augment, compare, fit, generate, impute, score
     from tabad.errors import (
         InputError,
         MissingDependency,
@@ -41,16 +41,24 @@ __all__ = [
     "UsageError",
     "WriteError",
     "__version__",
+    "anomalies",
     "audit",
+    "augment",
+    "compare",
     "fit",
     "generate",
+    "impute",
     "score",
 ]
 
 _HOME = {
+    "anomalies": "tabad.api",
     "audit": "tabad.api",
+    "augment": "tabad.api",
+    "compare": "tabad.api",
     "fit": "tabad.api",
     "generate": "tabad.api",
+    "impute": "tabad.api",
     "score": "tabad.api",
     "Model": "tabad.model",
     **dict.fromkeys([name for name in __all__ if name.endswith(("Error", "Warning"))], "tabad.errors"),

@@ -33,8 +33,16 @@ class Fitted:
     """Columns that look like a label and were modelled all the same, with what was seen."""
 
 
-def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progress: OnProgress | None = None) -> Fitted:
-    """A model of the table. `screen`: to score that very table, so nothing is held out.
+def fit_table(
+    table: Table,
+    options: FitOptions,
+    *,
+    screen: bool = False,
+    preset: str | None = None,
+    progress: OnProgress | None = None,
+) -> Fitted:
+    """A model of the table. `screen`: to score that very table, so nothing is held out. `preset`: of the network,
+    where it is not the one of the quality.
 
     Raises `InputError` for a table that cannot be fitted, and `MissingDependency` where a network is wanted
     and torch is not there; that is checked before anything is read. Ctrl-C while the network trains ends the
@@ -63,7 +71,9 @@ def fit_table(table: Table, options: FitOptions, *, screen: bool = False, progre
     fit: _core.Fit = table.reread(observed)
     table.on_rows = None
     manifest = json.loads(fit.prepare())
-    interrupted = options.quality != "fast" and _train_network(fit, manifest, options, progress)
+    interrupted = options.quality != "fast" and _train_network(
+        fit, manifest, options, preset or options.quality, progress
+    )
     labels = (
         {}
         if table.head is None
@@ -83,7 +93,9 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     return Fitted(updated)
 
 
-def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
+def _train_network(
+    fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, size: str, progress: OnProgress | None
+) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
     import numpy as np
 
@@ -115,7 +127,7 @@ def _train_network(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
         x,
         c,
         layout,
-        preset=preset(options.quality, len(x)),
+        preset=preset(size, len(x)),
         device=pick(options.device),
         seed=options.seed,
         labels=labels,

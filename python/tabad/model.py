@@ -9,19 +9,25 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tabad import _core, tables
 from tabad._lazy import need
+from tabad.conditions import conditions
 from tabad.config import Decision, Explain, ScoreOptions
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
 
+if TYPE_CHECKING:
+    from tabad.diffusion.impute import Filling
+
 __all__ = ["Model", "Run"]
+
+_Where = Mapping[str, Any] | Iterable[str] | str
 
 
 class Model:
@@ -75,6 +81,11 @@ class Model:
     def schema(self) -> pa.Schema:
         """The table as it was when fitted, ids and ignored columns included."""
         return self._core.schema()
+
+    @property
+    def core(self) -> _core.Model:
+        """The compiled model, for callers that work on encoded rows."""
+        return self._core
 
     def inspect(self) -> dict[str, Any]:
         """The manifest and the size of the model file: what `tabad inspect` shows."""
@@ -150,7 +161,7 @@ class Model:
         n: int,
         *,
         label: str | None = None,
-        where: Mapping[str, Any] | None = None,
+        where: _Where | None = None,
         guidance: float = 1.0,
         seed: int = 0,
         device: str = "auto",
@@ -160,9 +171,11 @@ class Model:
         """A pyarrow Table of `n` rows like those the network was trained on; with `output`, the path written.
 
         `label`: rows of this class of the label column, which is then among the columns. `where` holds columns at a
-        value, and the others follow from them. `guidance` leans on the label: 1 is the network as trained, more
+        value, and the others follow from them: `{"country": "FR"}`, or texts such as `"amount > 1000"`, for which rows
+        are drawn again until enough obey. `guidance` leans on the label: 1 is the network as trained, more
         makes rows more typical of their class. The same seed gives the same rows on one machine. Raises `UsageError`
-        where the model has no network or does not know what is asked for, and `MissingDependency` without torch.
+        where the model has no network or does not know what is asked for, `InputError` where fewer than one row in 500
+        obeys, and `MissingDependency` without torch.
 
         >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
         """
@@ -170,23 +183,109 @@ class Model:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        network = self._core.network()
-        if network is None:
-            raise UsageError(
-                "the model has no network, and only a network generates rows",
-                name="model-without-network",
-                hint="fit it with --quality default (quality='default'), which needs pip install \"tabad[train]\"",
-            )
-        need("torch", extra="train", purpose="generate rows")
+        network = self.need_network("generates rows", "generate rows")
         from tabad.diffusion.generate import generated
 
         schema, batches = generated(
-            self._core, network, n, seed=seed, device=device, label=label, where=where, guidance=guidance
+            self._core,
+            network,
+            n,
+            seed=seed,
+            device=device,
+            label=label,
+            where=conditions(where),
+            guidance=guidance,
         )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()
         tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
         return Path(output)
+
+    def impute(
+        self,
+        data: Any,
+        *,
+        columns: Iterable[str] | str = (),
+        seed: int = 0,
+        device: str = "auto",
+        output: str | os.PathLike[str] | None = None,
+        format: str | None = None,
+        output_format: str | None = None,
+    ) -> Any:
+        """The table with its missing cells filled, in the form in which it came; with `output`, the path written.
+
+        Missing is what is null, and NaN in a column of floats. Each cell is drawn from what the network expects given
+        the present cells of its row, which stay as they are; `columns` fills these alone. The same seed fills the same
+        table in the same way, whatever its batches. Raises `UsageError` where the model has no network or does not
+        model a column, `InputError` where the table does not fit it, and `MissingDependency` without torch.
+
+        >>> model.impute(df, columns=["age"])  # doctest: +SKIP
+        """
+        if output is not None:
+            tables.check_destination(os.fspath(output), output_format)
+        table = tables.open_table(data, format=format)
+        filling = self.filling(columns, seed=seed, device=device)
+        result = filling.answer(table) if output is None else filling.write(table, os.fspath(output), output_format)
+        for note in filling.notes():
+            warnings.warn(note, TabadWarning, stacklevel=2)
+        return result
+
+    def filling(self, columns: Iterable[str] | str = (), *, seed: int = 0, device: str = "auto") -> "Filling":
+        """A filling about to happen; `impute` for callers that also want to say what was filled."""
+        network = self.need_network("knows what is missing", "fill missing cells")
+        from tabad.diffusion.impute import Filling
+
+        names = (columns,) if isinstance(columns, str) else tuple(columns)
+        return Filling(self._core, network, names, seed=seed, device=device)
+
+    def anomalies(
+        self,
+        data: Any,
+        n: int,
+        *,
+        columns: Iterable[str] | str | int = 1,
+        prefix: str = "tabad_",
+        seed: int = 0,
+        device: str = "auto",
+        output: str | os.PathLike[str] | None = None,
+        format: str | None = None,
+        output_format: str | None = None,
+    ) -> Any:
+        """A pyarrow Table of `n` usual rows of a table, some cells of each moved; with `output`, the path written.
+
+        Test data for rules and detectors: a moved cell has a value that the training rows know and that is odd beside
+        the others. `columns`: which to move in every row, or how many, drawn by how odd they can be made. Added are
+        `tabad_changed` (the columns moved) and `tabad_original` (JSON of what they were). Raises `UsageError` where the
+        model has no network or a column cannot be moved, and `InputError` where the table does not fit the model.
+
+        >>> model.anomalies("payments.parquet", 500, columns=2)  # doctest: +SKIP
+        """
+        named = (columns,) if isinstance(columns, str) else columns if isinstance(columns, int) else tuple(columns)
+        if n < 0 or (isinstance(named, int) and named < 1):
+            raise UsageError(f"`n` is {n} and `columns` is {named}: both count something", name="option-range")
+        if output is not None:
+            tables.check_destination(os.fspath(output), output_format)
+        network = self.need_network("knows which cells depend on which", "make anomalies")
+        from tabad.diffusion.anomalies import anomalies
+
+        table = tables.open_table(data, format=format)
+        rows = anomalies(self._core, network, table, n, columns=named or 1, prefix=prefix, seed=seed, device=device)
+        if output is None:
+            return rows
+        tables.write(rows.to_reader(), os.fspath(output), output_format)
+        return Path(output)
+
+    def need_network(self, does: str, purpose: str) -> tuple[str, bytes]:
+        """The network's config and weights; raises `UsageError` where the model has none. `does`: only a network ..."""
+        network = self._core.network()
+        if network is None:
+            raise UsageError(
+                f"the model has no network, and only a network {does}",
+                name="model-without-network",
+                hint="fit it with --quality default (quality='default'), which needs pip install \"tabad[train]\"",
+            )
+        need("torch", extra="train", purpose=purpose)
+        return network
 
     def __repr__(self) -> str:
         facts = self.manifest
@@ -221,12 +320,12 @@ class Run:
         rule = self.rule()
         reader = self.table.open(types=self.model.schema)
         if not append:
-            self._check_taken(reader.schema)
+            tables.check_taken(reader.schema, self.options.columns)
         return self._score(reader, append, rule)
 
     def batch(self, rows: Any) -> pa.Table:
         """The four columns for any rows."""
-        self._check_taken(pa.RecordBatchReader.from_stream(rows).schema)
+        tables.check_taken(pa.RecordBatchReader.from_stream(rows).schema, self.options.columns)
         return self.model.run_rows(rows, self.options, self.rule())
 
     def read(self) -> None:
@@ -283,16 +382,6 @@ class Run:
 
         return pa.RecordBatchReader.from_batches(scored.schema, batches())
 
-    def _check_taken(self, schema: pa.Schema) -> None:
-        taken = [name for name in self.options.columns if name in schema.names]
-        if taken:
-            columns = "a column" if len(taken) == 1 else "columns"
-            raise InputError(
-                f"the table already has {columns} {', '.join(f'`{name}`' for name in taken)}",
-                name="column-taken",
-                hint="give the new columns another prefix: --prefix again_ (prefix=...)",
-            )
-
     def _find_rule(self) -> dict[str, float]:
         decision = self.options.decision
         if decision.level is not None:
@@ -347,7 +436,7 @@ def check_decision(decision: Decision, calibration: str) -> None:
 
 
 def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
-    """The largest p-value `p` with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
+    """The largest p-value of a row, `p`, with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
 
     `ranks[r]` counts rows with p-value `(1 + r) / len(ranks)` (Benjamini and Hochberg 1995, procedure (1)).
     """
@@ -355,6 +444,6 @@ def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
     for rank, count in enumerate(ranks):
         below += count
         p = (1 + rank) / len(ranks)
-        if below and p * rows <= fdr * below:
+        if count and p * rows <= fdr * below:
             level = p
     return level

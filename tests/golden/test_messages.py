@@ -18,37 +18,22 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from tests.golden.audits import AUDITS
+from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
 from tests.house.test_names import catalogue
 
 import tabad
 from tabad import _core
 from tabad._lazy import need
-from tabad.cli.options import pairs
+from tabad.cli.options import needed, only_with
+from tabad.conditions import parse_conditions
 from tabad.config import FitOptions, ScoreOptions
 from tabad.schema import parse_kinds
+from tabad.tables import open_table
 
 GOLDEN = Path(__file__).with_name("messages.txt")
 NUMBERS = pa.table({"a": [float(row) for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
 CASES: dict[str, Callable[[], object]] = {}
-# Names that no case here can show, and where they are shown.
-ELSEWHERE = {
-    "error": "the base class alone",
-    "usage": "the base class alone",
-    "input": "the base class alone",
-    "refused": "the base class alone",
-    "max-flagged": "tests/e2e/test_cli.py",
-    "audit-alarm": "tests/e2e/test_audit_command.py",
-    "copies-remain": "needs a network: tests/unit/test_generate_checked.py",
-    "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
-    "class-without-label": "needs a network: tests/unit/test_generate.py",
-    "class-unknown": "needs a network: tests/unit/test_generate.py",
-    "where-column": "needs a network: tests/unit/test_generate.py",
-    "where-value": "needs a network: tests/unit/test_generate.py",
-    "stream-failed": "another library's own message",
-    "table-unreadable": "pyarrow's own message: tests/unit/test_tables.py",
-    "cannot-write": "the system's own message: tests/unit/test_tables.py",
-}
 
 
 def case(function: Callable[[], object]) -> Callable[[], object]:
@@ -252,6 +237,16 @@ def model_without_network() -> object:
     return model().generate(3)
 
 
+@case
+def model_without_network_to_impute() -> object:
+    return model().impute(NUMBERS)
+
+
+@case
+def too_few_rows_to_compare() -> object:
+    return tabad.compare(NUMBERS, NUMBERS.slice(0, 3))
+
+
 # Options.
 
 
@@ -298,6 +293,16 @@ def fit_options_beside_a_model() -> object:
 @case
 def fdr_without_calibration() -> object:
     return tabad.score(NUMBERS, fdr=0.1)
+
+
+@case
+def anomalies_from_no_table() -> object:
+    return needed(None, "--from")
+
+
+@case
+def columns_without_anomalies() -> object:
+    return only_with("--anomalies", False, {"--columns": ["2"]}, {})
 
 
 @case
@@ -353,8 +358,8 @@ def format_unknown() -> object:
 
 
 @case
-def pair_without_a_value() -> object:
-    return pairs(["country"], "--where")
+def condition_without_an_operator() -> object:
+    return parse_conditions(["country"])
 
 
 @case
@@ -426,7 +431,7 @@ def json_types() -> object:
 @case
 def stream_consumed() -> object:
     once = pa.RecordBatchReader.from_batches(NUMBERS.schema, NUMBERS.to_batches())
-    table = tabad.api.tables.open_table(once)
+    table = open_table(once)
     table.open().read_all()
     return table.open()
 

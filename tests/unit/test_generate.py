@@ -11,7 +11,7 @@ import pytest
 
 import tabad
 from tabad.diffusion import presets
-from tabad.errors import UsageError
+from tabad.errors import InputError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +116,40 @@ def test_a_class_of_a_model_without_a_label_is_refused(table: pa.Table, monkeypa
     assert refused.value.name == "class-without-label"
     with pytest.raises(UsageError, match=r"`class` cannot be held at a value: it is not modelled \(ignored\)"):
         unlabelled.generate(3, where={"class": "fraud"})
+
+
+def test_ranges_are_obeyed_and_the_others_follow(model: tabad.Model) -> None:
+    made = model.generate(500, where=["amount > 70.5", "amount <= 90", "day < 2024-02-01"], seed=1)
+    assert made.num_rows == 500
+    amounts = [float(value) for value in made["amount"].to_pylist()]
+    assert 70.5 < min(amounts) < max(amounts) <= 90
+    assert max(made["day"].to_pylist()) < dt.date(2024, 2, 1)
+    assert made["city"].to_pylist().count("Oslo") > 450  # Rome's amounts are near 20
+    assert made["row"].to_pylist() == list(range(made["row"][0].as_py(), made["row"][0].as_py() + 500))
+    assert model.generate(30, where=["amount > 70.5", "amount <= 90", "day < 2024-02-01"], seed=1) == made.slice(0, 30)
+
+
+def test_what_a_range_keeps_is_what_was_drawn_without_it(model: tabad.Model) -> None:
+    drawn = model.generate(4_096, where={"city": "Oslo"}, seed=2).drop(["row"]).to_pylist()
+    obey = [row for row in drawn if Decimal(82) <= row["amount"] < Decimal(90)]
+    made = model.generate(len(obey), where=["city=Oslo", "amount >= 82", "amount < 90"], seed=2)
+    assert len(obey) > 500
+    assert made.drop(["row"]).to_pylist() == obey
+
+
+def test_unequal_leaves_one_value_out(model: tabad.Model) -> None:
+    assert set(model.generate(100, where="city != Oslo")["city"].to_pylist()) == {"Rome"}
+
+
+def test_a_condition_that_hardly_any_row_obeys_is_given_up(model: tabad.Model, tmp_path: Path) -> None:
+    for output in (None, tmp_path / "made.parquet"):
+        with pytest.raises(InputError, match=r"0 of 4,096 rows drawn obey `amount > 5000`: too few") as refused:
+            model.generate(5, where="amount > 5000", output=output)
+        assert refused.value.name == "where-rare"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_without_an_order_are_not_compared(model: tabad.Model) -> None:
+    with pytest.raises(UsageError, match="the values of column `city` have no order") as refused:
+        model.generate(5, where="city > A")
+    assert refused.value.name == "where-order"

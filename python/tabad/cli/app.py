@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tabad import __version__
-from tabad.cli import audit, demo, fit, generate, inspect, score
+from tabad.cli import audit, augment, compare, demo, fit, generate, impute, inspect, score
 
 app = typer.Typer(
     name="tabad",
@@ -37,5 +37,8 @@ app.command("score")(score.score)
 app.command("fit")(fit.fit)
 app.command("generate")(generate.generate)
 app.command("audit")(audit.audit)
+app.command("impute")(impute.impute)
+app.command("augment")(augment.augment)
+app.command("compare")(compare.compare)
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)

@@ -1,6 +1,6 @@
 """`tabad generate`: new rows like those a model was trained on."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -8,15 +8,16 @@ from tabad.cli import options as o
 
 
 def generate(
-    model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="A model with a network.", show_default=False)
-    ],
+    model: o.Network,
     n: Annotated[int, typer.Option("-n", metavar="N", min=0, help="How many rows.")] = 10,
     label: Annotated[
         str | None, typer.Option("--class", metavar="VALUE", help="Rows of this class of the label column.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Hold a column at a value. Repeat.")
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="COND", help="COL=VALUE holds a column; also 'COL > VALUE', >=, <, <=, !=. Repeat."
+        ),
     ] = None,
     guidance: Annotated[
         float, typer.Option("--guidance", metavar="W", min=0.0, help="How much to lean on --class; 1 is as trained.")
@@ -33,13 +34,26 @@ def generate(
     redraw_copies: Annotated[
         bool, typer.Option("--redraw-copies", help="Draw exact copies of rows of --train again.")
     ] = False,
+    anomalies: Annotated[
+        bool, typer.Option("--anomalies", help="Usual rows of --from with cells moved, and the truth beside them.")
+    ] = False,
+    table: Annotated[
+        str | None, typer.Option("--from", metavar="TABLE", help="With --anomalies: where the rows are taken from.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", metavar="K|COL", help="With --anomalies: how many columns to move, or which."),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", metavar="P", help="With --anomalies: start of the two new column names.")
+    ] = "tabad_",
     output: o.Output = None,
     output_format: o.OutputFormat = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
     json: o.Json = False,
 ) -> None:
-    """Generate rows. Without -o the first ten are shown."""
+    """Generate rows, or anomalies made of a table's rows. Without -o the first ten are shown."""
     from tabad import api
     from tabad.cli import render
     from tabad.config import DEVICES, one_of
@@ -58,18 +72,16 @@ def generate(
             name="check-without-table",
             hint="give both: --train T --holdout H",
         )
-    rows = api.generate(
-        model,
-        n,
-        label=label,
-        where=o.pairs(where, "--where"),
-        guidance=guidance,
-        seed=seed or 0,
-        device=device,  # type: ignore[arg-type]
-        train=train,
-        holdout=holdout if audit else None,
-        redraw_copies=redraw_copies,
-        output=output,
-        output_format=output_format,
+    options: dict[str, Any] = {"seed": seed or 0, "device": device, "output": output, "output_format": output_format}
+    o.only_with(
+        "--anomalies",
+        anomalies,
+        {"--from": table, "--columns": columns},
+        {"--class": label, "--where": where, "--train": train},
     )
+    if anomalies:
+        rows = api.anomalies(o.needed(table, "--from"), model, n, columns=o.how_many(columns), prefix=prefix, **options)
+    else:
+        checks: dict[str, Any] = {"train": train, "holdout": holdout if audit else None, "redraw_copies": redraw_copies}
+        rows = api.generate(model, n, label=label, where=where, guidance=guidance, **checks, **options)
     render.show_generated(rows if output is None else None, n, output, as_json=json)

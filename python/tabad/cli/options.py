@@ -30,6 +30,9 @@ OutputFormat = Annotated[
     str | None,
     typer.Option("--output-format", metavar="F", help="Format of OUT where its name does not say; csv for -."),
 ]
+Network = Annotated[
+    str, typer.Option("--model", "-m", metavar="MODEL", help="A model with a network.", show_default=False)
+]
 Kind = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,17 +71,32 @@ Threads = Annotated[int, typer.Option("--threads", metavar="N", min=0, help="Thr
 Json = Annotated[bool, typer.Option("--json", help="Answer, and errors too, as JSON on standard output.")]
 
 
-def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    """`COL=VALUE` texts as a mapping; the first `=` parts them."""
-    found = {}
-    for text in texts or ():
-        column, equals, value = text.partition("=")
-        if not equals or not column:
-            raise UsageError(
-                f"`{option} {text}` is not COL=VALUE", name="option-pair", hint=f"for example {option} country=FR"
-            )
-        found[column] = value
-    return found
+def only_with(switch: str, on: bool, its: dict[str, object], others: dict[str, object]) -> None:
+    """Raise `UsageError` for options of a switch that is off, and for options that do not go with one that is on."""
+    wrong = [name for name, value in (others if on else its).items() if value]
+    if wrong:
+        does = "do not go with" if on else "need"
+        raise UsageError(f"{' and '.join(wrong)} {does} {switch}", name="options-conflict")
+
+
+def needed(text: str | None, option: str) -> str:
+    """The value of an option that this call cannot do without."""
+    if text is None:
+        raise UsageError(f"{option} is missing", name="option-missing")
+    return text
+
+
+def how_many(texts: list[str] | None) -> list[str] | int:
+    """`--columns 2` as a number of columns, `--columns a --columns b` as their names."""
+    return int(texts[0]) if texts and len(texts) == 1 and texts[0].isdecimal() else texts or 1
+
+
+def one_answer(json: bool, output: str | None) -> None:
+    """Raise `UsageError` where both the JSON and the table would go to standard output."""
+    if json and output == "-":
+        raise UsageError(
+            "--json and -o - both write to standard output", name="options-conflict", hint="write to a file"
+        )
 
 
 def memory_rows(text: str | None) -> int:

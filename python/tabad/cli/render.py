@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tabad.api import Scored
+    from tabad.api import Imputed, Scored
     from tabad.fitting import Fitted
 
 JSON_VERSION = 1
@@ -274,6 +274,21 @@ def show_generated(rows: Any, n: int, output: str | None, *, as_json: bool) -> N
         print_table(rows.slice(0, _SHOWN))
         if n > _SHOWN:
             say(f"{n - _SHOWN:,} more rows were generated and not shown: add -o rows.parquet")
+
+
+def show_filled(outcome: "Imputed", output: str, *, as_json: bool) -> None:
+    """How many cells of which column were filled."""
+    if as_json:
+        as_document({"rows": outcome.rows, "output": output, "filled": outcome.filled, "warnings": outcome.notes})
+        return
+    cells, columns = sum(outcome.filled.values()), [name for name, count in outcome.filled.items() if count]
+    shown = ", ".join(f"{name} {outcome.filled[name]:,}" for name in columns[:_SHOWN])
+    more = f", and {len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else ""
+    say(f"{outcome.rows:,} rows · {cells:,} cells filled" + (f": {shown}{more}" if columns else ""))
+    for note in outcome.notes:
+        say(f"note: {note}")
+    if output != "-":
+        say(f"wrote {output}")
 
 
 def print_table(table: Any) -> None:

@@ -63,13 +63,10 @@ def score(
     from tabad.cli import render
     from tabad.cli.progress import for_terminal
     from tabad.config import Decision, FitOptions, ScoreOptions
-    from tabad.errors import Refused, UsageError
+    from tabad.errors import Refused
     from tabad.schema import parse_kinds
 
-    if json and output == "-":
-        raise UsageError(
-            "--json and -o - both write to standard output", name="options-conflict", hint="write to a file"
-        )
+    o.one_answer(json, output)
     most = o.share(max_flagged, "--max-flagged")
     if model is not None:
         given: dict[str, Any] = {

@@ -1,36 +1,40 @@
 """Rows out of a model's network, batch by batch, in the fitted types.
 
-What stands (`where`) is held clean at every step and comes back as it was given; a label steers by classifier-free
-guidance (Ho and Salimans 2022). Sampling itself is `sample`.
-Axes: B rows, N numbers, C category columns, P table columns.
+Columns that equal a value are held clean at every step and come back as they were given; a label steers by
+classifier-free guidance (Ho and Salimans 2022). Other conditions (ranges, `!=`) are met by drawing again: rows that
+obey are kept, so that they follow the network's own distribution given the condition, with no heap at the bound.
+Axes: B rows, P table columns.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from tabad.errors import UsageError
+from tabad.errors import InputError, UsageError
 
-from .device import pick
-from .export import load
-from .layout import Index
-from .sample import Given, Plan, sample
+from .rows import Sampler
+from .sample import Given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
     from tabad import _core
-
-    from .denoiser import Denoiser
+    from tabad.conditions import Condition
 
 __all__ = ["generated"]
 
 BATCH = 16_384
+REDRAWN = 4_096
+"""Rows drawn at a time where some are thrown away."""
+LEAST_SHARE = 0.002
+"""Below this share of rows that obey, conditions are given up."""
+_PATIENCE = 5
+"""How many times `1 / LEAST_SHARE` rows are drawn before that is decided."""
+_UNORDERED = ("category", "boolean", "text", "key")
 
 
 def generated(
@@ -41,19 +45,22 @@ def generated(
     seed: int,
     device: str,
     label: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    where: Sequence[Condition] = (),
     guidance: float = 1.0,
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of `rows` new rows; the label column is among them where a label is asked for.
 
     `network` is the model's (`core.network()`). The same seed gives the same rows, however many are taken. Raises
-    `UsageError` for a label, column or value that the model does not know.
+    `UsageError` for a label, column or value that the model does not know, and `InputError` from the stream where
+    fewer than one row in 500 obeys.
     """
-    manifest = json.loads(core.manifest())
-    net = load(*network, pick(device))
-    class_of, label_column = _class_of(manifest, net, label)
-    values = _values(core, manifest, where or {})
-    fixed = dict(values)
+    sampler = Sampler(core, network, device)
+    manifest = sampler.manifest
+    class_of, label_column = _class_of(sampler, label)
+    values = _values(sampler, where)
+    held = {one.column: value for one, value in values if one.operator == "="}
+    tests = [(one, value) for one, value in values if one.operator != "="]
+    fixed = dict(held)
     fields = []
     for column in manifest["columns"]:
         if label_column is not None and column["name"] == label_column:
@@ -62,43 +69,39 @@ def generated(
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
+    ids = [column["name"] for column in manifest["columns"] if column["kind"] == "id"]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        index = Index(net.config.layout, net.knot.device)
-        generator = torch.Generator(device=index.device).manual_seed(seed)
-        forbidden_S = torch.zeros(net.config.layout.codes, dtype=torch.bool, device=index.device)
-        # What no training row has is not drawn: nulls stay in the columns that had them.
-        forbidden_S[manifest["unseen"]] = True
-        held = _held(core, manifest, values, net)
-        for first in range(0, rows, BATCH):
-            count = min(BATCH, rows - first)
-            x_BN, c_BC = sample(
-                net,
+        generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
+        given = _held(sampler, held) if held else None
+        done = drawn = 0
+        while done < rows:
+            count = REDRAWN if tests else min(BATCH, rows - done)
+            x_BN, c_BC = sampler.draw(
                 count,
-                index,
-                net.config.kind,
                 generator=generator,
-                untold=net.config.classes,
                 label=class_of,
-                given=None if held is None else _repeated(held, count),
-                forbidden_S=forbidden_S,
-                plan=Plan(guidance=guidance),
+                given=None if given is None else _repeated(given, count),
+                guidance=guidance,
             )
-            x = net.scale.value(x_BN).to("cpu", torch.float32).contiguous().numpy().tobytes()
-            c = c_BC.to("cpu").numpy().astype("<u2").tobytes()
-            made = core.decode(count, x, c, first_row=first)
+            made = sampler.decode(x_BN, c_BC, first_row=done)
+            if tests:
+                drawn += count
+                made = _obeying(sampler, made, tests, ids, (x_BN, c_BC), done).slice(0, rows - done)
+                _give_up(done + made.num_rows, drawn, tests)
+            done += made.num_rows
             yield _complete(made, schema, fixed)
 
     return schema, batches()
 
 
-def _class_of(manifest: dict[str, Any], net: Denoiser, label: str | None) -> tuple[int | None, str | None]:
+def _class_of(sampler: Sampler, label: str | None) -> tuple[int | None, str | None]:
     """The class that is generated and, where it was asked for, the column that says so."""
-    scored = net.config.scored_label
+    config = sampler.net.config
     if label is None:
-        return None if scored == net.config.classes else scored, None
-    known = manifest.get("label")
-    if not known or not net.config.classes:
+        return None if config.scored_label == config.classes else config.scored_label, None
+    known = sampler.manifest.get("label")
+    if not known or not config.classes:
         raise UsageError(
             f"rows of class `{label}` were asked for, but the model was fitted without a label column",
             name="class-without-label",
@@ -122,19 +125,28 @@ def _label_field(column: dict[str, Any]) -> pa.Field:
         return pa.field(column["name"], pa.string())
 
 
-def _values(core: _core.Model, manifest: dict[str, Any], where: Mapping[str, Any]) -> dict[str, pa.Array]:
-    """The values that stand, each an array of one."""
-    kinds = {column["name"]: column["kind"] for column in manifest["columns"]}
-    for name in where:
-        if kinds.get(name) in (None, "id", "ignored", "label"):
-            found = "is no column of the model" if name not in kinds else f"is not modelled ({kinds[name]})"
-            modelled = [f"`{name}`" for name, kind in kinds.items() if kind not in ("id", "ignored", "label")]
+def _values(sampler: Sampler, where: Sequence[Condition]) -> list[tuple[Condition, pa.Array]]:
+    """The conditions with their values, each an array of one."""
+    columns = {column["name"]: column for column in sampler.manifest["columns"]}
+    for one in where:
+        kind = columns.get(one.column, {}).get("kind")
+        if kind in (None, "id", "ignored", "label"):
+            found = "is no column of the model" if kind is None else f"is not modelled ({kind})"
             raise UsageError(
-                f"`{name}` cannot be held at a value: it {found}",
+                f"`{one.column}` cannot be held at a value: it {found}",
                 name="where-column",
-                hint=f"modelled columns are {', '.join(modelled[:10])}; a class is asked for by --class",
+                hint=f"modelled columns are {', '.join(f'`{name}`' for name in sampler.owners[:10])}; "
+                "a class is asked for by --class",
             )
-    return {name: _array(value, core.schema().field(name)) for name, value in where.items()}
+        # A date that is written as text is compared as text, where 9.1.2024 is later than 10.1.2024.
+        words = pa.types.is_string(sampler.core.schema().field(one.column).type)
+        if one.ordered and (kind in _UNORDERED or words):
+            raise UsageError(
+                f"`{one}`: the values of column `{one.column}` have no order ({'text' if words else kind})",
+                name="where-order",
+                hint="compare it with = or !=",
+            )
+    return [(one, _array(one.value, sampler.core.schema().field(one.column))) for one in where]
 
 
 def _array(value: Any, field: pa.Field) -> pa.Array:
@@ -153,25 +165,47 @@ def _array(value: Any, field: pa.Field) -> pa.Array:
         ) from None
 
 
-def _held(core: _core.Model, manifest: dict[str, Any], fixed: dict[str, pa.Array], net: Denoiser) -> Given | None:
+def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:
     """One row with the values that stand, on the network's scale."""
-    if not fixed:
-        return None
-    modelled = [column["name"] for column in manifest["columns"] if column["kind"] not in ("ignored", "label")]
-    fields = [core.schema().field(name) for name in modelled]
-    columns = [fixed.get(field.name, pa.nulls(1, field.type)) for field in fields]
-    _, x, c = core.encode(pa.Table.from_arrays(columns, schema=pa.schema(fields)))
-    layout, device = net.config.layout, net.knot.device
-    numbers = np.frombuffer(bytes(x), "<f4").reshape(1, layout.numbers)
-    codes = np.frombuffer(bytes(c), "<u2").reshape(1, layout.categories).astype(np.int64)
-    x_BN, c_BC = torch.tensor(numbers, device=device), torch.tensor(codes, device=device)
-    owners = [column["name"] for column in manifest["columns"] if column["features"]]
-    given_BP = torch.tensor([[name in fixed for name in owners]], device=device)
-    return Given(net.scale.middle(x_BN), c_BC, given_BP)
+    x_BN, c_BC = sampler.encode(pa.table(list(held.values()), names=list(held)))
+    return Given(x_BN, c_BC, sampler.given(list(held), 1))
 
 
 def _repeated(held: Given, rows: int) -> Given:
     return Given(held.x_BN.repeat(rows, 1), held.c_BC.repeat(rows, 1), held.given_BP.repeat(rows, 1))
+
+
+def _obeying(
+    sampler: Sampler,
+    made: pa.RecordBatch,
+    tests: list[tuple[Condition, pa.Array]],
+    ids: list[str],
+    block: tuple[torch.Tensor, torch.Tensor],
+    done: int,
+) -> pa.RecordBatch:
+    """The rows that obey, their ids without gaps."""
+    obeys = np.ones(made.num_rows, bool)
+    for one, value in tests:
+        obeys &= one.test(made.column(one.column), value).to_numpy(zero_copy_only=False)
+    kept = made.filter(pa.array(obeys))
+    if ids and kept.num_rows:
+        at = torch.tensor(np.flatnonzero(obeys), device=sampler.index.device)
+        numbered = sampler.decode(block[0][at], block[1][at], first_row=done)
+        for name in ids:
+            place = kept.schema.get_field_index(name)
+            kept = kept.set_column(place, kept.schema.field(place), numbered.column(name))
+    return kept
+
+
+def _give_up(found: int, drawn: int, tests: list[tuple[Condition, pa.Array]]) -> None:
+    """Raise `InputError` where too few of the rows drawn so far obey."""
+    if drawn >= _PATIENCE / LEAST_SHARE and found < LEAST_SHARE * drawn:
+        shown = " and ".join(f"`{one}`" for one, _ in tests)
+        raise InputError(
+            f"{found:,} of {drawn:,} rows drawn obey {shown}: too few to go on",
+            name="where-rare",
+            hint="widen the condition, or hold a column at a value with =, which needs no drawing again",
+        )
 
 
 def _complete(made: pa.RecordBatch, schema: pa.Schema, fixed: dict[str, pa.Array]) -> pa.RecordBatch:

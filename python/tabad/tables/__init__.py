@@ -14,6 +14,7 @@ from tabad.tables.files import find
 from tabad.tables.frames import wrap
 from tabad.tables.sources import FileTable, is_path
 from tabad.tables.table import OnRows, Scoring, Table
+from tabad.tables.taken import check_taken
 from tabad.tables.writing import check_destination, destination_format, write, write_bytes
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Scoring",
     "Table",
     "check_destination",
+    "check_taken",
     "destination_format",
     "open_table",
     "write",

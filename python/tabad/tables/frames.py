@@ -96,6 +96,9 @@ class PolarsTable(Table):
         added = sys.modules["polars"].from_arrow(scoring.stream(append=False).read_all())
         return self.frame.with_columns(added.get_columns())
 
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
+        return _polars_like(self.frame, rows, changed)
+
 
 class PolarsLazyTable(Table):
     """A polars LazyFrame: streamed batch by batch, answered as a LazyFrame that scores when it is collected."""
@@ -143,6 +146,9 @@ class PolarsLazyTable(Table):
         plugins = importlib.import_module("polars.io.plugins")
         return plugins.register_io_source(scan, schema=schema)
 
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
+        return _polars_like(sys.modules["polars"].DataFrame(schema=self.frame.collect_schema()), rows, None).lazy()
+
 
 class PandasTable(Table):
     """A pandas DataFrame. Its index is kept aside: it is not a column, and comes back unchanged."""
@@ -185,6 +191,15 @@ class PandasTable(Table):
         added.index = self.frame.index
         return pd.concat([self.frame, added], axis=1)
 
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
+        own = self.frame.dtypes
+        made = rows.select(rows.schema.names if changed is None else changed).to_pandas()
+        made = made.astype({name: own[name] for name in made.columns if name in own})
+        if changed is None:
+            return made
+        made.index = self.frame.index
+        return self.frame.assign(**made)
+
 
 class DuckTable(Table):
     """A DuckDB relation, answered as a relation of the same connection over the scored rows."""
@@ -200,12 +215,21 @@ class DuckTable(Table):
         return _parts(self.relation.to_arrow_reader(BATCH_ROWS))
 
     def answer(self, scoring: Scoring) -> Any:
-        tabad_scored = scoring.stream(append=True).read_all()  # noqa: F841  (found by name in the query below)
+        return self.like(scoring.stream(append=True).read_all())
+
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
+        tabad_scored = rows  # noqa: F841  (found by name in the query below)
         own = zip(self.relation.columns, self.relation.types, strict=True)
         # Arrow has no enum type: a column that came as an ENUM goes back as one.
         cast = [f"{_quoted(name)}::{kind} AS {_quoted(name)}" for name, kind in own if str(kind).startswith("ENUM")]
         replace = f" REPLACE ({', '.join(cast)})" if cast else ""
         return self.relation.query("tabad_input", f"SELECT *{replace} FROM tabad_scored")  # noqa: S608
+
+
+def _polars_like(frame: Any, rows: pa.Table, changed: list[str] | None) -> Any:
+    made = sys.modules["polars"].from_arrow(rows if changed is None else rows.select(changed))
+    made = made.cast({name: kind for name, kind in frame.schema.items() if name in made.columns})
+    return made if changed is None else frame.with_columns(made.get_columns())
 
 
 def _quoted(name: str) -> str:

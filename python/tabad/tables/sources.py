@@ -139,6 +139,9 @@ class SpooledTable(Table):
     def answer(self, scoring: Scoring) -> Any:
         return self._original.answer(scoring)
 
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
+        return self._original.like(rows, changed=changed)
+
 
 def is_path(data: object) -> bool:
     """True for what `FileTable` reads: a str or an os.PathLike."""

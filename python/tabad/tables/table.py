@@ -140,6 +140,13 @@ class Table:
         """The scored table, in the form in which this one came."""
         return scoring.stream(append=True)
 
+    def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:  # noqa: ARG002
+        """These rows in the form in which this table came; a file or a stream as a pyarrow Table.
+
+        `changed`: they are this table's own rows, and only these columns differ; else they are other rows.
+        """
+        return rows
+
     def remove_at_end(self, *paths: str) -> None:
         """Remove temporary files when nothing reads this table any more."""
         weakref.finalize(self, _remove, paths)

@@ -1,7 +1,4 @@
-"""The verbs: fit, score, generate, audit. They settle which arguments go together, and pass on.
-
-`run_fit` and `run_score` are the same verbs for callers that also want to say what happened: the command line.
-"""
+"""Fit and score: which arguments go together. `run_fit` and `run_score` also tell what the caller should hear."""
 
 # ruff: noqa: A002  (`format` is what everyone calls it)
 import os
@@ -10,22 +7,16 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabad import tables
-from tabad._lazy import need
-from tabad.config import AuditOptions, Decision, Device, Explain, FitOptions, Quality, ScoreOptions
-from tabad.errors import Refused, TabadWarning, UsageError
+from tabad.api.shared import Where, as_model, names
+from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
+from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_table, update_model
 from tabad.model import Model, Run, check_decision
 from tabad.tables import Table
 
-if TYPE_CHECKING:
-    from tabad.privacy import Audit
-
-__all__ = ["Scored", "audit", "fit", "generate", "run_audit", "run_fit", "run_score", "score"]
-
-_Path = str | os.PathLike[str]
 _INTERRUPTED = "training was interrupted: the model holds the best network so far"
 
 
@@ -52,11 +43,11 @@ def fit(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
-    update: Model | _Path | None = None,
+    update: Model | Where | None = None,
     memory: int = 2048,
     seed: int = 0,
     device: Device = "auto",
-    output: _Path | None = None,
+    output: Where | None = None,
     format: str | None = None,
     threads: int = 0,
 ) -> Model:
@@ -75,7 +66,7 @@ def fit(
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
     options = FitOptions(
-        dict(kinds or {}), _names(ignore), label, normal, feedback, quality, memory, seed, device, threads
+        dict(kinds or {}), names(ignore), label, normal, feedback, quality, memory, seed, device, threads
     )
     fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
@@ -85,7 +76,7 @@ def fit(
 
 def score(
     data: Any,
-    model: Model | _Path | None = None,
+    model: Model | Where | None = None,
     *,
     level: float | None = None,
     fdr: float | None = None,
@@ -93,10 +84,10 @@ def score(
     explain: Explain = "flagged",
     reasons: int = 3,
     prefix: str = "tabad_",
-    output: _Path | None = None,
+    output: Where | None = None,
     format: str | None = None,
     output_format: str | None = None,
-    save_model: _Path | None = None,
+    save_model: Where | None = None,
     quality: Quality | None = None,
     kinds: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
@@ -120,13 +111,13 @@ def score(
     options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
     if model is not None:
         given = {
-            "quality": quality, "kinds": kinds, "ignore": _names(ignore) or None, "label": label, "normal": normal,
+            "quality": quality, "kinds": kinds, "ignore": names(ignore) or None, "label": label, "normal": normal,
             "feedback": feedback, "memory": memory, "seed": seed, "save_model": save_model,
         }  # fmt: skip
         refuse_fit_options([name for name, value in given.items() if value is not None])
     fit_options = FitOptions(
         dict(kinds or {}),
-        _names(ignore),
+        names(ignore),
         label,
         normal,
         feedback,
@@ -151,139 +142,12 @@ def score(
     return outcome.data
 
 
-def generate(
-    model: Model | _Path,
-    n: int,
-    *,
-    label: str | None = None,
-    where: Mapping[str, Any] | None = None,
-    guidance: float = 1.0,
-    seed: int = 0,
-    device: Device = "auto",
-    train: Any = None,
-    holdout: Any = None,
-    redraw_copies: bool = False,
-    output: _Path | None = None,
-    output_format: str | None = None,
-) -> Any:
-    """A pyarrow Table of `n` generated rows; with `output`, the path written. See `Model.generate`.
-
-    With `train` and `holdout` the rows are audited (`tabad.audit`) before they are handed out: `Refused` where an
-    attack raises an alarm, and nothing is written. `redraw_copies` draws rows again that equal a row of `train`.
-
-    >>> tabad.generate("payments.tabad", 1000, seed=1)  # doctest: +SKIP
-    """
-    made = as_model(model)
-    options: dict[str, Any] = {"label": label, "where": where, "guidance": guidance, "device": device}
-    if train is None and holdout is None and not redraw_copies:
-        return made.generate(n, seed=seed, output=output, output_format=output_format, **options)
-    if train is None or (holdout is None and not redraw_copies):
-        lacking = "train" if train is None else "holdout"
-        raise UsageError(
-            f"generated rows are to be checked against real ones, and `{lacking}` is not given",
-            name="check-without-table",
-            hint="an audit needs --train T --holdout H, drawing copies again needs --train T",
-        )
-    if output is not None:
-        tables.check_destination(os.fspath(output), output_format)
-    return _checked(made, n, train, holdout, redraw_copies, seed, options, output, output_format)
-
-
-def _checked(
-    model: Model,
-    n: int,
-    train: Any,
-    holdout: Any,
-    redraw: bool,
-    seed: int,
-    options: dict[str, Any],
-    output: _Path | None,
-    output_format: str | None,
-) -> Any:
-    """Generated rows without copies (`redraw`) that pass an audit (`holdout`), in memory until they do."""
-    need("numpy", extra="train", purpose="audit a table")
-    from tabad.privacy.redraw import without_copies
-
-    opened = tables.open_table(train).spool()
-    rows = model.generate(n, seed=seed, **options)
-    if redraw:
-        ids = {column["name"] for column in model.manifest["columns"] if column["kind"] == "id"}
-        columns = [column for column in rows.column_names if column not in ids]
-        real = opened.reread(lambda: opened.open(types=model.schema).read_all())
-        # Seeds are apart by more than any caller counts up.
-        again = lambda count, turn: model.generate(count, seed=(seed + turn * 2**40) % 2**64, **options)  # noqa: E731
-        rows, _ = without_copies(rows, real, columns, again, opened.name)
-    if holdout is not None:
-        there = opened.open().schema.names
-        ignore = tuple(name for name in there if name not in rows.column_names)
-        refuse_alarms(run_audit(rows, opened, holdout, AuditOptions(ignore=ignore, seed=seed)), withheld=True)
-    if output is None:
-        return rows
-    tables.write(rows.to_reader(), os.fspath(output), output_format)
-    return Path(output)
-
-
-def audit(
-    synthetic: Any,
-    train: Any,
-    holdout: Any,
-    *,
-    label: str | None = None,
-    class_value: str | None = None,
-    kinds: Mapping[str, str] | None = None,
-    ignore: Iterable[str] = (),
-    rows: int = 10_000,
-    seed: int = 0,
-    format: str | None = None,
-    threads: int = 0,
-) -> "Audit":
-    """What attacks find out about the training rows of a generator from the synthetic table alone, with a verdict each.
-
-    `train` holds the rows that the generator was trained on, `holdout` rows of the same source that it has never
-    seen, best drawn at random: what an attack finds only counts where it finds more about the former. `label` and
-    `class_value` name a class to audit by itself as well. The attacks look at `rows` rows of each table, copies are
-    looked for in all. Raises `InputError` for tables that cannot be compared or a holdout that overlaps the training
-    rows, `UsageError` for columns or a class that are not there, `MissingDependency` without numpy.
-
-    >>> tabad.audit("made.parquet", "train.parquet", "holdout.parquet").passed  # doctest: +SKIP
-    """
-    options = AuditOptions(label, class_value, dict(kinds or {}), _names(ignore), rows, seed, threads)
-    result = run_audit(synthetic, train, holdout, options, format=format)
-    for note in result.notes:
-        warnings.warn(note, TabadWarning, stacklevel=2)
-    return result
-
-
-def run_audit(synthetic: Any, train: Any, holdout: Any, options: AuditOptions, *, format: str | None = None) -> "Audit":
-    """`audit`, silent about notes: they stand in the result. `format` is that of the synthetic table."""
-    need("numpy", extra="train", purpose="audit a table")
-    from tabad.privacy import audit_tables
-
-    opened = tables.open_table(synthetic, format=format), tables.open_table(train), tables.open_table(holdout)
-    return audit_tables(*opened, options)
-
-
-def refuse_alarms(result: "Audit", *, withheld: bool = False) -> None:
-    """Raise `Refused` where an attack raised an alarm. `withheld`: the table was to be written, and was not."""
-    if result.alarms:
-        attacks = [f"{f.attack} ({f.group})" if f.group != "all rows" else f.attack for f in result.alarms]
-        refusal = Refused(
-            f"the synthetic table gives training rows away: {', '.join(attacks)}"
-            + ("; nothing was written" if withheld else ""),
-            name="audit-alarm",
-            hint="train on more rows, for fewer steps or on a smaller network, and audit again; "
-            "dropping the rows that were found hides the leak and does not close it",
-        )
-        refusal.answered = not withheld
-        raise refusal
-
-
 def run_fit(
     data: Any,
     options: FitOptions,
     *,
-    update: Model | _Path | None = None,
-    output: _Path | None = None,
+    update: Model | Where | None = None,
+    output: Where | None = None,
     format: str | None = None,
     progress: OnProgress | None = None,
 ) -> Fitted:
@@ -305,14 +169,14 @@ def run_fit(
 
 def run_score(
     data: Any,
-    model: Model | _Path | None,
+    model: Model | Where | None,
     *,
     fit_options: FitOptions,
     options: ScoreOptions,
-    output: _Path | None = None,
+    output: Where | None = None,
     format: str | None = None,
     output_format: str | None = None,
-    save_model: _Path | None = None,
+    save_model: Where | None = None,
     answer: bool = True,
     progress: OnProgress | None = None,
 ) -> Scored:
@@ -347,7 +211,7 @@ def run_score(
     return Scored(result, summary, loaded, table, fitted, notes, seconds)
 
 
-def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: bool) -> Any:
+def _deliver(run: Run, output: Where | None, output_format: str | None, answer: bool) -> Any:
     if output is not None:
         run.write(os.fspath(output), output_format)
         return output if os.fspath(output) == "-" else Path(output)
@@ -355,11 +219,6 @@ def _deliver(run: Run, output: _Path | None, output_format: str | None, answer: 
         return run.table.answer(run)
     run.read()
     return None
-
-
-def as_model(model: Model | _Path) -> Model:
-    """The model itself, or the one in that file."""
-    return model if isinstance(model, Model) else Model.load(model)
 
 
 def _refuse_beside_update(options: FitOptions) -> None:
@@ -385,7 +244,3 @@ def refuse_fit_options(given: list[str]) -> None:
             name="options-conflict",
             hint="leave the model out to screen the table against itself, or fit again with these options",
         )
-
-
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)

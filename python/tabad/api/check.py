@@ -1,0 +1,70 @@
+"""What a synthetic table gives away: `audit`."""
+
+# ruff: noqa: A002  (`format` is what everyone calls it)
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tabad import tables
+from tabad._lazy import need
+from tabad.api.shared import names
+from tabad.config import AuditOptions
+from tabad.errors import Refused, TabadWarning
+
+if TYPE_CHECKING:
+    from tabad.privacy import Audit
+
+
+def audit(
+    synthetic: Any,
+    train: Any,
+    holdout: Any,
+    *,
+    label: str | None = None,
+    class_value: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    ignore: Iterable[str] = (),
+    rows: int = 10_000,
+    seed: int = 0,
+    format: str | None = None,
+    threads: int = 0,
+) -> "Audit":
+    """What attacks find out about the training rows of a generator from the synthetic table alone, with a verdict each.
+
+    `train` holds the rows that the generator was trained on, `holdout` rows of the same source that it has never
+    seen, best drawn at random: what an attack finds only counts where it finds more about the former. `label` and
+    `class_value` name a class to audit by itself as well. The attacks look at `rows` rows of each table, copies are
+    looked for in all. Raises `InputError` for tables that cannot be compared or a holdout that overlaps the training
+    rows, `UsageError` for columns or a class that are not there, `MissingDependency` without numpy.
+
+    >>> tabad.audit("made.parquet", "train.parquet", "holdout.parquet").passed  # doctest: +SKIP
+    """
+    options = AuditOptions(label, class_value, dict(kinds or {}), names(ignore), rows, seed, threads)
+    result = run_audit(synthetic, train, holdout, options, format=format)
+    for note in result.notes:
+        warnings.warn(note, TabadWarning, stacklevel=2)
+    return result
+
+
+def run_audit(synthetic: Any, train: Any, holdout: Any, options: AuditOptions, *, format: str | None = None) -> "Audit":
+    """`audit`, silent about notes: they stand in the result. `format` is that of the synthetic table."""
+    need("numpy", extra="train", purpose="audit a table")
+    from tabad.privacy import audit_tables
+
+    opened = tables.open_table(synthetic, format=format), tables.open_table(train), tables.open_table(holdout)
+    return audit_tables(*opened, options)
+
+
+def refuse_alarms(result: "Audit", *, withheld: bool = False) -> None:
+    """Raise `Refused` where an attack raised an alarm. `withheld`: the table was to be written, and was not."""
+    if result.alarms:
+        attacks = [f"{f.attack} ({f.group})" if f.group != "all rows" else f.attack for f in result.alarms]
+        refusal = Refused(
+            f"the synthetic table gives training rows away: {', '.join(attacks)}"
+            + ("; nothing was written" if withheld else ""),
+            name="audit-alarm",
+            hint="train on more rows, for fewer steps or on a smaller network, and audit again; "
+            "dropping the rows that were found hides the leak and does not close it",
+        )
+        refusal.answered = not withheld
+        raise refusal

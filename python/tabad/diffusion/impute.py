@@ -1,0 +1,175 @@
+"""Missing cells filled from the network's conditional distribution, batch by batch, everything else left alone.
+
+Present cells are held clean and the missing ones are sampled (the network is trained with some columns clean and
+others hidden; imputation by conditional diffusion is CSDI's, Tashiro et al. 2021, section 4). One draw per cell: a
+filled table keeps the spread that means would take away. What a row gets depends on the seed and on the rows of its
+part of `PART` rows, never on the batches in which the table comes.
+Axes: B rows, P table columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from tabad import tables
+from tabad.errors import UsageError
+from tabad.tables.cells import replaced
+from tabad.tables.views import without_views
+
+from .rows import Sampler, seeded
+from .sample import Given
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tabad import _core
+    from tabad.tables import Table
+
+__all__ = ["Filling"]
+
+PART = 16_384
+
+
+class Filling:
+    """One filling of one table: its stream, and how many cells of which column were filled once it has been read.
+
+    Raises `UsageError` for a column that the model does not have or does not model.
+    """
+
+    def __init__(
+        self, core: _core.Model, network: tuple[str, bytes], columns: Sequence[str], *, seed: int, device: str
+    ) -> None:
+        self._sampler = Sampler(core, network, device)
+        self._seed = seed
+        self._check(columns)
+        wanted = [name for name in self._sampler.owners if not columns or name in columns]
+        valued = self._sampler.valued()
+        self.columns = [name for name in wanted if name in valued]
+        """The columns that can be filled."""
+        self.hopeless = [name for name in wanted if name not in valued]
+        """Those that had no value in any training row."""
+        self.rows = 0
+        self.filled: Counter[str] = Counter()
+        self.left: Counter[str] = Counter()
+        """Cells still missing, by column: of hopeless columns, and where the model keeps no text or key to give."""
+
+    def _check(self, columns: Sequence[str]) -> None:
+        kinds = {column["name"]: column["kind"] for column in self._sampler.manifest["columns"]}
+        strange = [name for name in columns if name not in self._sampler.owners]
+        if strange:
+            facts = [f"`{n}` ({kinds[n]})" if n in kinds else f"`{n}` (no column of the model)" for n in strange]
+            raise UsageError(
+                f"cannot fill {', '.join(facts[:10])}: only modelled columns can be filled",
+                name="impute-column",
+                hint=f"modelled columns are {', '.join(f'`{name}`' for name in self._sampler.owners[:10])}",
+            )
+
+    def stream(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The rows of the reader in their order, missing cells filled."""
+        self.rows, self.filled, self.left = 0, Counter(), Counter()
+        reader = without_views(reader)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for part, rows in enumerate(_parts(reader, reader.schema)):
+                yield from self._fill(rows, part).to_batches()
+
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+    def answer(self, table: Table) -> Any:
+        """The filled table in the form in which it came; a file or a stream as a pyarrow Table."""
+
+        def action() -> pa.Table:
+            return self.stream(table.open(types=self._sampler.core.schema())).read_all().unify_dictionaries()
+
+        rows = table.reread(action)
+        return table.like(rows, changed=[name for name in rows.schema.names if self.filled[name]])
+
+    def write(self, table: Table, destination: str, format: str | None = None) -> Path:  # noqa: A002
+        """Write the filled table, whole or not at all, batch by batch."""
+
+        def action() -> None:
+            tables.write(self.stream(table.open(types=self._sampler.core.schema())), destination, format)
+
+        table.reread(action)
+        return Path(destination)
+
+    def notes(self) -> list[str]:
+        """What the caller should hear once the stream has been read."""
+        empty = [name for name in self.hopeless if self.left[name]]
+        said = []
+        if empty:
+            shown = ", ".join(f"`{name}`" for name in empty[:10])
+            said.append(f"{shown} had no value in any training row, and cannot be filled")
+        others = {name: count for name, count in self.left.items() if name not in self.hopeless}
+        if others:
+            shown = ", ".join(f"{count:,} of `{name}`" for name, count in list(others.items())[:10])
+            said.append(f"the model keeps no value to fill {shown}")
+        return said
+
+    def _fill(self, rows: pa.Table, part: int) -> pa.Table:
+        self.rows += rows.num_rows
+        missing = {name: _missing(rows.column(name)) for name in [*self.columns, *self.hopeless]}
+        for name in self.hopeless:
+            self.left[name] += _count(missing.pop(name))
+        missing = {name: mask for name, mask in missing.items() if _count(mask)}
+        if not missing:
+            return rows
+        some = None
+        for mask in missing.values():
+            some = mask if some is None else pc.or_(some, mask)
+        made = self._sampled(rows.filter(some), {name: mask.filter(some) for name, mask in missing.items()}, part)
+        for name, mask in missing.items():
+            place = rows.schema.get_field_index(name)
+            value = replaced(rows.column(name), mask, made.column(name).filter(mask.filter(some)))
+            rows = rows.set_column(place, rows.schema.field(place), value)
+            left = _count(_missing(value))
+            self.filled[name] += _count(mask) - left
+            if left:
+                self.left[name] += left
+        return rows
+
+    def _sampled(self, rows: pa.Table, missing: dict[str, pa.ChunkedArray], part: int) -> pa.Table:
+        sampler = self._sampler
+        x_BN, c_BC = sampler.encode(rows.select([n for n in sampler.schema.names if n in rows.schema.names]))
+        given_BP = sampler.given(sampler.owners, rows.num_rows)
+        for name, mask in missing.items():
+            is_missing = mask.combine_chunks().to_numpy(zero_copy_only=False)
+            given_BP[:, sampler.owners.index(name)] = torch.tensor(~is_missing, device=given_BP.device)
+        x_BN, c_BC = sampler.draw(
+            rows.num_rows,
+            generator=seeded(sampler.index.device, self._seed, part),
+            given=Given(x_BN, c_BC, given_BP),
+            complete=True,
+        )
+        return pa.Table.from_batches([sampler.decode(x_BN, c_BC, first_row=part * PART)])
+
+
+def _parts(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in tables of `PART` rows, however they come; the last one is shorter."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        while rows >= PART:
+            whole = pa.Table.from_batches(held, schema)
+            yield whole.slice(0, PART)
+            held = whole.slice(PART).to_batches()
+            rows -= PART
+    if rows:
+        yield pa.Table.from_batches(held, schema)
+
+
+def _missing(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """True where a cell is null or NaN."""
+    return column.is_null(nan_is_null=pa.types.is_floating(column.type))
+
+
+def _count(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)

@@ -1,0 +1,102 @@
+"""The commands that make or compare rows, in this process: what is written, what is said, exit codes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import tabad
+from tabad.cli.run import run
+from tabad.diffusion import presets
+from tabad.synthesis import augment, learner, loop
+from tabad.synthesis.loop import Choice
+
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`t.parquet`, a table with ten missing amounts, and `m.tabad`, a hardly trained model of it."""
+    place = tmp_path_factory.mktemp("synthesis")
+    draw = np.random.default_rng(0)
+    rare = np.arange(ROWS) % 5 == 0
+    amount = [None if row < 10 else float(value) for row, value in enumerate(draw.normal(size=ROWS) + 3 * rare)]
+    table = pa.table(
+        {"amount": amount, "city": draw.choice(["Oslo", "Rome"], ROWS).tolist(), "fraud": np.where(rare, "yes", "no")}
+    )
+    pq.write_table(table, place / "t.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        tabad.fit(table, ignore=["fraud"]).save(place / "m.tabad")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+
+
+def test_impute_writes_the_filled_table_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["impute", "t.parquet", "-m", "m.tabad", "-o", "filled.parquet"]) == 0
+    assert capsys.readouterr().err == "200 rows · 10 cells filled: amount 10\nwrote filled.parquet\n"
+    filled, table = pq.read_table("filled.parquet"), pq.read_table("t.parquet")
+    assert filled.schema == table.schema
+    assert filled["amount"].null_count == 0
+    assert filled.slice(10) == table.slice(10)
+
+
+def test_impute_answers_in_json_and_refuses_a_column(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["impute", "t.parquet", "-m", "m.tabad", "-o", "f.csv", "--json"]
+    assert run([*command, "--column", "amount"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "tabad": 1, "rows": 200, "output": "f.csv", "filled": {"amount": 10}, "warnings": []
+    }  # fmt: skip
+    assert run([*command, "--column", "fraud"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["name"] == "impute-column"
+
+
+def test_generate_obeys_conditions_and_makes_anomalies(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["generate", "-m", "m.tabad", "-n", "20", "-o", "made.csv"]
+    assert run([*command, "--where", "city != Rome", "--where", "amount > 0"]) == 0
+    assert {row.split(",")[1] for row in Path("made.csv").read_text().splitlines()[1:]} == {'"Oslo"'}
+    moves = ["--anomalies", "--from", "t.parquet", "--columns", "city"]
+    assert run([*command, *moves]) == 0
+    assert Path("made.csv").read_text().splitlines()[0] == '"amount","city","fraud","tabad_changed","tabad_original"'
+    assert run([*command, *moves[:1]]) == 2
+    assert run([*command, *moves[1:]]) == 2
+    assert run([*command, *moves, "--where", "city=Oslo"]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert errors == [
+        "error: --from is missing",
+        "error: --from and --columns need --anomalies",
+        "error: --where do not go with --anomalies",
+    ]
+
+
+def test_compare_prints_a_table_or_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner, "_ROUNDS", 3)
+    assert run(["compare", "t.parquet", "t.parquet", "--label", "fraud"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[-2] == lines[2].split()[-2] == "1.000"  # shapes and trends of a table beside itself
+    assert [line[:24].rstrip() for line in lines[4:8]] == [
+        "manifold precision, no", "manifold recall, no", "manifold precision, yes", "manifold recall, yes"
+    ]  # fmt: skip
+    assert run(["compare", "t.parquet", "t.parquet", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["generated"]["shapes"] == {"amount": 1.0, "city": 1.0, "fraud": 1.0}
+    assert found["generated"]["manifold"] == {"all": {"precision": 1.0, "recall": 1.0}}
+
+
+def test_augment_says_no_gain(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "search", lambda *_: Choice(0, dict.fromkeys((*loop.ARMS, "augment"), 10), ()))
+    monkeypatch.setattr(learner, "_ROUNDS", 3)
+    assert run(["augment", "t.parquet", "--label", "fraud", "--rare", "yes", "-o", "more.parquet"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("200 rows, 40 of them `yes` · ")
+    assert lines[2].startswith("  nothing        ")
+    assert lines[2].endswith("augment +0.000 (95 % interval +0.000 to +0.000)")
+    assert lines[-2:] == ["no gain: nothing was added", "wrote more.parquet"]
+    assert pq.read_table("more.parquet").drop(["tabad_synthetic"]) == pq.read_table("t.parquet")
