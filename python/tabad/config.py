@@ -23,7 +23,7 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitOptions:
     """How to fit: what the columns are, what to leave out, how much work to spend."""
 

@@ -66,7 +66,16 @@ def fit(
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
     options = FitOptions(
-        dict(kinds or {}), names(ignore), label, normal, feedback, quality, memory, seed, device, threads
+        kinds=dict(kinds or {}),
+        ignore=names(ignore),
+        label=label,
+        normal=normal,
+        feedback=feedback,
+        quality=quality,
+        memory=memory,
+        seed=seed,
+        device=device,
+        threads=threads,
     )
     fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
@@ -116,16 +125,16 @@ def score(
         }  # fmt: skip
         refuse_fit_options([name for name, value in given.items() if value is not None])
     fit_options = FitOptions(
-        dict(kinds or {}),
-        names(ignore),
-        label,
-        normal,
-        feedback,
-        quality or "fast",
-        2048 if memory is None else memory,
-        seed or 0,
-        device,
-        threads,
+        kinds=dict(kinds or {}),
+        ignore=names(ignore),
+        label=label,
+        normal=normal,
+        feedback=feedback,
+        quality=quality or "fast",
+        memory=2048 if memory is None else memory,
+        seed=seed or 0,
+        device=device,
+        threads=threads,
     )
     outcome = run_score(
         data,

@@ -45,8 +45,9 @@ def fit(
     from tabad.schema import parse_kinds
 
     options = FitOptions(
-        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, feedback, quality,  # type: ignore[arg-type]
-        o.memory_rows(memory), seed or 0, device, threads,  # type: ignore[arg-type]
+        kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
+        quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
+        device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
     bars = for_terminal(json)
     try:

@@ -75,8 +75,9 @@ def score(
         }  # fmt: skip
         api.refuse_fit_options([name for name, value in given.items() if value])
     fit_options = FitOptions(
-        parse_kinds(kind or ()), tuple(ignore or ()), label, normal, feedback, quality or "fast",  # type: ignore[arg-type]
-        o.memory_rows(memory), seed or 0, device, threads,  # type: ignore[arg-type]
+        kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
+        quality=quality or "fast", memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
+        device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
     score_options = ScoreOptions(Decision(level, fdr, top), explain, prefix=prefix, threads=threads)  # type: ignore[arg-type]
     bars = for_terminal(json)

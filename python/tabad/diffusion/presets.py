@@ -37,7 +37,7 @@ class Preset:
 
 
 def preset(quality: str, rows: int) -> Preset:
-    """The preset of `quality` ("default" or "best") for a table of `rows` training rows.
+    """The preset of `quality` ("default", "best" or "brief") for a table of `rows` training rows.
 
     "brief" is for loops that fit some twenty networks: a few seconds each, half of the labelled rows drawn evenly over
     the labels, so that a rare class is seen often.

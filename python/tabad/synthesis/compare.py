@@ -84,7 +84,7 @@ def compared(
 
     Raises `InputError` where the generated table lacks columns of the real one, or one has fewer than 20 rows.
     """
-    options = FitOptions(kinds, ignore, None, None, "fast", memory=64, seed=seed)
+    options = FitOptions(kinds=kinds, ignore=ignore, quality="fast", memory=64, seed=seed)
     fit = fit_table(real, options, screen=True)
     core = fit.model.core
     names = [c["name"] for c in json.loads(core.manifest())["columns"] if c["features"]]

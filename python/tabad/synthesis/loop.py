@@ -78,7 +78,13 @@ class Rare:
         self.plan, self.y_B, self.seed = plan, y_B, seed
         quality: Quality = "default" if network else "fast"
         options = FitOptions(
-            plan.kinds, plan.ignore, plan.label, None, quality, memory=512, seed=seed, device=plan.device
+            kinds=plan.kinds,
+            ignore=plan.ignore,
+            label=plan.label,
+            quality=quality,
+            memory=512,
+            seed=seed,
+            device=plan.device,
         )
         # Nothing is held out for p-values, which are not used: each of 20 rare rows is needed.
         self.model: Model = fit_table(tables.open_table(rows), options, screen=True, preset="brief").model

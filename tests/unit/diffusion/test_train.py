@@ -187,5 +187,5 @@ def test_tables_of_numbers_without_value_categories_and_of_categories_alone_trai
 
 
 def test_unknown_quality_is_refused() -> None:
-    with pytest.raises(ValueError, match="'default' or 'best'"):
+    with pytest.raises(ValueError, match="'default', 'best' or 'brief'"):
         preset("good", 100)
