@@ -87,7 +87,8 @@ pub fn prepare(
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
     }
     let parts = Parts::new(&options, &normal[known..], sample.num_rows());
-    let encoder = fit_codecs(&options, &schema, &plans, states, &sample, &parts)?;
+    let held_out = held_out(&sample, &parts, feedback.as_ref())?;
+    let encoder = fit_codecs(&options, &schema, &plans, states, (&sample, &held_out), &parts)?;
     let training = encode(&encoder, &take(&sample, &parts.training)?)?;
     let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
     let class_of = |rows: &[u32]| {
@@ -245,15 +246,26 @@ fn same_label(value: &str, wanted: &str) -> bool {
     value.eq_ignore_ascii_case(wanted) || (number(value).is_some() && number(value) == number(wanted))
 }
 
+/// Rows that must leave no trace in the codecs. Known anomalies are among them where reference rows are: what the counts
+/// know of one side alone would tell the two apart.
+fn held_out(sample: &RecordBatch, parts: &Parts, feedback: Option<&Feedback>) -> Result<RecordBatch> {
+    let rows = take(sample, &parts.held_out())?;
+    match feedback {
+        Some(feedback) if parts.source == Source::HeldOut => {
+            Ok(arrow_select::concat::concat_batches(&sample.schema(), [&rows, &feedback.anomalies])?)
+        }
+        _ => Ok(rows),
+    }
+}
+
 fn fit_codecs(
     options: &Options,
     schema: &SchemaRef,
     plans: &[ColumnPlan],
     states: Vec<Option<ColumnState>>,
-    sample: &RecordBatch,
+    (sample, held_out): (&RecordBatch, &RecordBatch),
     parts: &Parts,
 ) -> Result<Encoder> {
-    let held_out = take(sample, &parts.held_out())?;
     // Quantiles and scales come from training rows; anomalies among them are known only with --normal.
     let training = take(sample, &parts.training)?;
     let work: Vec<(usize, Option<ColumnState>)> = states.into_iter().enumerate().collect();
