@@ -31,7 +31,7 @@ def save(
     content = {
         "case": case,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": f"python -m benchmarks {' '.join(sys.argv[1:])}",
+        "command": f"python -m benchmarks {' '.join(_arguments())}",
         "commit": machine.commit(),
         "machine": machine.describe(),
         "versions": machine.versions(),
@@ -46,3 +46,15 @@ def save(
     partial.replace(path)
     print(f"\nwritten to {path}", file=sys.stderr)
     return path
+
+
+def _arguments() -> list[str]:
+    """As they were given, without the folder for large files: it is this machine's own."""
+    given = iter(sys.argv[1:])
+    kept = []
+    for argument in given:
+        if argument == "--folder":
+            next(given, None)
+        elif not argument.startswith("--folder="):
+            kept.append(argument)
+    return kept

@@ -176,7 +176,7 @@ def _count_repair(tally: Tally, expected: str, original: Any, typical: Any) -> N
             tally.closer += right
             tally.farther += not right
         return
-    found = [float(text) for text in re.findall(_NUMBER, expected.replace(" to -", " to  -"))]
+    found = [float(text) for text in re.findall(_NUMBER, expected)]
     if not found:
         tally.farther += 1
         return

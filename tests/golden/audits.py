@@ -1,67 +1,60 @@
 """Refusals of audits and of checked generation: cases of `test_messages`."""
 
-from collections.abc import Callable
-
 import pyarrow as pa
+from tests.golden.cases import NUMBERS, Cases
 
 import tabad
 
-AUDITS: dict[str, Callable[[], object]] = {}
-NUMBERS = pa.table({"a": [float(row) for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
+AUDITS = Cases()
 OTHERS = pa.table({"a": [float(row) + 0.5 for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
 MADE = pa.table({"a": [float(row) + 0.25 for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
 
 
-def case(function: Callable[[], object]) -> Callable[[], object]:
-    AUDITS[function.__name__] = function
-    return function
-
-
-@case
+@AUDITS
 def audit_columns_differ() -> object:
     return tabad.audit(MADE.drop(["b"]), NUMBERS, OTHERS.append_column("c", OTHERS["a"]))
 
 
-@case
+@AUDITS
 def audit_types_differ() -> object:
     return tabad.audit(MADE.set_column(0, "a", pa.array(["one"] * 30)), NUMBERS, OTHERS)
 
 
-@case
+@AUDITS
 def audit_too_few_rows() -> object:
     return tabad.audit(MADE.slice(0, 19), NUMBERS, OTHERS)
 
 
-@case
+@AUDITS
 def audit_ignores_the_unknown() -> object:
     return tabad.audit(MADE, NUMBERS, OTHERS, ignore=["nope"])
 
 
-@case
+@AUDITS
 def audit_of_trained_holdout() -> object:
     return tabad.audit(MADE, NUMBERS, NUMBERS)
 
 
-@case
+@AUDITS
 def audit_label_unknown() -> object:
     return tabad.audit(MADE, NUMBERS, OTHERS, label="kind", class_value="x")
 
 
-@case
+@AUDITS
 def audit_class_absent() -> object:
     return tabad.audit(MADE, NUMBERS, OTHERS, label="b", class_value="z")
 
 
-@case
+@AUDITS
 def audit_class_without_label() -> object:
     return tabad.audit(MADE, NUMBERS, OTHERS, class_value="x")
 
 
-@case
+@AUDITS
 def audit_of_few_rows() -> object:
     return tabad.audit(MADE, NUMBERS, OTHERS, rows=5)
 
 
-@case
+@AUDITS
 def check_without_table() -> object:
     return tabad.generate(tabad.fit(NUMBERS, quality="fast", memory=32), 5, train=NUMBERS)

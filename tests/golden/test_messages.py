@@ -11,13 +11,13 @@ everywhere; texts of pyarrow are kept out, because they change with its version.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from tests.golden.audits import AUDITS
+from tests.golden.cases import NUMBERS, Cases, fit
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
 from tests.house.test_names import catalogue
@@ -32,20 +32,7 @@ from tabad.schema import parse_kinds
 from tabad.tables import open_table
 
 GOLDEN = Path(__file__).with_name("messages.txt")
-NUMBERS = pa.table({"a": [float(row) for row in range(30)], "b": ["xy"[row % 2] for row in range(30)]})
-CASES: dict[str, Callable[[], object]] = {}
-
-
-def case(function: Callable[[], object]) -> Callable[[], object]:
-    CASES[function.__name__] = function
-    return function
-
-
-def fit(table: pa.Table, **options: Any) -> _core.Model:
-    fitting = _core.Fit(**{"memory": 32, **options})
-    fitting.observe(table)
-    fitting.prepare()
-    return fitting.finish()
+CASES = Cases()
 
 
 def written(name: str, content: str | bytes) -> str:
@@ -60,148 +47,148 @@ def model() -> tabad.Model:
 # The table and the model.
 
 
-@case
+@CASES
 def column_missing() -> object:
     return model().score(NUMBERS.drop(["a"]))
 
 
-@case
+@CASES
 def many_columns_missing() -> object:
     wide = pa.table({f"c{place}": [float(row * place % 7) for row in range(30)] for place in range(13)})
     return tabad.fit(wide, quality="fast").score(NUMBERS)
 
 
-@case
+@CASES
 def column_type() -> object:
     return fit(NUMBERS).score(NUMBERS.set_column(0, "a", pa.array(["one"] * 30)))
 
 
-@case
+@CASES
 def many_column_types() -> object:
     wide = pa.table({f"c{place}": [float(row * place % 7) for row in range(30)] for place in range(13)})
     return fit(wide).score(pa.table({f"c{place}": ["x"] * 30 for place in range(13)}))
 
 
-@case
+@CASES
 def column_nested() -> object:
     return fit(NUMBERS.append_column("tags", pa.array([[1]] * 30)))
 
 
-@case
+@CASES
 def columns_nested() -> object:
     return fit(NUMBERS.append_column("tags", pa.array([[1]] * 30)).append_column("raw", pa.array([b"x"] * 30)))
 
 
-@case
+@CASES
 def column_taken() -> object:
     return model().score(NUMBERS.append_column("tabad_score", NUMBERS["a"]))
 
 
-@case
+@CASES
 def columns_taken_in_core() -> object:
     taken = NUMBERS.append_column("tabad_score", NUMBERS["a"]).append_column("tabad_flag", NUMBERS["a"])
     return fit(NUMBERS).score(taken)
 
 
-@case
+@CASES
 def column_twice() -> object:
     return tabad.fit(pa.table([NUMBERS["a"], NUMBERS["b"]], names=["a", "a"]), quality="fast")
 
 
-@case
+@CASES
 def column_twice_in_core() -> object:
     return fit(pa.table([NUMBERS["a"], NUMBERS["b"]], names=["a", "a"]))
 
 
-@case
+@CASES
 def column_unknown() -> object:
     return fit(NUMBERS, ignore=["nope"], kinds={"neither": "number"})
 
 
-@case
+@CASES
 def table_of_no_rows() -> object:
     return fit(NUMBERS.slice(0, 0))
 
 
-@case
+@CASES
 def table_of_one_row() -> object:
     return fit(NUMBERS.slice(0, 1))
 
 
-@case
+@CASES
 def table_of_19_rows() -> object:
     return fit(NUMBERS.slice(0, 19))
 
 
-@case
+@CASES
 def nothing_to_model() -> object:
     return fit(NUMBERS, ignore=["a", "b"])
 
 
-@case
+@CASES
 def nothing_fitted() -> object:
     return fit(NUMBERS, memory=0)
 
 
-@case
+@CASES
 def schema_changed() -> object:
     fitting = _core.Fit()
     fitting.observe(NUMBERS)
     return fitting.observe(NUMBERS.drop(["a"]))
 
 
-@case
+@CASES
 def kind_unknown() -> object:
     return fit(NUMBERS, kinds={"a": "colour"})
 
 
-@case
+@CASES
 def kind_unknown_on_the_command_line() -> object:
     return parse_kinds(["a=colour"])
 
 
-@case
+@CASES
 def kind_misfits() -> object:
     return fit(NUMBERS, kinds={"a": "text"})
 
 
-@case
+@CASES
 def kind_impossible() -> object:
     return fit(NUMBERS, kinds={"b": "datetime"})
 
 
-@case
+@CASES
 def normal_without_label() -> object:
     return fit(NUMBERS, normal="x")
 
 
-@case
+@CASES
 def normal_without_label_in_options() -> object:
     return FitOptions(normal="x")
 
 
-@case
+@CASES
 def normal_unknown() -> object:
     return fit(NUMBERS, label="b", normal="z")
 
 
-@case
+@CASES
 def normal_too_few() -> object:
     return fit(NUMBERS, label="b", normal="x")
 
 
-@case
+@CASES
 def label_too_many() -> object:
     rows = range(1200)
     return fit(pa.table({"a": [float(row % 9) for row in rows], "y": [f"v{row}" for row in rows]}), label="y")
 
 
-@case
+@CASES
 def block_shape() -> object:
     return fit(NUMBERS).decode(3, b"", b"")
 
 
-@case
+@CASES
 def explain_unknown() -> object:
     return fit(NUMBERS).score(NUMBERS, explain="some")  # type: ignore[arg-type]
 
@@ -209,40 +196,40 @@ def explain_unknown() -> object:
 # The model file.
 
 
-@case
+@CASES
 def model_file_of_nothing() -> object:
     return tabad.Model.from_bytes(b"")
 
 
-@case
+@CASES
 def model_file_changed() -> object:
     content = bytearray(fit(NUMBERS).to_bytes())
     content[-1] ^= 1
     return tabad.Model.from_bytes(bytes(content))
 
 
-@case
+@CASES
 def model_not_found() -> object:
     return tabad.Model.load("m.tabad")
 
 
-@case
+@CASES
 def model_is_a_folder() -> object:
     Path("m.tabad").mkdir()
     return tabad.Model.load("m.tabad")
 
 
-@case
+@CASES
 def model_without_network() -> object:
     return model().generate(3)
 
 
-@case
+@CASES
 def model_without_network_to_impute() -> object:
     return model().impute(NUMBERS)
 
 
-@case
+@CASES
 def too_few_rows_to_compare() -> object:
     return tabad.compare(NUMBERS, NUMBERS.slice(0, 3))
 
@@ -250,74 +237,74 @@ def too_few_rows_to_compare() -> object:
 # Options.
 
 
-@case
+@CASES
 def memory_below_zero() -> object:
     return FitOptions(memory=-1)
 
 
-@case
+@CASES
 def seed_below_zero() -> object:
     return FitOptions(seed=-1)
 
 
-@case
+@CASES
 def quality_unknown() -> object:
     return FitOptions(quality="superb")  # type: ignore[arg-type]
 
 
-@case
+@CASES
 def reasons_of_none() -> object:
     return ScoreOptions(reasons=0)
 
 
-@case
+@CASES
 def level_of_one() -> object:
     return tabad.score(NUMBERS, level=1.0)
 
 
-@case
+@CASES
 def top_of_none() -> object:
     return tabad.score(NUMBERS, top=0)
 
 
-@case
+@CASES
 def level_and_top() -> object:
     return tabad.score(NUMBERS, level=0.1, top=3)
 
 
-@case
+@CASES
 def fit_options_beside_a_model() -> object:
     return tabad.score(NUMBERS, model(), ignore=["a"], seed=3)
 
 
-@case
+@CASES
 def fdr_without_calibration() -> object:
     return tabad.score(NUMBERS, fdr=0.1)
 
 
-@case
+@CASES
 def anomalies_from_no_table() -> object:
     return needed(None, "--from")
 
 
-@case
+@CASES
 def columns_without_anomalies() -> object:
     return only_with("--anomalies", False, {"--columns": ["2"]}, {})
 
 
-@case
+@CASES
 def generate_fewer_than_none() -> object:
     return model().generate(-1)
 
 
-@case
+@CASES
 def sql_name() -> object:
     import tabad.duckdb
 
     return tabad.duckdb.register(None, model(), name="no name")
 
 
-@case
+@CASES
 def missing_dependency() -> object:
     return need("no_such_package", extra="train", purpose="generate rows")
 
@@ -325,54 +312,54 @@ def missing_dependency() -> object:
 # Files and frames.
 
 
-@case
+@CASES
 def table_not_found() -> object:
     return tabad.score("t.csv")
 
 
-@case
+@CASES
 def table_not_found_but_nearly() -> object:
     written("payments.csv", "a\n1\n")
     return tabad.score("payment.csv")
 
 
-@case
+@CASES
 def folder_without_a_table() -> object:
     Path("empty").mkdir()
     return tabad.score("empty")
 
 
-@case
+@CASES
 def not_a_table() -> object:
     return tabad.score({"a": [1]})
 
 
-@case
+@CASES
 def spreadsheet() -> object:
     return tabad.score(written("t.xlsx", "PK"))
 
 
-@case
+@CASES
 def format_unknown() -> object:
     return tabad.score(written("t.csv", "a\n1\n"), format="xml")
 
 
-@case
+@CASES
 def condition_without_an_operator() -> object:
     return parse_conditions(["country"])
 
 
-@case
+@CASES
 def format_of_frame() -> object:
     return tabad.score(pa.table({"a": [1, 2]}), format="csv")
 
 
-@case
+@CASES
 def ending_unknown() -> object:
     return tabad.score(NUMBERS, output="scored.xml")
 
 
-@case
+@CASES
 def formats_mixed() -> object:
     Path("both").mkdir()
     written("both/a.csv", "a\n1\n")
@@ -380,7 +367,7 @@ def formats_mixed() -> object:
     return tabad.score("both")
 
 
-@case
+@CASES
 def schemas_differ() -> object:
     Path("parts").mkdir()
     pyarrow.parquet.write_table(NUMBERS, "parts/a.parquet")
@@ -388,47 +375,47 @@ def schemas_differ() -> object:
     return tabad.score("parts")
 
 
-@case
+@CASES
 def file_of_no_bytes() -> object:
     return tabad.score(written("t.csv", ""))
 
 
-@case
+@CASES
 def csv_of_blank_lines() -> object:
     return tabad.score(written("t.csv", "\n\n"))
 
 
-@case
+@CASES
 def csv_column_twice() -> object:
     return tabad.score(written("t.csv", "a,b,a\n1,2,3\n"))
 
 
-@case
+@CASES
 def csv_ragged() -> object:
     return tabad.score(written("t.csv", "a,b\n" + "1,x\n" * 30 + "2,y,z\n"))
 
 
-@case
+@CASES
 def csv_encoding() -> object:
     return tabad.score(written("t.csv", ("a,b\n" + "1,x\n" * 30 + "2,\u00e9\n").encode("latin-1")))
 
 
-@case
+@CASES
 def csv_value() -> object:
     return model().score(written("t.csv", "a,b\n" + "1.5,x\n" * 30 + "much,y\n"))
 
 
-@case
+@CASES
 def json_invalid() -> object:
     return tabad.score(written("t.jsonl", '{"a": 1}\n' * 30 + "[1]\n"))
 
 
-@case
+@CASES
 def json_types() -> object:
     return tabad.score(written("t.jsonl", '{"a": 1}\n' * 30 + '{"a": "x"}\n'))
 
 
-@case
+@CASES
 def stream_consumed() -> object:
     once = pa.RecordBatchReader.from_batches(NUMBERS.schema, NUMBERS.to_batches())
     table = open_table(once)
@@ -436,7 +423,7 @@ def stream_consumed() -> object:
     return table.open()
 
 
-@case
+@CASES
 def column_mixed() -> object:
     return tabad.score(pd.DataFrame({"a": pd.Series([1, "x", 2.5] * 10, dtype=object), "b": range(30)}))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tabad import tables
-from tabad.api.shared import Where, as_model, names
+from tabad.api.shared import FilePath, as_model, names
 from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_table, update_model
@@ -43,11 +43,11 @@ def fit(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
-    update: Model | Where | None = None,
+    update: Model | FilePath | None = None,
     memory: int = 2048,
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     threads: int = 0,
 ) -> Model:
@@ -85,7 +85,7 @@ def fit(
 
 def score(
     data: Any,
-    model: Model | Where | None = None,
+    model: Model | FilePath | None = None,
     *,
     level: float | None = None,
     fdr: float | None = None,
@@ -93,10 +93,10 @@ def score(
     explain: Explain = "flagged",
     reasons: int = 3,
     prefix: str = "tabad_",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
-    save_model: Where | None = None,
+    save_model: FilePath | None = None,
     quality: Quality | None = None,
     kinds: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
@@ -155,8 +155,8 @@ def run_fit(
     data: Any,
     options: FitOptions,
     *,
-    update: Model | Where | None = None,
-    output: Where | None = None,
+    update: Model | FilePath | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     progress: OnProgress | None = None,
 ) -> Fitted:
@@ -178,14 +178,14 @@ def run_fit(
 
 def run_score(
     data: Any,
-    model: Model | Where | None,
+    model: Model | FilePath | None,
     *,
     fit_options: FitOptions,
     options: ScoreOptions,
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
-    save_model: Where | None = None,
+    save_model: FilePath | None = None,
     answer: bool = True,
     progress: OnProgress | None = None,
 ) -> Scored:
@@ -220,7 +220,7 @@ def run_score(
     return Scored(result, summary, loaded, table, fitted, notes, seconds)
 
 
-def _deliver(run: Run, output: Where | None, output_format: str | None, answer: bool) -> Any:
+def _deliver(run: Run, output: FilePath | None, output_format: str | None, answer: bool) -> Any:
     if output is not None:
         run.write(os.fspath(output), output_format)
         return output if os.fspath(output) == "-" else Path(output)

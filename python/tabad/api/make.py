@@ -11,7 +11,7 @@ from typing import Any
 from tabad import tables
 from tabad._lazy import need
 from tabad.api.check import refuse_alarms, run_audit
-from tabad.api.shared import Where, as_model, names
+from tabad.api.shared import FilePath, as_model, names
 from tabad.config import DEVICES, AuditOptions, Device, one_of
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import OnProgress
@@ -29,7 +29,7 @@ class Imputed:
 
 
 def generate(
-    model: Model | Where,
+    model: Model | FilePath,
     n: int,
     *,
     label: str | None = None,
@@ -40,7 +40,7 @@ def generate(
     train: Any = None,
     holdout: Any = None,
     redraw_copies: bool = False,
-    output: Where | None = None,
+    output: FilePath | None = None,
     output_format: str | None = None,
 ) -> Any:
     """A pyarrow Table of `n` generated rows; with `output`, the path written. See `Model.generate`.
@@ -74,7 +74,7 @@ def _checked(
     redraw: bool,
     seed: int,
     options: dict[str, Any],
-    output: Where | None,
+    output: FilePath | None,
     output_format: str | None,
 ) -> Any:
     """Generated rows without copies (`redraw`) that pass an audit (`holdout`), in memory until they do."""
@@ -102,12 +102,12 @@ def _checked(
 
 def impute(
     data: Any,
-    model: Model | Where,
+    model: Model | FilePath,
     *,
     columns: Iterable[str] | str = (),
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
 ) -> Any:
@@ -132,12 +132,12 @@ def impute(
 
 def run_impute(
     data: Any,
-    model: Model | Where,
+    model: Model | FilePath,
     *,
     columns: Iterable[str] = (),
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
     progress: OnProgress | None = None,
@@ -156,14 +156,14 @@ def run_impute(
 
 def anomalies(
     data: Any,
-    model: Model | Where,
+    model: Model | FilePath,
     n: int,
     *,
     columns: Iterable[str] | str | int = 1,
     prefix: str = "tabad_",
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
 ) -> Any:

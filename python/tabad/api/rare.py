@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabad import tables
 from tabad._lazy import need
-from tabad.api.shared import Where, names
+from tabad.api.shared import FilePath, names
 from tabad.config import DEVICES, Device, one_of
 from tabad.errors import TabadWarning
 from tabad.fitting import OnProgress
@@ -30,7 +30,7 @@ def augment(
     ignore: Iterable[str] = (),
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
 ) -> Any:
@@ -75,7 +75,7 @@ def run_augment(
     ignore: Iterable[str] = (),
     seed: int = 0,
     device: Device = "auto",
-    output: Where | None = None,
+    output: FilePath | None = None,
     format: str | None = None,
     output_format: str | None = None,
     progress: OnProgress | None = None,

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from tabad.model import Model
 
-Where = str | os.PathLike[str]
-"""A path of a file."""
+FilePath = str | os.PathLike[str]
 
 
-def as_model(model: Model | Where) -> Model:
+def as_model(model: Model | FilePath) -> Model:
     """The model itself, or the one in that file."""
     return model if isinstance(model, Model) else Model.load(model)
 
 
-def names(names: Iterable[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def names(given: Iterable[str]) -> tuple[str, ...]:
+    """Names as a tuple, where one alone may come as a text."""
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -43,42 +43,43 @@ impl Collector {
     }
 
     pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
-        let verdicts = self.verdicts(batch)?;
+        let verdicts = verdicts(batch, self.column, &self.name)?;
         self.rows.observe(&take(batch, &verdicts, |verdict| verdict.is_some())?)
     }
 
     /// The labelled rows, and the others of a sample.
     pub fn finish(self, sample: &RecordBatch) -> Result<(Feedback, RecordBatch)> {
-        let unlabelled = take(sample, &self.verdicts(sample)?, |verdict| verdict.is_none())?;
-        let (column, name) = (self.column, self.name);
-        let rows = self.rows.finish()?.unwrap_or_else(|| sample.slice(0, 0));
-        let verdicts = Self { column, name, rows: Sampler::new(0, 0) }.verdicts(&rows)?;
+        let Self { column, name, rows } = self;
+        let unlabelled = take(sample, &verdicts(sample, column, &name)?, |verdict| verdict.is_none())?;
+        let rows = rows.finish()?.unwrap_or_else(|| sample.slice(0, 0));
+        let verdicts = verdicts(&rows, column, &name)?;
         let anomalies = take(&rows, &verdicts, |verdict| verdict == Some(true))?;
         let normals = take(&rows, &verdicts, |verdict| verdict == Some(false))?;
         Ok((Feedback { anomalies, normals }, unlabelled))
     }
+}
 
-    fn verdicts(&self, batch: &RecordBatch) -> Result<Vec<Option<bool>>> {
-        if batch.column(self.column).null_count() == batch.num_rows() {
-            return Ok(vec![None; batch.num_rows()]);
-        }
-        let mut unknown: Vec<String> = Vec::new();
-        let mut found = Vec::with_capacity(batch.num_rows());
-        for text in label_values(batch, self.column)? {
-            found.push(verdict(text.as_deref()).unwrap_or_else(|said| {
-                if !unknown.contains(&said) {
-                    unknown.push(said);
-                }
-                None
-            }));
-        }
-        if unknown.is_empty() {
-            return Ok(found);
-        }
-        let message = format!("feedback column `{}` says {}", self.name, list_names(&unknown));
-        Err(Error::input("feedback-value", message)
-            .hint("a row is anomaly (true, 1, yes, fraud), normal (false, 0, no, ok), or empty where nobody looked"))
+/// What the feedback column says of every row.
+fn verdicts(batch: &RecordBatch, column: usize, name: &str) -> Result<Vec<Option<bool>>> {
+    if batch.column(column).null_count() == batch.num_rows() {
+        return Ok(vec![None; batch.num_rows()]);
     }
+    let mut unknown: Vec<String> = Vec::new();
+    let mut found = Vec::with_capacity(batch.num_rows());
+    for text in label_values(batch, column)? {
+        found.push(verdict(text.as_deref()).unwrap_or_else(|said| {
+            if !unknown.contains(&said) {
+                unknown.push(said);
+            }
+            None
+        }));
+    }
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let message = format!("feedback column `{}` says {}", name, list_names(&unknown));
+    Err(Error::input("feedback-value", message)
+        .hint("a row is anomaly (true, 1, yes, fraud), normal (false, 0, no, ok), or empty where nobody looked"))
 }
 
 fn take(batch: &RecordBatch, verdicts: &[Option<bool>], which: fn(Option<bool>) -> bool) -> Result<RecordBatch> {

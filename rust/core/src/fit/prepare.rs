@@ -356,17 +356,17 @@ impl Prepared {
             self.denoisers.each().iter().map(|one| self.reference_energies(one, features)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
         let guide = self.inherited.clone().or_else(|| self.guide(&reference, features));
-        let (block, energies) = match self.source {
+        let scores = match self.source {
             Source::CrossFitted => {
                 let pool = self.pool();
-                (pool.take(&fold_order(pool.rows)), self.cross_energies(&self.denoisers, &pool, features))
+                let energies = self.cross_energies(&self.denoisers, &pool, features);
+                score_rows(&pool.take(&fold_order(pool.rows)), &energies, &reference, guide.as_ref())
             }
             Source::HeldOut | Source::OwnTable => {
                 let energies = energies_of(&self.denoisers, &self.calibration, features);
-                (self.calibration.clone(), energies)
+                score_rows(&self.calibration, &energies, &reference, guide.as_ref())
             }
         };
-        let scores = score_rows(&block, &energies, &reference, guide.as_ref());
         let sizes = self.sizes();
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();

@@ -120,9 +120,9 @@ impl Learned {
 
 /// How many of the rows known to be normal are like this one: the sum of their weights at the widest local width.
 fn near(normal: &Memory, block: &Block, row: usize, space: &mut Space) -> f64 {
-    normal.energies(block.x_row(row), block.c_row(row), &mut space.scratch, &mut space.rows, &mut space.features);
+    normal.densities(block.x_row(row), block.c_row(row), &mut space.scratch, &mut space.densities);
     let widest = normal.levels().local.len().saturating_sub(1);
-    normal.rows() as f64 * f64::from(-space.rows[widest]).exp()
+    normal.rows() as f64 * f64::from(-space.densities[widest]).exp()
 }
 
 /// How many of the K evidences, the last ones, may raise a score and never lower it: codes and density ratios. A known anomaly
@@ -139,13 +139,13 @@ fn densities(memory: &Memory) -> usize {
 /// Working space of one thread.
 struct Space {
     scratch: Scratch,
-    rows: Vec<f32>,
-    features: Vec<f32>,
+    /// [L].
+    densities: Vec<f32>,
 }
 
 impl Space {
     fn of(memory: &Memory) -> Self {
-        Self { scratch: memory.scratch(), rows: vec![0.0; memory.row_terms()], features: vec![0.0; memory.features()] }
+        Self { scratch: memory.scratch(), densities: vec![0.0; densities(memory)] }
     }
 }
 
@@ -164,12 +164,11 @@ fn evidence(
     found.extend(reference.squared_tails(energies, row).into_iter().map(f32::sqrt));
     found.extend(x_n.iter().map(|x| x.clamp(-WIDEST, WIDEST)));
     found.extend(codes.iter().zip(c_c).map(|(ratios, &code)| ratios.get(usize::from(code)).copied().unwrap_or(0.0)));
-    anomalies.energies(x_n, c_c, &mut space.scratch, &mut space.rows, &mut space.features);
-    let densities = densities(anomalies);
+    anomalies.densities(x_n, c_c, &mut space.scratch, &mut space.densities);
     let width = energies.terms.len() / energies.rows.max(1);
-    let normal = &energies.terms[row * width..row * width + densities];
+    let normal = &energies.terms[row * width..row * width + space.densities.len()];
     found.extend(
-        normal.iter().zip(&space.rows).map(|(normal, odd)| (normal - odd).clamp(-LARGEST_RATIO, LARGEST_RATIO)),
+        normal.iter().zip(&space.densities).map(|(normal, odd)| (normal - odd).clamp(-LARGEST_RATIO, LARGEST_RATIO)),
     );
     found
 }

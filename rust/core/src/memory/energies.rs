@@ -16,6 +16,30 @@ impl Memory {
     pub fn energies(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, rows: &mut [f32], features: &mut [f32]) {
         dispatched(self, x_n, c_c, scratch, rows, features);
     }
+
+    /// The local densities, then the wide ones, as in `energies` and without the rest of them.
+    pub fn densities(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, found: &mut [f32]) {
+        dispatched_densities(self, x_n, c_c, scratch, found);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+fn dispatched_densities(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, found: &mut [f32]) {
+    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
+    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+        row_densities::<true>(memory, x_n, c_c, scratch, found);
+    } else {
+        row_densities::<false>(memory, x_n, c_c, scratch, found);
+    }
+}
+
+#[inline(always)]
+fn row_densities<const FMA: bool>(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, found: &mut [f32]) {
+    memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
+    let nearest = minimum(&scratch.distance);
+    for (density, &tau) in found.iter_mut().zip(memory.levels.local.iter().chain(&memory.levels.wide)) {
+        *density = nearest / tau - (total_weight::<FMA>(&scratch.distance, nearest, tau) / memory.rows as f32).ln();
+    }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
