@@ -106,6 +106,19 @@ class Model:
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
         `label`: null or `{"column", "values", "normal"}`. `network`: null or its config.
+        `constraints`: list of `{"rule", "columns", "given", "pairs": how many}`.
+        """
+
+    def constraints(self) -> str:
+        """What generated rows obey, as JSON: `{"rule", "columns", "given", "pairs": [[from, to], ...]}` each.
+
+        `rule`: at_most | sum | determines | null_together | null_with; pairs are values as text.
+        """
+
+    def with_constraints(self, text: str) -> Model:
+        """The same model with these constraints instead; of pairs only those whose values the model keeps anyway.
+
+        Raises `UsageError` for what is no list of constraints.
         """
 
     def schema(self) -> Any:

@@ -34,6 +34,8 @@ class FitOptions:
     feedback: str | None = None
     quality: Quality = "default"
     memory: int = 2048
+    constraints: tuple[str, ...] = ()
+    """What rows obey, as text, beside what is found; `none` finds nothing."""
     seed: int = 0
     device: Device = "auto"
     threads: int = 0

@@ -6,14 +6,19 @@ Steps and their order only: statistics are in `tabad._core`, the network is in `
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabad import _core
 from tabad._lazy import need
 from tabad.config import FitOptions
+from tabad.constraints import Constraint, parse
+from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels
 from tabad.tables import Table
+
+if TYPE_CHECKING:
+    from tabad.constraints.watch import Watch
 
 __all__ = ["Fitted", "OnProgress", "fit_table", "update_model"]
 
@@ -31,6 +36,8 @@ class Fitted:
     interrupted: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     """Columns that look like a label and were modelled all the same, with what was seen."""
+    notes: list[str] = field(default_factory=list)
+    """What the caller should hear of constraints that were given."""
 
 
 def fit_table(
@@ -51,7 +58,17 @@ def fit_table(
     if options.quality != "fast":
         need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
 
+    given = parse(text for text in options.constraints if text != "none")
+    if given and options.quality == "fast":
+        raise UsageError(
+            f"`{given[0]}` is for rows that are generated, and quality fast trains no network to generate any",
+            name="constraint-without-network",
+            hint="fit with --quality default, or leave --constraint out",
+        )
+    watch = None
+
     def observed() -> _core.Fit:
+        nonlocal watch
         fit = _core.Fit(
             kinds=dict(options.kinds),
             ignore=list(options.ignore),
@@ -63,7 +80,13 @@ def fit_table(
             screen=screen,
             threads=options.threads,
         )
-        fit.observe(table.open())
+        rows = table.open()
+        if options.quality != "fast":
+            from tabad.constraints.watch import Watch
+
+            watch = Watch(given, search="none" not in options.constraints)
+            rows = watch.through(rows)
+        fit.observe(rows)
         return fit
 
     if progress is not None:
@@ -79,7 +102,20 @@ def fit_table(
         if table.head is None
         else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or ""))
     )
-    return Fitted(Model(fit.finish()), interrupted, labels)
+    model, notes = _constrained(fit.finish(), watch, given)
+    return Fitted(model, interrupted, labels, notes)
+
+
+def _constrained(core: _core.Model, watch: "Watch | None", given: list[Constraint]) -> tuple[Model, list[str]]:
+    """The model with what its rows obey, and what to hear of it."""
+    if watch is None:
+        return Model(core), []
+    found = watch.found(json.loads(core.manifest())["columns"])
+    model = Model(core.with_constraints(json.dumps([one.to_json() for one in found])))
+    kept = [(c["rule"], tuple(c["columns"])) for c in model.manifest["constraints"]]
+    lost = [one for one in given if (one.rule, one.columns) not in kept]
+    unsaid = [f"`{one}` was given and is not kept: the model does not hold the values of its columns" for one in lost]
+    return model, [*watch.notes(), *unsaid]
 
 
 def update_model(model: Model, table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:

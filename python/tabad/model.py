@@ -19,6 +19,7 @@ from tabad import _core, tables
 from tabad._lazy import need
 from tabad.conditions import conditions
 from tabad.config import Decision, Explain, ScoreOptions
+from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
 
@@ -163,6 +164,7 @@ class Model:
         label: str | None = None,
         where: _Where | None = None,
         guidance: float = 1.0,
+        constraints: Iterable[str] | str | None = (),
         seed: int = 0,
         device: str = "auto",
         output: str | os.PathLike[str] | None = None,
@@ -173,9 +175,10 @@ class Model:
         `label`: rows of this class of the label column, which is then among the columns. `where` holds columns at a
         value, and the others follow from them: `{"country": "FR"}`, or texts such as `"amount > 1000"`, for which rows
         are drawn again until enough obey. `guidance` leans on the label: 1 is the network as trained, more
-        makes rows more typical of their class. The same seed gives the same rows on one machine. Raises `UsageError`
-        where the model has no network or does not know what is asked for, `InputError` where fewer than one row in 500
-        obeys, and `MissingDependency` without torch.
+        makes rows more typical of their class. The rows obey the model's constraints, and further ones given here
+        ("start <= end", "total = net + tax"); None: no constraints at all. The same seed gives the same rows on one
+        machine. Raises `UsageError` where the model has no network or does not know what is asked for, `InputError`
+        where fewer than one row in 500 obeys, and `MissingDependency` without torch.
 
         >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
         """
@@ -195,11 +198,32 @@ class Model:
             label=label,
             where=conditions(where),
             guidance=guidance,
+            constraints=self.constraints(constraints),
         )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()
         tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
         return Path(output)
+
+    def constraints(self, further: Iterable[str] | str | None = ()) -> list[Constraint]:
+        """What generated rows obey: the model's own and these; None for none. Raises `UsageError` for unfit ones."""
+        if further is None:
+            return []
+        own = from_text(self._core.constraints())
+        more = parse([further] if isinstance(further, str) else further)
+        known = [c["name"] for c in self.manifest["columns"] if c["kind"] not in ("id", "ignored", "label")]
+        check_columns(more, known, "the model")
+        check_types(more, self.schema)
+        have = {(one.rule, one.columns) for one in own}
+        more = [one for one in more if (one.rule, one.columns) not in have]
+        unknown = next((one for one in more if one.rule == DETERMINES), None)
+        if unknown is not None:
+            raise UsageError(
+                f"`{unknown}`: which value comes with which is in the table, and the model was fitted without asking",
+                name="constraint-unlearned",
+                hint=f"give it to the fit: tabad fit TABLE --constraint '{unknown}' -o MODEL",
+            )
+        return [*own, *more]
 
     def impute(
         self,

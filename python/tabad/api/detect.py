@@ -45,6 +45,7 @@ def fit(
     feedback: str | None = None,
     update: Model | FilePath | None = None,
     memory: int = 2048,
+    constraints: Iterable[str] | str = (),
     seed: int = 0,
     device: Device = "auto",
     output: FilePath | None = None,
@@ -60,7 +61,9 @@ def fit(
     where nobody looked): known anomalies never count as usual, and both guide the score.
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
-    `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
+    `memory` is the number of rows that the model keeps. `constraints` are rules of the rows, for those that are
+    generated ("start <= end", "total = net + tax", "zip -> city"), beside the ones that are found; "none" finds none.
+    `output` saves the model file. Raises `InputError`
     for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
@@ -73,6 +76,7 @@ def fit(
         feedback=feedback,
         quality=quality,
         memory=memory,
+        constraints=names(constraints),
         seed=seed,
         device=device,
         threads=threads,
@@ -80,6 +84,8 @@ def fit(
     fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
         warnings.warn(_INTERRUPTED, TabadWarning, stacklevel=2)
+    for note in fitted.notes:
+        warnings.warn(note, TabadWarning, stacklevel=2)
     return fitted.model
 
 
@@ -234,7 +240,7 @@ def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
     given = [
         name
-        for name in ("kinds", "ignore", "label", "normal", "feedback")
+        for name in ("kinds", "ignore", "label", "normal", "feedback", "constraints")
         if getattr(options, name) != getattr(plain, name)
     ]
     if given:

@@ -35,6 +35,7 @@ def generate(
     label: str | None = None,
     where: Mapping[str, Any] | Iterable[str] | str | None = None,
     guidance: float = 1.0,
+    constraints: Iterable[str] | str | None = (),
     seed: int = 0,
     device: Device = "auto",
     train: Any = None,
@@ -51,7 +52,13 @@ def generate(
     >>> tabad.generate("payments.tabad", 1000, seed=1)  # doctest: +SKIP
     """
     made = as_model(model)
-    options: dict[str, Any] = {"label": label, "where": where, "guidance": guidance, "device": device}
+    options: dict[str, Any] = {
+        "label": label,
+        "where": where,
+        "guidance": guidance,
+        "constraints": constraints,
+        "device": device,
+    }
     if train is None and holdout is None and not redraw_copies:
         return made.generate(n, seed=seed, output=output, output_format=output_format, **options)
     if train is None or (holdout is None and not redraw_copies):

@@ -31,6 +31,7 @@ def fit(
     kind: o.Kind = None,
     ignore: o.Ignore = None,
     memory: o.Memory = None,
+    constraint: o.Constraints = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
     threads: o.Threads = 0,
@@ -46,7 +47,7 @@ def fit(
 
     options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
-        quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
+        quality=quality, memory=o.memory_rows(memory), constraints=tuple(constraint or ()), seed=seed or 0,  # type: ignore[arg-type]
         device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
     bars = for_terminal(json)

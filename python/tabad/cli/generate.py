@@ -22,6 +22,10 @@ def generate(
     guidance: Annotated[
         float, typer.Option("--guidance", metavar="W", min=0.0, help="How much to lean on --class; 1 is as trained.")
     ] = 1.0,
+    constraint: o.Constraints = None,
+    no_constraints: Annotated[
+        bool, typer.Option("--no-constraints", help="Rows as they are drawn, whatever the model's constraints say.")
+    ] = False,
     audit: Annotated[
         bool, typer.Option("--audit", help="Write only what passes an audit; needs --train and --holdout.")
     ] = False,
@@ -77,11 +81,16 @@ def generate(
         "--anomalies",
         anomalies,
         {"--from": table, "--columns": columns},
-        {"--class": label, "--where": where, "--train": train},
+        {"--class": label, "--where": where, "--constraint": constraint, "--train": train},
     )
+    if no_constraints and constraint:
+        raise UsageError("--constraint and --no-constraints exclude each other", name="options-conflict")
     if anomalies:
         rows = api.anomalies(o.needed(table, "--from"), model, n, columns=o.how_many(columns), prefix=prefix, **options)
     else:
         checks: dict[str, Any] = {"train": train, "holdout": holdout if audit else None, "redraw_copies": redraw_copies}
-        rows = api.generate(model, n, label=label, where=where, guidance=guidance, **checks, **options)
+        rules = None if no_constraints else constraint or ()
+        rows = api.generate(
+            model, n, label=label, where=where, guidance=guidance, constraints=rules, **checks, **options
+        )
     render.show_generated(rows if output is None else None, n, output, as_json=json)

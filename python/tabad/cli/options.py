@@ -64,6 +64,14 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of e
 Device = Annotated[
     str, typer.Option("--device", metavar="D", help="Where the network is trained and run: auto, cpu, cuda.")
 ]
+Constraints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constraint",
+        metavar="RULE",
+        help="What rows obey: 'start <= end', 'total = net + tax', 'zip -> city'. Repeat.",
+    ),
+]
 AuditRows = Annotated[
     int, typer.Option("--rows", metavar="N", min=20, help="Rows of each table that the attacks look at.")
 ]

@@ -117,6 +117,16 @@ def _label_lines(labels: dict[str, str]) -> list[str]:
     ]
 
 
+def constraint_lines(facts: dict[str, Any]) -> list[str]:
+    """What rows obey, some to a line."""
+    from tabad.constraints import Constraint
+
+    known = [Constraint(one["rule"], tuple(one["columns"])) for one in facts.get("constraints", ())]
+    shown = [f"{one}" for one in known[:_SHOWN]]
+    more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
+    return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)
+
+
 def _kept(facts: dict[str, Any]) -> str:
     network = " · network trained" if facts.get("network") else ""
     return f"{facts['kept_rows']:,} rows kept{network}"
@@ -213,6 +223,7 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
                 "output": output,
                 "interrupted": fitted.interrupted,
                 "looks_like_label": fitted.labels,
+                "warnings": fitted.notes,
                 "model": facts,
             }
         )
@@ -226,7 +237,8 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
             "           those who may see them (--memory none keeps none)",
         )
     say(*(f"  feedback {line}" for line in _guided(facts)))
-    say(*_label_lines(fitted.labels))
+    say(*(f"  {'obeys' if not at else '':8} {line}" for at, line in enumerate(constraint_lines(facts))))
+    say(*_label_lines(fitted.labels), *(f"note: {note}" for note in fitted.notes))
     if fitted.interrupted:
         say("warning: training was interrupted: the model holds the best network so far")
     say(f"wrote {output} · score with it: tabad score TABLE -m {output}")
@@ -245,6 +257,8 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
     print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
     print(f"  network     {'yes: it can generate' if network else 'none'}")
+    for at, line in enumerate(constraint_lines(facts)):
+        print(f"  {'obeys' if not at else '':11} {line}")
     for line in _guided(facts):
         print(f"  feedback    {line}; they are in the file, readable")
     if facts.get("label"):

@@ -2,7 +2,8 @@
 
 Columns that equal a value are held clean at every step and come back as they were given; a label steers by
 classifier-free guidance (Ho and Salimans 2022). Other conditions (ranges, `!=`) are met by drawing again: rows that
-obey are kept, so that they follow the network's own distribution given the condition, with no heap at the bound.
+obey are kept, so that they follow the network's own distribution given the condition, with no heap at the bound. So
+are the rows that the model's constraints cannot mend (`obey`).
 Axes: B rows, P table columns.
 """
 
@@ -16,6 +17,7 @@ import torch
 
 from tabad.errors import InputError, UsageError
 
+from .obey import Obedience, Rows
 from .rows import Sampler
 from .sample import Given
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from tabad import _core
     from tabad.conditions import Condition
+    from tabad.constraints import Constraint
 
 __all__ = ["generated"]
 
@@ -34,6 +37,8 @@ LEAST_SHARE = 0.002
 """Below this share of rows that obey, conditions are given up."""
 _PATIENCE = 5
 """How many times `1 / LEAST_SHARE` rows are drawn before that is decided."""
+_FEW, _TRIED = 0.1, 8_192
+"""Where fewer of so many rows drawn obey the constraints, cells in the wrong order are exchanged."""
 _UNORDERED = ("category", "boolean", "text", "key")
 
 
@@ -47,12 +52,13 @@ def generated(
     label: str | None = None,
     where: Sequence[Condition] = (),
     guidance: float = 1.0,
+    constraints: Sequence[Constraint] = (),
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of `rows` new rows; the label column is among them where a label is asked for.
 
-    `network` is the model's (`core.network()`). The same seed gives the same rows, however many are taken. Raises
-    `UsageError` for a label, column or value that the model does not know, and `InputError` from the stream where
-    fewer than one row in 500 obeys.
+    `network` is the model's (`core.network()`), `constraints` are what the rows obey. The same seed gives the same
+    rows, however many are taken. Raises `UsageError` for a label, column or value that the model does not know, and
+    `InputError` from the stream where fewer than one row in 500 obeys.
     """
     sampler = Sampler(core, network, device)
     manifest = sampler.manifest
@@ -69,7 +75,7 @@ def generated(
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
-    ids = [column["name"] for column in manifest["columns"] if column["kind"] == "id"]
+    demands = _Demands(sampler, tests, constraints, set(held))
 
     def batches() -> Iterator[pa.RecordBatch]:
         generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
@@ -77,6 +83,8 @@ def generated(
         done = drawn = 0
         while done < rows:
             count = REDRAWN if tests else min(BATCH, rows - done)
+            if demands and drawn:
+                count = max(count, min(REDRAWN, 256))
             x_BN, c_BC = sampler.draw(
                 count,
                 generator=generator,
@@ -85,10 +93,11 @@ def generated(
                 guidance=guidance,
             )
             made = sampler.decode(x_BN, c_BC, first_row=done)
-            if tests:
+            if demands:
                 drawn += count
-                made = _obeying(sampler, made, tests, ids, (x_BN, c_BC), done).slice(0, rows - done)
-                _give_up(done + made.num_rows, drawn, tests)
+                last = drawn > _TRIED and done < _FEW * drawn
+                made = demands.met(made, (x_BN, c_BC), done, last=last).slice(0, rows - done)
+                _give_up(done + made.num_rows, drawn, demands)
             done += made.num_rows
             yield _complete(made, schema, fixed)
 
@@ -175,34 +184,57 @@ def _repeated(held: Given, rows: int) -> Given:
     return Given(held.x_BN.repeat(rows, 1), held.c_BC.repeat(rows, 1), held.given_BP.repeat(rows, 1))
 
 
-def _obeying(
-    sampler: Sampler,
-    made: pa.RecordBatch,
-    tests: list[tuple[Condition, pa.Array]],
-    ids: list[str],
-    block: tuple[torch.Tensor, torch.Tensor],
-    done: int,
-) -> pa.RecordBatch:
-    """The rows that obey, their ids without gaps."""
-    obeys = np.ones(made.num_rows, bool)
-    for one, value in tests:
-        obeys &= one.test(made.column(one.column), value).to_numpy(zero_copy_only=False)
-    kept = made.filter(pa.array(obeys))
-    if ids and kept.num_rows:
-        at = torch.tensor(np.flatnonzero(obeys), device=sampler.index.device)
-        numbered = sampler.decode(block[0][at], block[1][at], first_row=done)
-        for name in ids:
-            place = kept.schema.get_field_index(name)
-            kept = kept.set_column(place, kept.schema.field(place), numbered.column(name))
-    return kept
+class _Demands:
+    """What rows must obey: conditions that are met by drawing again, and the constraints of the table."""
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        tests: list[tuple[Condition, pa.Array]],
+        constraints: Sequence[Constraint],
+        held: set[str],
+    ) -> None:
+        self.sampler, self.tests, self.held = sampler, tests, held
+        kinds = {column["name"]: column["kind"] for column in sampler.manifest["columns"]}
+        self.obedience = Obedience(constraints, kinds)
+        self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
+        self.ids = [name for name, kind in kinds.items() if kind == "id"]
+        self.said = [f"`{one}`" for one in [*(test for test, _ in tests), *constraints]]
+
+    def __bool__(self) -> bool:
+        return bool(self.tests or self.obedience)
+
+    def met(
+        self, made: pa.RecordBatch, block: tuple[torch.Tensor, torch.Tensor], done: int, *, last: bool
+    ) -> pa.RecordBatch:
+        """The rows that obey, mended where they can be, their ids without gaps."""
+        obeys = np.ones(made.num_rows, bool)
+        if self.obedience:
+            columns = {name: pa.chunked_array([made.column(name)]) for name in self.names}
+            rows = Rows(columns, {name: np.full(made.num_rows, name not in self.held) for name in self.names})
+            obeys &= ~self.obedience.enforce(rows, last=last)
+            for name in self.names:
+                place = made.schema.get_field_index(name)
+                made = made.set_column(place, made.schema.field(place), rows.columns[name].combine_chunks())
+        for one, value in self.tests:
+            obeys &= one.test(made.column(one.column), value).to_numpy(zero_copy_only=False)
+        if obeys.all():
+            return made
+        kept = made.filter(pa.array(obeys))
+        if self.ids and kept.num_rows:
+            at = torch.tensor(np.flatnonzero(obeys), device=self.sampler.index.device)
+            numbered = self.sampler.decode(block[0][at], block[1][at], first_row=done)
+            for name in self.ids:
+                place = kept.schema.get_field_index(name)
+                kept = kept.set_column(place, kept.schema.field(place), numbered.column(name))
+        return kept
 
 
-def _give_up(found: int, drawn: int, tests: list[tuple[Condition, pa.Array]]) -> None:
+def _give_up(found: int, drawn: int, demands: _Demands) -> None:
     """Raise `InputError` where too few of the rows drawn so far obey."""
     if drawn >= _PATIENCE / LEAST_SHARE and found < LEAST_SHARE * drawn:
-        shown = " and ".join(f"`{one}`" for one, _ in tests)
         raise InputError(
-            f"{found:,} of {drawn:,} rows drawn obey {shown}: too few to go on",
+            f"{found:,} of {drawn:,} rows drawn obey {' and '.join(demands.said[:10])}: too few to go on",
             name="where-rare",
             hint="widen the condition, or hold a column at a value with =, which needs no drawing again",
         )

@@ -3,7 +3,8 @@
 Present cells are held clean and the missing ones are sampled (the network is trained with some columns clean and
 others hidden; imputation by conditional diffusion is CSDI's, Tashiro et al. 2021, section 4). One draw per cell: a
 filled table keeps the spread that means would take away. What a row gets depends on the seed and on the rows of its
-part of `PART` rows, never on the batches in which the table comes.
+part of `PART` rows, never on the batches in which the table comes. Filled cells obey the model's constraints where the
+present cells of their row allow it: what is determined is computed, what breaks a rule is drawn again.
 Axes: B rows, P table columns.
 """
 
@@ -13,15 +14,18 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
 from tabad import tables
+from tabad.constraints import from_text
 from tabad.errors import UsageError
 from tabad.tables.cells import replaced
 from tabad.tables.views import without_views
 
+from .obey import Obedience, Rows
 from .rows import Sampler, seeded
 from .sample import Given
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Filling"]
 
 PART = 16_384
+_TURNS = 5
+"""How often a row that breaks a constraint is drawn again."""
 
 
 class Filling:
@@ -47,6 +53,7 @@ class Filling:
     ) -> None:
         self._sampler = Sampler(core, network, device)
         self._seed = seed
+        self._constraints = from_text(core.constraints())
         self._check(columns)
         wanted = [name for name in self._sampler.owners if not columns or name in columns]
         valued = self._sampler.valued()
@@ -141,13 +148,56 @@ class Filling:
         for name, mask in missing.items():
             is_missing = mask.combine_chunks().to_numpy(zero_copy_only=False)
             given_BP[:, sampler.owners.index(name)] = torch.tensor(~is_missing, device=given_BP.device)
-        x_BN, c_BC = sampler.draw(
-            rows.num_rows,
-            generator=seeded(sampler.index.device, self._seed, part),
-            given=Given(x_BN, c_BC, given_BP),
-            complete=True,
-        )
-        return pa.Table.from_batches([sampler.decode(x_BN, c_BC, first_row=part * PART)])
+        generator = seeded(sampler.index.device, self._seed, part)
+
+        def drawn(given: Given, first_row: int) -> pa.Table:
+            x_BN, c_BC = sampler.draw(len(given.c_BC), generator=generator, given=given, complete=True)
+            return pa.Table.from_batches([sampler.decode(x_BN, c_BC, first_row=first_row)])
+
+        given = Given(x_BN, c_BC, given_BP)
+        made = drawn(given, part * PART)
+        known = [one for one in self._constraints if set(one.columns) <= set(rows.schema.names)]
+        kinds = {column["name"]: column["kind"] for column in sampler.manifest["columns"]}
+        obedience = Obedience(known, kinds)
+        free = {name: mask.combine_chunks().to_numpy(zero_copy_only=False) for name, mask in missing.items()}
+        for turn in range(_TURNS + 1 if obedience else 0):
+            broken, made = _obeying(obedience, rows, made, free, last=turn == _TURNS)
+            if turn == _TURNS or not broken.any():
+                break
+            at = torch.tensor(np.flatnonzero(broken), device=x_BN.device)
+            again = drawn(Given(x_BN[at], c_BC[at], given_BP[at]), part * PART)
+            mask = pa.chunked_array([pa.array(broken)])
+            for name in missing:
+                made = _with(made, name, replaced(made.column(name), mask, again.column(name)))
+        return made
+
+
+def _obeying(
+    obedience: Obedience, rows: pa.Table, made: pa.Table, free: dict[str, Any], *, last: bool
+) -> tuple[Any, pa.Table]:
+    """Which rows still break a rule that a filled cell could mend, and the drawn cells with what was mended."""
+    stands = np.zeros(rows.num_rows, bool)
+    columns = {}
+    for name in made.schema.names:
+        if name in free:
+            mask = pa.array(free[name])
+            columns[name] = replaced(
+                rows.column(name).cast(made.schema.field(name).type),
+                pa.chunked_array([mask]),
+                made.column(name).filter(mask),
+            )
+        elif name in rows.schema.names:
+            columns[name] = rows.column(name)
+    found = Rows(columns, {name: free.get(name, stands) for name in columns})
+    broken = obedience.enforce(found, nulls=False, last=last)
+    for name in free:
+        made = _with(made, name, found.columns[name])
+    return broken, made
+
+
+def _with(made: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    place = made.schema.get_field_index(name)
+    return made.set_column(place, made.schema.field(place), column)
 
 
 def _parts(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -52,6 +52,11 @@ pub struct Opened<'a> {
 }
 
 impl Encoder {
+    /// Names of all columns, in the table's order.
+    pub fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
     pub fn new(columns: Vec<Column>) -> Self {
         let mut numbers = Vec::new();
         let mut categories = Vec::new();

@@ -4,6 +4,7 @@ pub mod block;
 pub mod calibration;
 pub mod codec;
 pub mod combine;
+pub mod constraints;
 pub mod decode;
 pub mod denoisers;
 pub mod encoder;

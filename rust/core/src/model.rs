@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
 use crate::calibration::Calibration;
 use crate::combine::{EnergyBlock, Reference};
+use crate::constraints::{self, Constraint};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
@@ -52,6 +53,8 @@ pub struct Model {
     pub guide: Option<Guide>,
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
+    /// What generated rows obey.
+    pub constraints: Vec<Constraint>,
     pub sizes: Sizes,
 }
 
@@ -70,6 +73,9 @@ impl Model {
         manifest.insert("reference".into(), self.reference.write(&mut store));
         manifest.insert("calibration".into(), self.calibration.write(&mut store));
         store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
+        if !self.constraints.is_empty() {
+            manifest.insert("constraints".into(), constraints::write(&self.constraints, &mut store));
+        }
         if let Some(guide) = &self.guide {
             manifest.insert("guide".into(), guide.write(&mut store));
         }
@@ -150,7 +156,8 @@ impl Model {
         };
         let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
-        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, sizes })
+        let constraints = constraints::read(&manifest["constraints"], store, &encoder.names())?;
+        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, constraints, sizes })
     }
 
     /// Codes that are never to be generated, counted over all category columns in a row: those no training row
@@ -182,6 +189,7 @@ impl Model {
         facts.insert("kept_rows".into(), json!(kept));
         let guide = self.guide.as_ref();
         let described = guide.map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
+        facts.insert("constraints".into(), constraints::describe(&self.constraints));
         facts.insert("guide".into(), described.unwrap_or(Value::Null));
         facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
         Value::Object(facts)

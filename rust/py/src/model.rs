@@ -18,7 +18,7 @@ use tabad_core::model::Model as CoreModel;
 use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
-use tabad_core::{decode, file};
+use tabad_core::{constraints, decode, file};
 
 use crate::error::{enter, to_py};
 use crate::stream::{Input, ScoreStream};
@@ -114,6 +114,18 @@ impl Model {
 
     fn manifest(&self) -> String {
         self.inner.describe().to_string()
+    }
+
+    fn constraints(&self) -> String {
+        constraints::to_text(&self.inner.constraints)
+    }
+
+    fn with_constraints(&self, py: Python<'_>, text: &str) -> PyResult<Self> {
+        enter(py, || {
+            let parsed = constraints::parse(text, &self.inner.encoder.names())?;
+            let constraints = constraints::held(parsed, &self.inner.encoder);
+            Ok(Self::new(CoreModel { constraints, ..(*self.inner).clone() }))
+        })
     }
 
     fn schema(&self) -> PyArrowType<Schema> {

@@ -96,6 +96,10 @@ impl Category {
         }
     }
 
+    pub fn holds(&self, text: &str) -> bool {
+        self.values.iter().any(|value| value == text)
+    }
+
     pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {
         Ok(match &self.table {
             Table::Empty => Source::Unseen(read::presence(array)),

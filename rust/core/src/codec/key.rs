@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::store::Store;
 
 /// Training values kept to decode from: those of the smallest hashes.
-const KEPT: usize = 1024;
+const KEPT: usize = 8192;
 
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -116,6 +116,20 @@ impl Key {
 
     pub fn summary(&self) -> String {
         format!("how often the value occurs among {} rows", show::grouped(self.frequency.rows()))
+    }
+
+    pub fn holds(&self, text: &str) -> bool {
+        match &self.kept {
+            Kept::Integers(values) => {
+                let digest = |value: i64| (Int(value).digest(), value);
+                let sought = text.parse::<i64>().map(digest);
+                sought.is_ok_and(|sought| values.binary_search_by_key(&sought, |&value| digest(value)).is_ok())
+            }
+            Kept::Strings(values) => {
+                let sought = (text.digest(), text);
+                values.binary_search_by(|value| (value.digest(), value.as_str()).cmp(&sought)).is_ok()
+            }
+        }
     }
 
     pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {

@@ -189,6 +189,17 @@ impl Codec {
         each!(self, codec => codec.summary())
     }
 
+    /// Whether the codec keeps this value, written as text, to decode from.
+    pub fn holds(&self, text: &str) -> bool {
+        match self {
+            Self::Number(codec) => codec.holds(text),
+            Self::Category(codec) => codec.holds(text),
+            Self::Boolean(_) => text == "false" || text == "true",
+            Self::Key(codec) => codec.holds(text),
+            Self::Datetime(_) | Self::Text(_) | Self::Id(_) => false,
+        }
+    }
+
     /// Whether a column of this type can be encoded.
     pub fn fits(&self, data_type: &DataType) -> bool {
         read::readable(self.data_type(), data_type)

@@ -81,6 +81,10 @@ impl Number {
         }
     }
 
+    pub fn holds(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|value: f64| self.known.binary_search_by(|known| known.total_cmp(&value)).is_ok())
+    }
+
     pub fn open(&self, array: &dyn Array) -> Result<Source<'_>> {
         Ok(Source { codec: self, rows: read::numbers(array)? })
     }

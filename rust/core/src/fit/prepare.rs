@@ -381,6 +381,7 @@ impl Prepared {
             label: self.label,
             guide,
             seen,
+            constraints: Vec::new(),
             sizes,
         })
     }

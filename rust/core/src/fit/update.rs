@@ -84,6 +84,7 @@ pub fn update<R: RecordBatchReader>(
         *seen |= before;
     }
     model.sizes.rows += base.sizes.rows;
+    model.constraints.clone_from(&base.constraints);
     Ok(model)
 }
 

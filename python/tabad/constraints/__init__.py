@@ -1,0 +1,128 @@
+"""What every row of a table obeys: `a <= b`, `total = net + tax`, `zip -> city`, nulls that come together.
+
+The words and their reading. `find` looks for them in a table; what is generated obeys them (`tabad.diffusion.obey`).
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tabad.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "AT_MOST",
+    "DETERMINES",
+    "NULL_TOGETHER",
+    "NULL_WITH",
+    "SUM",
+    "Constraint",
+    "check_columns",
+    "check_types",
+    "from_text",
+    "parse",
+]
+
+AT_MOST, SUM, DETERMINES = "at_most", "sum", "determines"
+NULL_TOGETHER, NULL_WITH = "null_together", "null_with"
+
+_OPERATOR = re.compile(r"\s*(->|<=|>=|=)\s*")
+_EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A rule and its columns: low and high, total and parts, from and to, or those that are null together.
+
+    `pairs` says of a dependency which value comes with which, both as text.
+    """
+
+    rule: str
+    columns: tuple[str, ...]
+    given: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        first, rest = self.columns[0], self.columns[1:]
+        match self.rule:
+            case "at_most":
+                return f"{first} <= {rest[0]}"
+            case "sum":
+                return f"{first} = {' + '.join(rest)}"
+            case "determines":
+                return f"{first} -> {rest[0]}"
+            case "null_together":
+                return f"{', '.join(self.columns)}: null together"
+            case _:
+                return f"{rest[0]} is null where {first} is"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the compiled module takes it."""
+        return {"rule": self.rule, "columns": self.columns, "given": self.given, "pairs": self.pairs}
+
+
+def from_text(text: str) -> list[Constraint]:
+    """The constraints that a model holds (`_core.Model.constraints`)."""
+    return [
+        Constraint(one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]))
+        for one in json.loads(text)
+    ]
+
+
+def parse(texts: Iterable[str]) -> list[Constraint]:
+    """`["start <= end", "total = net + tax", "zip -> city"]` as constraints.
+
+    Raises `UsageError` for a text that is none of these.
+    """
+    found = []
+    for text in texts:
+        parts = _OPERATOR.split(text.strip())
+        left, operator, right = parts if len(parts) == 3 else ("", "", "")
+        if operator == ">=":
+            left, operator, right = right, "<=", left
+        sides = [[name.strip() for name in side.split(" + ")] for side in (left, right)]
+        if operator == "=" and len(sides[0]) > 1:
+            sides.reverse()
+        columns = tuple(name for side in sides for name in side)
+        whole = len(sides[0]) == 1 and (operator == "=" or len(sides[1]) == 1)
+        if not operator or not whole or not all(columns) or len(set(columns)) < len(columns):
+            raise UsageError(f"`{text}` is no constraint on columns", name="constraint", hint=_EXAMPLES)
+        rule = {"<=": AT_MOST, "=": SUM, "->": DETERMINES}[operator]
+        found.append(Constraint(rule, columns, given=True))
+    return found
+
+
+def check_columns(constraints: Iterable[Constraint], columns: Iterable[str], where: str) -> None:
+    """Raise `UsageError` where a constraint is about something that is no column: of another table, of another row."""
+    known = list(columns)
+    for one in constraints:
+        strange = [name for name in one.columns if name not in known]
+        if strange:
+            shown = ", ".join(f"`{name}`" for name in strange[:10])
+            raise UsageError(
+                f"`{one}`: {shown} {'is' if len(strange) == 1 else 'are'} no column of {where}, and a constraint "
+                "is about one row of one table: keys between several tables and sequences of rows are not generated",
+                name="constraint-column",
+                hint=f"columns are {', '.join(f'`{name}`' for name in known[:10])}; join tables before the fit",
+            )
+
+
+def check_types(given: Iterable[Constraint], schema: "pa.Schema") -> None:
+    """Raise `UsageError` where a column has no order, cannot be added, or cannot be listed."""
+    from .columns import is_amount, is_time, listable
+
+    for one in given:
+        for name in one.columns:
+            kind = schema.field(name).type
+            fits = {AT_MOST: is_amount(kind) or is_time(kind), SUM: is_amount(kind), DETERMINES: listable(kind)}
+            if not fits[one.rule]:
+                needs = {AT_MOST: "has no order", SUM: "cannot be added", DETERMINES: "cannot be listed"}
+                raise UsageError(
+                    f"`{one}`: column `{name}` is {kind}, which {needs[one.rule]}",
+                    name="constraint-type",
+                    hint="<= wants numbers or times, + wants numbers, -> wants texts, whole numbers, dates or booleans",
+                )

@@ -1,0 +1,84 @@
+"""Columns as numpy sees them, for the search of constraints and for whoever enforces them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabad.tables.cells import plain
+
+__all__ = ["decimals_of", "is_amount", "is_time", "listable", "measures", "texts", "valid"]
+
+Floats = npt.NDArray[np.float64]
+_DECIMALS = 6
+
+
+def is_amount(kind: pa.DataType) -> bool:
+    """True of what can be added."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def is_time(kind: pa.DataType) -> bool:
+    """True of what has an order and no sum."""
+    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind))
+
+
+def listable(kind: pa.DataType) -> bool:
+    """True of values that can be written as text and read again without loss."""
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(
+        pa.types.is_string(inner)
+        or pa.types.is_large_string(inner)
+        or pa.types.is_boolean(inner)
+        or is_amount(inner)
+        or pa.types.is_date(inner)
+    )
+
+
+def measures(column: Any) -> Floats:
+    """An amount or a time as float64, NaN where there is none: exact up to 2^53."""
+    array = plain(column)
+    if is_time(array.type):
+        width = {32: pa.int32(), 64: pa.int64()}[array.type.bit_width]
+        array = array.cast(width)
+    numbers: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def valid(column: Any) -> npt.NDArray[np.bool_]:
+    """Which cells are not null."""
+    flags: npt.NDArray[np.bool_] = plain(column).is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def texts(column: Any) -> pa.Array:
+    """The values as text that `cast` reads again."""
+    array = plain(column)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.cast(pa.string())
+
+
+def decimals_of(values: Floats) -> int | None:
+    """The fewest decimals, at most 6, that write all values; None where more are needed."""
+    there = values[np.isfinite(values)]
+    for decimals in range(_DECIMALS + 1):
+        if np.array_equal(np.round(there, decimals), there):
+            return decimals
+    return None
+
+
+def codes(column: Any) -> tuple[npt.NDArray[np.int64], int]:
+    """A number per value, -1 for null, and how many values there are."""
+    array = plain(column)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    coded = pc.dictionary_encode(array)
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    places: npt.NDArray[np.int64] = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return places, len(coded.dictionary)

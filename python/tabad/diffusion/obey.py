@@ -1,0 +1,211 @@
+"""Generated rows made to obey what the rows of their table obey.
+
+What a constraint determines is not drawn but computed: the column that another determines is looked up, a total is the
+sum of its parts, cells that are null together become null together. What it only limits (`a <= b`) cannot be computed:
+rows that break it are for the caller to draw again, so that those kept follow the network's own distribution among
+the rows that obey. Cells that stand (a condition, the present cells of a row that is filled) are never changed: what is
+free moves, or the row is drawn again. Axes: B rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabad.constraints import AT_MOST, DETERMINES, NULL_TOGETHER, NULL_WITH, SUM
+from tabad.constraints.columns import decimals_of, measures, texts, valid
+from tabad.constraints.find import adds_up
+from tabad.tables.cells import plain, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tabad.constraints import Constraint
+
+    Flags = npt.NDArray[np.bool_]
+
+__all__ = ["Obedience", "Rows"]
+
+_KIND_RANK = {"key": 0, "category": 1, "boolean": 2}
+"""Of two columns that determine each other the one that the network draws best stands: a key, then a category."""
+
+
+class Rows:
+    """Columns of some rows, and which of their cells may change."""
+
+    def __init__(self, columns: dict[str, pa.ChunkedArray], free: dict[str, Flags]) -> None:
+        self.columns, self.free = columns, free
+
+    def put(self, name: str, where_B: Flags, values: pa.Array) -> None:
+        """`values`, one per true cell of `where_B`, into a column."""
+        if where_B.any():
+            mask = pa.chunked_array([pa.array(where_B)])
+            self.columns[name] = replaced(self.columns[name], mask, pa.chunked_array([values]))
+
+
+class Obedience:
+    """The constraints of a model in the order in which they are enforced."""
+
+    def __init__(self, constraints: Sequence[Constraint], kinds: dict[str, str]) -> None:
+        of = {rule: [one for one in constraints if one.rule == rule] for rule in (AT_MOST, SUM, DETERMINES)}
+        self.at_most, self.nulls = of[AT_MOST], [c for c in constraints if c.rule in (NULL_TOGETHER, NULL_WITH)]
+        self.determines = _in_order(of[DETERMINES], kinds)
+        self.sums = _parts_first(of[SUM])
+        self._looked_up = {
+            one: (pa.array([a for a, _ in one.pairs], pa.string()), pa.array([b for _, b in one.pairs], pa.string()))
+            for one in self.determines
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self.at_most or self.nulls or self.determines or self.sums)
+
+    def enforce(self, rows: Rows, *, nulls: bool = True, last: bool = False) -> Flags:
+        """Change what is free; return the rows that still break something [B].
+
+        `nulls`: rules on missing cells count too. `last`: rows will not be drawn again, so that two cells in the
+        wrong order are exchanged, or made equal where one of them stands.
+        """
+        for one in self.nulls if nulls else ():
+            self._empty(rows, one)
+        for one in self.determines:
+            self._determine(rows, one)
+        for one in self.sums:
+            self._add(rows, one)
+        if last:
+            for one in self.at_most:
+                self._exchange(rows, one)
+        return self.broken(rows, nulls=nulls)
+
+    def broken(self, rows: Rows, *, nulls: bool = True) -> Flags:
+        """Rows that break something that a free cell could mend [B]."""
+        count = len(next(iter(rows.columns.values()))) if rows.columns else 0
+        found: Flags = np.zeros(count, bool)
+        for one in [*self.at_most, *self.sums, *self.determines, *(self.nulls if nulls else ())]:
+            movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
+            found |= movable & self._breaks(rows, one)
+        return found
+
+    def _breaks(self, rows: Rows, one: Constraint) -> Flags:
+        if one.rule == DETERMINES:
+            _, known_B, differs_B = self._lookup(rows, one)
+            return known_B & differs_B
+        if one.rule in (NULL_TOGETHER, NULL_WITH):
+            empty = [~valid(rows.columns[name]) for name in one.columns]
+            wrong = [empty[0] != other if one.rule == NULL_TOGETHER else empty[0] & ~other for other in empty[1:]]
+            breaks: Flags = np.logical_or.reduce(wrong)
+            return breaks
+        first, *others = (measures(rows.columns[name]) for name in one.columns)
+        return first > others[0] if one.rule == AT_MOST else ~adds_up(first, others)
+
+    def _lookup(self, rows: Rows, one: Constraint) -> tuple[pa.Array, Flags, Flags]:
+        """Per row the value that the dependency gives, as text; whether it gives one; whether the row has another."""
+        source, target = self._looked_up[one]
+        at = pc.index_in(texts(rows.columns[one.columns[0]]), value_set=source)
+        expected = target.take(at)
+        found = texts(rows.columns[one.columns[1]])
+        known_B = expected.is_valid().to_numpy(zero_copy_only=False) & valid(found)
+        differs = pc.fill_null(pc.not_equal(expected, found), False).to_numpy(zero_copy_only=False)
+        return expected, known_B, differs
+
+    def _determine(self, rows: Rows, one: Constraint) -> None:
+        expected, known_B, differs_B = self._lookup(rows, one)
+        wrong_B = known_B & differs_B & rows.free[one.columns[1]]
+        if wrong_B.any():
+            kind = plain(rows.columns[one.columns[1]]).type
+            rows.put(one.columns[1], wrong_B, expected.filter(pa.array(wrong_B)).cast(kind))
+
+    def _empty(self, rows: Rows, one: Constraint) -> None:
+        first, *others = one.columns
+        if one.rule == NULL_TOGETHER:
+            # The first column says; a cell that stands says more.
+            empty_B = ~valid(rows.columns[first])
+            for name in one.columns:
+                empty_B = np.where(rows.free[name], empty_B, ~valid(rows.columns[name]))
+        else:
+            empty_B = ~valid(rows.columns[first])
+        for name in one.columns if one.rule == NULL_TOGETHER else others:
+            gone_B = empty_B & rows.free[name] & valid(rows.columns[name])
+            rows.put(name, gone_B, pa.nulls(int(gone_B.sum()), plain(rows.columns[name]).type))
+
+    def _add(self, rows: Rows, one: Constraint) -> None:
+        total, *parts = one.columns
+        cells = {name: measures(rows.columns[name]) for name in one.columns}
+        left_B = ~adds_up(cells[total], [cells[name] for name in parts])
+        for name in [total, *reversed(parts)]:
+            if not (left_B & rows.free[name]).any():
+                continue
+            others = [cells[part] for part in parts if part != name]
+            value_B = np.sum([*others, 0.0 * cells[total]], axis=0)
+            value_B = value_B if name == total else cells[total] - value_B
+            whole = [decimals_of(values) for part, values in cells.items() if part != name]
+            if None not in whole:
+                value_B = np.round(value_B, max(0, *(decimals or 0 for decimals in whole)))
+            # A part that would leave the range of what is drawn is no part: the row is drawn again.
+            in_range_B = np.ones(len(value_B), bool)
+            if name != total:
+                in_range_B = (value_B >= np.nanmin(cells[name])) & (value_B <= np.nanmax(cells[name]))
+            mended_B = left_B & rows.free[name] & in_range_B
+            kind = plain(rows.columns[name]).type
+            rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
+            cells[name] = measures(rows.columns[name])
+            left_B = ~adds_up(cells[total], [cells[part] for part in parts])
+
+    @staticmethod
+    def _exchange(rows: Rows, one: Constraint) -> None:
+        low, high = one.columns
+        wrong_B = measures(rows.columns[low]) > measures(rows.columns[high])
+        both_B = wrong_B & rows.free[low] & rows.free[high]
+        mask = pa.array(both_B)
+        was_low, was_high = (plain(rows.columns[name]).filter(mask) for name in one.columns)
+        if was_low.type == was_high.type:
+            rows.put(low, both_B, was_high.combine_chunks())
+            rows.put(high, both_B, was_low.combine_chunks())
+            wrong_B &= ~both_B
+        for name, other in ((high, low), (low, high)):
+            still_B = wrong_B & rows.free[name] & (measures(rows.columns[low]) > measures(rows.columns[high]))
+            value = plain(rows.columns[other]).filter(pa.array(still_B)).combine_chunks()
+            rows.put(name, still_B, value.cast(plain(rows.columns[name]).type, safe=False))
+
+
+def _amounts(values_B: npt.NDArray[np.float64], kind: pa.DataType) -> pa.Array:
+    """Numbers in the type of a column; those that it cannot hold become null."""
+    if pa.types.is_integer(kind):
+        return pa.array(np.round(values_B)).cast(kind, safe=False)
+    if pa.types.is_decimal(kind):
+        return pa.array([f"{value:.{kind.scale}f}" for value in values_B], pa.string()).cast(kind)
+    return pa.array(values_B).cast(kind)
+
+
+def _in_order(constraints: list[Constraint], kinds: dict[str, str]) -> list[Constraint]:
+    """Dependencies such that a column is looked up before it is looked up by; of two that turn round one stays."""
+    both = {one.columns for one in constraints}
+    order = {name: place for place, name in enumerate(dict.fromkeys(n for one in constraints for n in one.columns))}
+
+    def rank(name: str) -> tuple[int, int]:
+        return _KIND_RANK.get(kinds.get(name, ""), 3), order[name]
+
+    kept = [one for one in constraints if one.columns[::-1] not in both or rank(one.columns[0]) < rank(one.columns[1])]
+    ordered: list[Constraint] = []
+    while kept:
+        targets = {one.columns[1] for one in kept}
+        ready = [one for one in kept if one.columns[0] not in targets]
+        # Three columns that turn round, which no two of them do: begin anywhere.
+        ready = ready or kept[:1]
+        ordered += ready
+        kept = [one for one in kept if one not in ready]
+    return ordered
+
+
+def _parts_first(sums: list[Constraint]) -> list[Constraint]:
+    """Sums such that a total is made before it is a part."""
+    left, ordered = list(sums), []
+    while left:
+        totals = {one.columns[0] for one in left}
+        ready = [one for one in left if not totals & set(one.columns[1:])] or left[:1]
+        ordered += ready
+        left = [one for one in left if one not in ready]
+    return ordered

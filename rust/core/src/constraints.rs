@@ -1,0 +1,208 @@
+//! What holds among the columns of every row: kept with a model, for whoever generates rows from it.
+//!
+//! Nothing here enters a score. The pairs of a dependency are values of the table as text, readable in the file.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::encoder::{Encoder, Role};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// More constraints than this are no model of ours.
+const MOST: usize = 4_096;
+/// Pairs of one dependency.
+const MOST_PAIRS: usize = 65_536;
+/// Columns of one constraint.
+const MOST_COLUMNS: usize = 1_024;
+
+/// What is said of the columns, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The first is at most the second.
+    AtMost,
+    /// The first is the sum of the others.
+    Sum,
+    /// The first determines the second; `pairs` say how.
+    Determines,
+    /// They are null together.
+    NullTogether,
+    /// Where the first is null, the second is.
+    NullWith,
+}
+
+impl Rule {
+    const ALL: [Self; 5] = [Self::AtMost, Self::Sum, Self::Determines, Self::NullTogether, Self::NullWith];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::AtMost => "at_most",
+            Self::Sum => "sum",
+            Self::Determines => "determines",
+            Self::NullTogether => "null_together",
+            Self::NullWith => "null_with",
+        }
+    }
+
+    fn takes(self, columns: usize) -> bool {
+        match self {
+            Self::AtMost | Self::Determines | Self::NullWith => columns == 2,
+            Self::Sum | Self::NullTogether => (2..=MOST_COLUMNS).contains(&columns),
+        }
+    }
+}
+
+/// One rule, the columns it is about, whether a person gave it, and the pairs of a dependency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constraint {
+    pub rule: Rule,
+    pub columns: Vec<String>,
+    pub given: bool,
+    pub pairs: Vec<(String, String)>,
+}
+
+impl Constraint {
+    /// From `{"rule", "columns", "given", "pairs"}`; None where it is none.
+    fn parse(value: &Value, known: &HashSet<&str>, pairs: Vec<(String, String)>) -> Option<Self> {
+        let rule = Rule::ALL.into_iter().find(|rule| value["rule"] == rule.name())?;
+        let columns: Vec<String> =
+            value["columns"].as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        let distinct: HashSet<&str> = columns.iter().map(String::as_str).collect();
+        let sources: HashSet<&str> = pairs.iter().map(|(from, _)| from.as_str()).collect();
+        let fits = rule.takes(columns.len())
+            && distinct.len() == columns.len()
+            && distinct.is_subset(known)
+            && sources.len() == pairs.len()
+            && pairs.len() <= MOST_PAIRS
+            && (rule == Rule::Determines || pairs.is_empty());
+        fits.then_some(())?;
+        Some(Self { rule, columns, given: value["given"].as_bool()?, pairs })
+    }
+
+    fn describe(&self) -> Value {
+        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "pairs": self.pairs.len()})
+    }
+}
+
+/// Constraints among `columns`, from a JSON list whose pairs are lists of two texts.
+pub fn parse(text: &str, columns: &[&str]) -> Result<Vec<Constraint>> {
+    let unfit = |what: String| Error::usage("constraint-unfit", format!("not a list of constraints: {what}"));
+    let value: Value = serde_json::from_str(text).map_err(|error| unfit(error.to_string()))?;
+    let known: HashSet<&str> = columns.iter().copied().collect();
+    let list = value.as_array().filter(|list| list.len() <= MOST).ok_or_else(|| unfit("it is no list".into()))?;
+    list.iter()
+        .map(|one| {
+            let pairs: Vec<(String, String)> = serde_json::from_value(one["pairs"].clone()).unwrap_or_default();
+            Constraint::parse(one, &known, pairs).ok_or_else(|| unfit(one.to_string()))
+        })
+        .collect()
+}
+
+/// The constraints with those pairs alone whose values the codecs keep anyway; a dependency without any is left out.
+pub fn held(constraints: Vec<Constraint>, encoder: &Encoder) -> Vec<Constraint> {
+    let holds = |column: &str, text: &str| {
+        encoder.columns.iter().any(|known| match &known.role {
+            Role::Modelled(codec) => known.name == column && codec.holds(text),
+            Role::Ignored | Role::Label => false,
+        })
+    };
+    let kept = constraints.into_iter().map(|mut one| {
+        if let [from, to] = one.columns.as_slice() {
+            one.pairs.retain(|pair| holds(from, &pair.0) && holds(to, &pair.1));
+        }
+        one
+    });
+    kept.filter(|one| one.rule != Rule::Determines || !one.pairs.is_empty()).collect()
+}
+
+/// The same list, with the pairs.
+pub fn to_text(constraints: &[Constraint]) -> String {
+    let whole = constraints.iter().map(|one| {
+        let mut value = one.describe();
+        value["pairs"] = json!(one.pairs);
+        value
+    });
+    Value::Array(whole.collect()).to_string()
+}
+
+/// The list with the number of pairs, for the manifest.
+pub fn describe(constraints: &[Constraint]) -> Value {
+    Value::Array(constraints.iter().map(Constraint::describe).collect())
+}
+
+pub fn write(constraints: &[Constraint], store: &mut Store) -> Value {
+    for (at, one) in constraints.iter().enumerate().filter(|(_, one)| one.rule == Rule::Determines) {
+        let (from, to): (Vec<&str>, Vec<&str>) = one.pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).unzip();
+        store.put_strings(&format!("constraint.{at}.from"), &from);
+        store.put_strings(&format!("constraint.{at}.to"), &to);
+    }
+    describe(constraints)
+}
+
+/// What `write` left; a file of before there were constraints has none.
+pub fn read(value: &Value, store: &Store, columns: &[&str]) -> Result<Vec<Constraint>> {
+    let damaged = || Error::model_file("the manifest's `constraints` are damaged");
+    if value.is_null() {
+        return Ok(Vec::new());
+    }
+    let known: HashSet<&str> = columns.iter().copied().collect();
+    let list = value.as_array().filter(|list| list.len() <= MOST).ok_or_else(damaged)?;
+    let one = |(at, value): (usize, &Value)| {
+        let pairs = match value["rule"] == Rule::Determines.name() {
+            true => {
+                let from = store.get_strings(&format!("constraint.{at}.from"))?;
+                let to = store.get_strings(&format!("constraint.{at}.to"))?;
+                if from.len() != to.len() {
+                    return Err(damaged());
+                }
+                from.into_iter().zip(to).collect()
+            }
+            false => Vec::new(),
+        };
+        let stated = value["pairs"] == json!(pairs.len());
+        Constraint::parse(value, &known, pairs).filter(|_| stated).ok_or_else(damaged)
+    };
+    list.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 3] = ["a", "b", "c"];
+
+    fn parsed(text: &str) -> Result<Vec<Constraint>> {
+        parse(text, &KNOWN)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = r#"[{"rule":"at_most","columns":["a","b"],"given":true},
+            {"rule":"sum","columns":["c","a","b"],"given":false},
+            {"rule":"determines","columns":["a","b"],"given":false,"pairs":[["1","x"],["2","x"]]},
+            {"rule":"null_together","columns":["a","b","c"],"given":false},
+            {"rule":"null_with","columns":["a","c"],"given":false}]"#;
+        let constraints = parsed(text).unwrap();
+        let mut store = Store::default();
+        let manifest = write(&constraints, &mut store);
+        assert_eq!(read(&manifest, &store, &KNOWN).unwrap(), constraints);
+        assert_eq!(parsed(&to_text(&constraints)).unwrap(), constraints);
+        assert_eq!(manifest[2]["pairs"], 2);
+    }
+
+    #[test]
+    fn what_is_no_constraint_is_refused() {
+        for text in [
+            r#"{}"#,
+            r#"[{"rule":"at_most","columns":["a"],"given":true}]"#,
+            r#"[{"rule":"at_most","columns":["a","a"],"given":true}]"#,
+            r#"[{"rule":"at_most","columns":["a","z"],"given":true}]"#,
+            r#"[{"rule":"at_most","columns":["a","b"]}]"#,
+            r#"[{"rule":"near","columns":["a","b"],"given":true}]"#,
+            r#"[{"rule":"determines","columns":["a","b"],"given":true,"pairs":[["1","x"],["1","y"]]}]"#,
+        ] {
+            assert_eq!(parsed(text).unwrap_err().name, "constraint-unfit", "{text}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+"""Constraints: how a text reads, what is found in a table and what chance alone would do, across batches."""
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tabad.constraints import Constraint, parse
+from tabad.constraints.find import chance_is_out, search
+from tabad.constraints.watch import Watch
+from tabad.errors import UsageError
+
+DRAW = np.random.default_rng(0)
+N = 2_000
+
+
+def found(columns: dict[str, object]) -> list[str]:
+    return [str(one) for one in search(pa.table(columns))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("start <= end", Constraint("at_most", ("start", "end"), given=True)),
+        ("end >= start", Constraint("at_most", ("start", "end"), given=True)),
+        ("total = net + tax", Constraint("sum", ("total", "net", "tax"), given=True)),
+        ("net + tax = total", Constraint("sum", ("total", "net", "tax"), given=True)),
+        ("zip->city", Constraint("determines", ("zip", "city"), given=True)),
+        ("two words <= c-d", Constraint("at_most", ("two words", "c-d"), given=True)),
+    ],
+)
+def test_a_text_reads(text: str, expected: Constraint) -> None:
+    assert parse([text]) == [expected]
+
+
+@pytest.mark.parametrize("text", ["", "a", "a <=", "a <= a", "a <= b <= c", "a + b = c + d", "a -> b + c", "a < b"])
+def test_a_text_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no constraint on columns"):
+        parse([text])
+
+
+def test_times_in_order_are_found_and_what_follows_is_left_out() -> None:
+    start = [dt.datetime(2024, 1, 1) + dt.timedelta(hours=int(h)) for h in DRAW.integers(0, 500, N)]
+    middle = [t + dt.timedelta(hours=int(h)) for t, h in zip(start, DRAW.integers(0, 90, N), strict=True)]
+    end = [t + dt.timedelta(hours=int(h)) for t, h in zip(middle, DRAW.integers(0, 90, N), strict=True)]
+    assert found({"end": end, "start": start, "middle": middle}) == ["start <= middle", "middle <= end"]
+
+
+def test_columns_of_different_size_say_nothing() -> None:
+    assert found({"age": DRAW.integers(18, 80, N), "wage": DRAW.integers(10_000, 90_000, N)}) == []
+
+
+@pytest.mark.parametrize("kind", ["int", "float", "decimal"])
+def test_sums_are_found_to_the_last_decimal(kind: str) -> None:
+    parts = [DRAW.integers(0, 100_000, N) for _ in range(3)]
+    other = DRAW.integers(0, 300_000, N)
+    scale = {
+        "int": lambda x: pa.array(x),
+        "float": lambda x: pa.array(x / 100),
+        "decimal": lambda x: pa.array([Decimal(int(v)).scaleb(-2) for v in x], pa.decimal128(12, 2)),
+    }[kind]
+    columns = {"net": scale(parts[0]), "tax": scale(parts[1]), "other": scale(other), "sum": scale(parts[0] + parts[1])}
+    assert "sum = net + tax" in found(columns)
+    assert "total = net + tax + fee" in found(
+        {"net": scale(parts[0]), "tax": scale(parts[1]), "fee": scale(parts[2]), "total": scale(sum(parts))}
+    )
+    one_off = columns["sum"].to_pylist()
+    one_off[-1] += 1
+    assert not [text for text in found({**columns, "sum": pa.array(one_off, columns["sum"].type)}) if "=" in text[:5]]
+
+
+def test_a_dependency_is_found_one_exception_refutes_it() -> None:
+    code = DRAW.integers(0, 40, N)
+    columns = {"code": pa.array([f"c{c}" for c in code]), "country": pa.array([f"n{c // 2}" for c in code])}
+    assert found(columns) == ["code -> country"]
+    broken = columns["country"].to_pylist()
+    broken[-1] = "n99"
+    assert found({**columns, "country": pa.array(broken)}) == []
+
+
+def test_a_column_that_hardly_repeats_determines_nothing() -> None:
+    # 2,000 rows, 1,900 values: what repeats could agree by chance, nine in ten do.
+    rare = DRAW.random(N) < 0.05
+    assert found({"key": [f"k{v}" for v in DRAW.integers(0, 20_000, N)], "rare": rare}) == []
+
+
+def test_nulls_that_come_together_are_found() -> None:
+    gone, more = DRAW.random(N) < 0.03, DRAW.random(N) < 0.05
+    values = DRAW.normal(size=N)
+    masked = {name: pa.array(values, mask=mask) for name, mask in [("a", gone), ("b", gone), ("c", gone | more)]}
+    assert [text for text in found(masked) if "null" in text] == ["a, b: null together", "c is null where a is"]
+    apart = {"a": pa.array(values, mask=gone), "b": pa.array(values[::-1], mask=more)}
+    assert [text for text in found(apart) if "null" in text] == []
+
+
+def test_chance_is_excluded_beyond_twenty_nats() -> None:
+    # -ln 0.5 is 0.693: 28 rows are 19.4 nats, 29 are 20.1.
+    assert [chance_is_out(rows, 0.5) for rows in (28, 29)] == [False, True]
+    assert not chance_is_out(19, 0.0)
+
+
+def watched(table: pa.Table, given: list[str], batch: int) -> Watch:
+    watch = Watch(parse(given))
+    reader = watch.through(pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=batch)))
+    assert reader.read_all().equals(table)
+    return watch
+
+
+def test_rows_after_the_search_strike_out_and_bring_further_pairs() -> None:
+    code = np.r_[DRAW.integers(0, 30, 24_000), [50]]
+    low = DRAW.integers(0, 100, len(code))
+    high = low + DRAW.integers(0, 100, len(code))
+    wrong = high.copy()
+    wrong[-2] = -1
+    table = pa.table({"code": code, "half": [f"h{c // 2}" for c in code], "low": low, "high": high, "wrong": wrong})
+    columns = [{"name": name, "kind": "category" if name == "half" else "number"} for name in table.schema.names]
+    watch = watched(table, ["low <= wrong"], 7_000)
+    result = {str(one): one for one in watch.found(columns)}
+    assert list(result) == ["low <= wrong", "low <= high", "code -> half", "wrong -> high"]
+    assert dict(result["code -> half"].pairs) == {str(c): f"h{c // 2}" for c in [*range(30), 50]}
+    assert watch.notes() == ["`low <= wrong` was given, and 1 rows of the table break it"]
+
+
+def test_a_given_dependency_takes_the_commonest_value() -> None:
+    table = pa.table({"zip": ["1"] * 5 + ["2"] * 3, "city": ["Rome"] * 4 + ["Roma"] + ["Oslo"] * 3})
+    watch = watched(table, ["zip -> city"], 3)
+    (one,) = watch.found([{"name": "zip", "kind": "key"}, {"name": "city", "kind": "category"}])
+    assert one.pairs == (("1", "Rome"), ("2", "Oslo"))
+    assert watch.notes() == ["`zip -> city` was given, and 1 pairs of the table contradict a commoner one"]

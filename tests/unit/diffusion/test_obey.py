@@ -1,0 +1,90 @@
+"""What is free moves so that rows obey, what stands does not; what cannot be mended is named."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tabad.constraints import Constraint, parse
+from tabad.diffusion.obey import Obedience, Rows
+
+
+def rows(columns: dict[str, list[object]], held: str = "", types: dict[str, pa.DataType] | None = None) -> Rows:
+    chunked = {name: pa.chunked_array([pa.array(cells, (types or {}).get(name))]) for name, cells in columns.items()}
+    return Rows(chunked, {name: np.full(len(cells), name != held) for name, cells in columns.items()})
+
+
+def enforced(made: Rows, texts: list[str | Constraint], **how: bool) -> tuple[dict[str, list[object]], list[bool]]:
+    constraints = [parse([one])[0] if isinstance(one, str) else one for one in texts]
+    broken = Obedience(constraints, {}).enforce(made, **how)
+    return {name: column.to_pylist() for name, column in made.columns.items()}, broken.tolist()
+
+
+ZIP = Constraint("determines", ("zip", "city"), pairs=(("1", "Rome"), ("2", "Oslo")))
+
+
+def test_what_is_determined_is_looked_up_and_unknown_or_null_cells_stay() -> None:
+    made = rows({"zip": ["1", "2", "9", None, "1"], "city": ["Oslo", "Oslo", "Oslo", "Rome", None]})
+    columns, broken = enforced(made, [ZIP])
+    assert columns["city"] == ["Rome", "Oslo", "Oslo", "Rome", None]
+    assert broken == [False] * 5
+
+
+def test_a_determined_cell_that_stands_breaks_its_row() -> None:
+    columns, broken = enforced(rows({"zip": ["1", "2"], "city": ["Oslo", "Oslo"]}, held="city"), [ZIP])
+    assert columns["city"] == ["Oslo", "Oslo"]
+    assert broken == [True, False]
+
+
+def test_dependencies_follow_one_another() -> None:
+    land = Constraint("determines", ("city", "land"), pairs=(("Rome", "IT"), ("Oslo", "NO")))
+    columns, _ = enforced(rows({"land": ["XX"], "city": ["Oslo"], "zip": ["1"]}), [land, ZIP])
+    assert columns == {"land": ["IT"], "city": ["Rome"], "zip": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "net", "tax"),
+    [
+        (pa.float64(), [0.1, 1.15], [0.2, 2.3]),
+        (pa.decimal128(9, 2), [Decimal("0.10"), Decimal("1.15")], [Decimal("0.20"), Decimal("2.30")]),
+        (pa.int32(), [1, 5], [2, 7]),
+    ],
+)
+def test_a_total_is_the_exact_sum_in_its_type(kind: pa.DataType, net: list[object], tax: list[object]) -> None:
+    types = dict.fromkeys(["total", "net", "tax"], kind)
+    columns, broken = enforced(
+        rows({"total": [net[0], net[0]], "net": net, "tax": tax}, types=types), ["total = net + tax"]
+    )
+    wanted = {"0.1": [0.3, 3.45], "0.10": [Decimal("0.30"), Decimal("3.45")], "1": [3, 12]}[str(net[0])]
+    assert columns["total"] == wanted
+    assert broken == [False, False]
+
+
+def test_a_total_that_stands_moves_its_last_part_within_its_range() -> None:
+    made = rows({"total": [10, 10, 10], "net": [4, 9, 20], "tax": [6, 2, 1]}, held="total")
+    columns, broken = enforced(made, ["total = net + tax"])
+    # 10 - 20 is no tax that was ever drawn, but the net may move instead: 10 - 1.
+    assert columns == {"total": [10, 10, 10], "net": [4, 9, 9], "tax": [6, 1, 1]}
+    assert broken == [False, False, False]
+
+
+def test_a_wrong_order_is_drawn_again_or_exchanged_at_last() -> None:
+    cells = {"low": [1, 5, 7], "high": [2, 3, None]}
+    assert enforced(rows(cells), ["low <= high"]) == (cells, [False, True, False])
+    columns, broken = enforced(rows(cells), ["low <= high"], last=True)
+    assert columns == {"low": [1, 3, 7], "high": [2, 5, None]}
+    assert broken == [False] * 3
+    columns, broken = enforced(rows(cells, held="low"), ["low <= high"], last=True)
+    assert columns == {"low": [1, 5, 7], "high": [2, 5, None]}
+
+
+def test_nulls_come_together() -> None:
+    together = Constraint("null_together", ("a", "b"))
+    where = Constraint("null_with", ("a", "c"))
+    made = rows({"a": [None, 1, 2], "b": [1, None, 2], "c": [1, 1, None]})
+    columns, broken = enforced(made, [together, where])
+    assert columns["c"] == [None, 1, None]
+    assert [(a is None, b is None) for a, b in zip(columns["a"], columns["b"], strict=True)][0] == (True, True)
+    assert broken == [False, True, False]
+    assert enforced(rows({"a": [None], "b": [1]}), [together], nulls=False)[0] == {"a": [None], "b": [1]}
