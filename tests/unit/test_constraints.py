@@ -37,7 +37,9 @@ def table() -> pa.Table:
             "tax": amounts(tax),
             "total": amounts(net + tax),
             "start": pa.array([DAY + dt.timedelta(days=int(d)) for d in start]),
-            "end": pa.array([DAY + dt.timedelta(days=int(d + e)) for d, e in zip(start, draw.integers(0, 20, n))]),
+            "end": pa.array(
+                [DAY + dt.timedelta(days=int(d + e)) for d, e in zip(start, draw.integers(0, 20, n), strict=True)]
+            ),
             "weight": pa.array(draw.normal(70, 9, n), mask=gone),
             "height": pa.array(draw.normal(170, 9, n), mask=gone),
         }
@@ -108,7 +110,9 @@ def test_filled_cells_obey_and_present_ones_stay(model: tabad.Model, table: pa.T
     draw = np.random.default_rng(4)
     holed = part
     for name in ("city", "net", "total", "end"):
-        cells = [None if gone else cell for gone, cell in zip(draw.random(150) < 0.4, part[name].to_pylist())]
+        cells = [
+            None if gone else cell for gone, cell in zip(draw.random(150) < 0.4, part[name].to_pylist(), strict=True)
+        ]
         place = part.schema.get_field_index(name)
         column = (
             pa.array(cells, pa.string()).dictionary_encode() if name == "city" else pa.array(cells, part[name].type)
@@ -162,8 +166,8 @@ def test_what_the_fit_did_not_learn_is_refused(model: tabad.Model) -> None:
 )
 def test_damaged_constraints_are_refused(model: tabad.Model, damage: object) -> None:
     manifest, tensors = take_apart(model.to_bytes())
-    damage([one for one in manifest["constraints"] if one["rule"] == "determines"][0])
-    with pytest.raises(ModelFileError, match="the manifest's `constraints` are damaged|tensors that its manifest"):
+    damage(next(one for one in manifest["constraints"] if one["rule"] == "determines"))
+    with pytest.raises(ModelFileError, match=r"the manifest's `constraints` are damaged|tensors that its manifest"):
         tabad.Model.from_bytes(put_together(manifest, tensors))
 
 

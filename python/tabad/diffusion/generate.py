@@ -20,6 +20,7 @@ from tabad.errors import InputError, UsageError
 from .obey import Obedience, Rows
 from .rows import Sampler
 from .sample import Given
+from .ties import Ties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,6 +92,7 @@ def generated(
                 label=class_of,
                 given=None if given is None else _repeated(given, count),
                 guidance=guidance,
+                ties=demands.ties,
             )
             made = sampler.decode(x_BN, c_BC, first_row=done)
             if demands:
@@ -197,6 +199,7 @@ class _Demands:
         self.sampler, self.tests, self.held = sampler, tests, held
         kinds = {column["name"]: column["kind"] for column in sampler.manifest["columns"]}
         self.obedience = Obedience(constraints, kinds)
+        self.ties = Ties(constraints, sampler.owners, sampler.index)
         self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
         self.ids = [name for name, kind in kinds.items() if kind == "id"]
         self.said = [f"`{one}`" for one in [*(test for test, _ in tests), *constraints]]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tabad import _core
 
+    from .ties import Ties
+
 __all__ = ["Sampler", "seeded"]
 
 _NULL = 0
@@ -92,6 +94,7 @@ class Sampler:
         given: Given | None = None,
         guidance: float = 1.0,
         complete: bool = False,
+        ties: Ties | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Sampled rows on the network's scale. `complete`: no cell that is drawn is left without a value."""
         return sample(
@@ -104,6 +107,7 @@ class Sampler:
             label=label,
             given=given,
             forbidden_S=self.forbidden_S | self.null_S if complete else self.forbidden_S,
+            ties=ties,
             plan=Plan(guidance=guidance),
         )
 

@@ -23,6 +23,7 @@ from .schedule import SIGMA_MIN, grid
 if TYPE_CHECKING:
     from .categorical import Kind
     from .layout import Index
+    from .ties import Ties
 
 __all__ = ["Given", "Plan", "sample"]
 
@@ -58,12 +59,14 @@ def sample(
     label: int | None = None,
     given: Given | None = None,
     forbidden_S: Tensor | None = None,
+    ties: Ties | None = None,
     plan: Plan = Plan(),
 ) -> tuple[Tensor, Tensor]:
     """`(x_BN float32, c_BC int64)` of generated rows on the index's device; an absent number is 0.
 
     `untold` is the label that stands for none (`config.classes`); `forbidden_S` marks codes never to be drawn, such as
-    a status other than present. The same generator state and plan give the same rows.
+    a status other than present; `ties` are cells that are null together. The same generator state and plan give
+    the same rows.
     """
     layout, device = index.layout, index.device
     if given is None:
@@ -80,7 +83,7 @@ def sample(
             given.c_BC[window].to(device, torch.int64),
             given.given_BP[window].to(device),
         )
-        loop = _Loop(net, index, kind, generator, untold, label, chunk, forbidden_S, plan)
+        loop = _Loop(net, index, kind, generator, untold, label, chunk, forbidden_S, ties, plan)
         with torch.no_grad():
             parts.append(loop.run())
     if not parts:
@@ -107,6 +110,7 @@ class _Loop:
     label: int | None
     given: Given
     forbidden_S: Tensor | None
+    ties: Ties | None
     plan: Plan
 
     def run(self) -> tuple[Tensor, Tensor]:
@@ -118,6 +122,9 @@ class _Loop:
         for sigma, sigma_next in pairwise(levels):
             seen_BN = self.index.present(seen_BC)
             mean_BN, logits_BS = self._predict(x_BN, seen_BC, sigma)
+            open_BT = None
+            if self.ties:
+                logits_BS, open_BT = self.ties.impose(seen_BC, logits_BS)
             moved_BN = self._move(x_BN, mean_BN, before, sigma, sigma_next)
             if sigma_next > 0:
                 # A number whose status is open has not begun: steps towards its mean would take its variance away.
@@ -125,11 +132,12 @@ class _Loop:
                 moved_BN = torch.where(seen_BN, moved_BN, fresh_BN)
             before = _Before(sigma, mean_BN, seen_BN)
             x_BN = self._hold_x(moved_BN)
-            seen_BC = self._hold_c(
-                categorical.reverse(
-                    seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
-                )
+            next_BC = categorical.reverse(
+                seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
             )
+            if self.ties and open_BT is not None and sigma_next > 0:
+                next_BC = self.ties.one_a_step(seen_BC, next_BC, open_BT, generator=self.generator)
+            seen_BC = self._hold_c(next_BC)
         return torch.where(self.index.present(seen_BC), x_BN, 0.0), seen_BC
 
     def _move(self, x_BN: Tensor, mean_BN: Tensor, before: _Before | None, sigma: float, sigma_next: float) -> Tensor:

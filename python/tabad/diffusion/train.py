@@ -38,6 +38,8 @@ HeldOut = tuple[Numbers, Codes, Codes | None]
 _HELD_OUT_ROWS = 2_048
 _HELD_OUT_SEED = 1_234_567
 _WARM_UP = 0.15
+_UNSEEN = 0.1
+"""Rows that count for a code which no training row has."""
 _GRADIENT_NORM = 1.0
 _FIRST_STEPS, _PACE_STEPS = 5, 20
 """Steps that do not count for the pace (they warm up), and how often it is looked at."""
@@ -150,6 +152,7 @@ class _Run:
         self.config, self.preset, self.rows, self.index = config, preset, rows, index
         self.generator = generator
         self.net = Denoiser(config, generator=generator, dropout=preset.dropout)
+        _start_at_shares(self.net, rows, index)
         self.average = copy.deepcopy(self.net)
         self.best = copy.deepcopy(self.net)
         self.held = _fixed_corruption(held, index, config, preset)
@@ -241,6 +244,15 @@ class _Run:
     def _is_stale(self) -> bool:
         best = min(self.log, key=lambda line: line.held_out_loss)
         return len(self.log) - self.log.index(best) > self.preset.patience
+
+
+def _start_at_shares(net: Denoiser, rows: Rows, index: Index) -> None:
+    """Codes begin as likely as they are in the training rows: a brief training then need not learn that first."""
+    place_BC = rows.c_BC + index.offset_C
+    count_S = torch.bincount(place_BC.flatten(), minlength=index.layout.codes).float()
+    share_S = (count_S + _UNSEEN) / (len(rows) + _UNSEEN * index.size_C[index.category_S])
+    with torch.no_grad():
+        net.head_bias[index.layout.numbers :] = share_S.log()
 
 
 def _cycle(done: float) -> float:
