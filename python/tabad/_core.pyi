@@ -30,8 +30,13 @@ __version__: str
 DEBUG: bool
 """True in a debug build, which benchmarks refuse to time."""
 
-def network_energies(config: str, weights: bytes, rows: int, x: bytes, c: bytes) -> tuple[bytes, bytes]:
-    """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests."""
+def network_energies(
+    config: str, weights: bytes, rows: int, x: bytes, c: bytes, noised: int | None = None
+) -> tuple[bytes, bytes]:
+    """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests.
+
+    `noised`: joint energies of rows under one of four corruptions, as reconstruction asks them.
+    """
 
 @final
 class Fit:
@@ -53,11 +58,15 @@ class Fit:
         memory: int = 2048,
         seed: int = 0,
         screen: bool = False,
+        given: list[str] | None = None,
+        mechanism: str = "combined",
         threads: int = 0,
     ) -> Self:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
-        Raises `UsageError` for an unknown kind, and for `normal` without `label`.
+        `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
+        reconstruction|conditional|diffusion-time. Raises `UsageError` for an unknown kind or mechanism, and for
+        `normal` without `label`.
         """
 
     def observe(self, stream: ArrowStream) -> int:
@@ -105,7 +114,9 @@ class Model:
         `calibration`: "held-out" | "cross-fitted" | "self"; `calibration_rows`, `reference_rows`,
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
-        `label`: null or `{"column", "values", "normal"}`. `network`: null or its config.
+        `mechanism`: what the score is made of. `groups`: calibration rows of each group of `given` values, those of no
+        group of their own last; empty without. `label`: null or `{"column", "values", "normal"}`.
+        `network`: null or its config.
         """
 
     def schema(self) -> Any:
@@ -138,9 +149,9 @@ class Model:
         """
 
     def survey(self, stream: ArrowStream, *, top: int = 0, threads: int = 0) -> str:
-        """First pass for `--fdr` and `--top`: JSON `{"rows", "ranks", "threshold"}`.
+        """First pass for `--fdr` and `--top`: JSON `{"rows", "p_values", "threshold"}`.
 
-        `ranks[r]` counts rows whose p-value is `(1 + r) / (1 + n_cal)`; `threshold` is the score of the
+        `p_values`: pairs of a p-value and the number of rows that have it, ascending; `threshold` is the score of the
         `top`-th oddest row (null when `top` is 0 or the table is empty).
         """
 

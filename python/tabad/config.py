@@ -8,9 +8,13 @@ from tabad.errors import UsageError
 Quality = Literal["fast", "default", "best"]
 Explain = Literal["flagged", "all", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+Mechanism = Literal["combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time"]
 
 QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
 EXPLAINS: tuple[Explain, ...] = ("flagged", "all", "none")
+MECHANISMS: tuple[Mechanism, ...] = (
+    "combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time",
+)  # fmt: skip
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 
 
@@ -32,6 +36,8 @@ class FitOptions:
     label: str | None = None
     normal: str | None = None
     feedback: str | None = None
+    given: tuple[str, ...] = ()
+    mechanism: Mechanism = "combined"
     quality: Quality = "default"
     memory: int = 2048
     seed: int = 0
@@ -41,6 +47,7 @@ class FitOptions:
     def __post_init__(self) -> None:
         one_of(self.quality, QUALITIES, "quality")
         one_of(self.device, DEVICES, "device")
+        one_of(self.mechanism, MECHANISMS, "mechanism")
         if self.normal is not None and self.label is None:
             raise UsageError(
                 f"normal={self.normal!r} needs a label column to read it from",

@@ -61,6 +61,8 @@ def fit_table(
             memory=options.memory,
             seed=options.seed,
             screen=screen,
+            given=list(options.given),
+            mechanism=options.mechanism,
             threads=options.threads,
         )
         fit.observe(table.open())

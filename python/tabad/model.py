@@ -393,9 +393,9 @@ class Run:
             threshold = found["threshold"]
             return {"level": 0.0} if threshold is None else {"threshold": threshold}
         fdr = decision.fdr or 0.0
-        level = benjamini_hochberg(found["ranks"], fdr)
+        level = benjamini_hochberg(found["p_values"], fdr)
         if level == 0.0 and found["rows"]:
-            self.notes.append(self._unreachable(found["ranks"], found["rows"], fdr))
+            self.notes.append(self._unreachable(found["p_values"], found["rows"], fdr))
         return {"level": level}
 
     def _survey(self) -> dict[str, Any]:
@@ -404,15 +404,17 @@ class Run:
         found: dict[str, Any] = json.loads(self.model._core.survey(reader, top=top, threads=self.options.threads))
         return found
 
-    def _unreachable(self, ranks: list[int], rows: int, fdr: float) -> str:
+    def _unreachable(self, p_values: list[tuple[float, int]], rows: int, fdr: float) -> str:
         n = self._calibration_rows
+        # With groups no p-value is as small as that of all calibration rows together.
+        reached = sum(count for p, count in p_values if p <= 1 / (1 + n))
         needed = math.ceil(rows / ((n + 1) * fdr) - 1e-9)  # rows at p = 1/(1+n) that bring the rate down to fdr
         start = f"nothing is flagged: a false discovery rate of {fdr:g} among {rows:,} rows"
         if needed > rows:
             return f"{start} cannot be reached with {n:,} calibration rows"
         return (
             f"{start} with {n:,} calibration rows needs {needed:,} rows odder than every calibration row, "
-            f"and there are {ranks[0]:,}"
+            f"and there are {reached:,}"
         )
 
     def _note_level(self, level: float | None) -> None:
@@ -435,15 +437,15 @@ def check_decision(decision: Decision, calibration: str) -> None:
         )
 
 
-def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
+def benjamini_hochberg(p_values: list[tuple[float, int]], fdr: float) -> float:
     """The largest p-value of a row, `p`, with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
 
-    `ranks[r]` counts rows with p-value `(1 + r) / len(ranks)` (Benjamini and Hochberg 1995, procedure (1)).
+    `p_values`: the p-values that rows have, ascending, each with its number of rows (Benjamini and Hochberg 1995,
+    procedure (1)).
     """
-    rows, below, level = sum(ranks), 0, 0.0
-    for rank, count in enumerate(ranks):
+    rows, below, level = sum(count for _, count in p_values), 0, 0.0
+    for p, count in p_values:
         below += count
-        p = (1 + rank) / len(ranks)
-        if count and p * rows <= fdr * below:
+        if p * rows <= fdr * below:
             level = p
     return level

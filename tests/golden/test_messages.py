@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 from tests.golden.audits import AUDITS
 from tests.golden.cases import NUMBERS, Cases, fit
+from tests.golden.context import CONTEXT
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
 from tests.house.test_names import catalogue
@@ -430,6 +431,7 @@ def column_mixed() -> object:
 
 CASES.update(LABELS)
 CASES.update(AUDITS)
+CASES.update(CONTEXT)
 
 
 def refusal(function: Callable[[], object]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabad import tables
 from tabad.api.shared import FilePath, as_model, names
-from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
+from tabad.config import Decision, Device, Explain, FitOptions, Mechanism, Quality, ScoreOptions
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_table, update_model
 from tabad.model import Model, Run, check_decision
@@ -43,6 +43,8 @@ def fit(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
+    given: Iterable[str] | str = (),
+    mechanism: Mechanism = "combined",
     update: Model | FilePath | None = None,
     memory: int = 2048,
     seed: int = 0,
@@ -58,6 +60,9 @@ def fit(
     that holds the answer: it is never modelled; with `normal` only rows of that label say what is normal.
     `feedback` names a column that says of few rows what they are (anomaly or normal, true or false, 1 or 0; null
     where nobody looked): known anomalies never count as usual, and both guide the score.
+    `given` names context columns: a row is judged given them (who, where, when) and never for them, and p-values
+    compare it with rows of the same values where those are many. `mechanism` is what the score is made of: combined, or
+    density, score-function, reconstruction, conditional or diffusion-time alone (arXiv 2506.09368).
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
     `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
@@ -71,6 +76,8 @@ def fit(
         label=label,
         normal=normal,
         feedback=feedback,
+        given=names(given),
+        mechanism=mechanism,
         quality=quality,
         memory=memory,
         seed=seed,
@@ -103,6 +110,8 @@ def score(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
+    given: Iterable[str] | str = (),
+    mechanism: Mechanism | None = None,
     memory: int | None = None,
     seed: int | None = None,
     device: Device = "auto",
@@ -119,17 +128,20 @@ def score(
     """
     options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
     if model is not None:
-        given = {
+        fitting = {
             "quality": quality, "kinds": kinds, "ignore": names(ignore) or None, "label": label, "normal": normal,
-            "feedback": feedback, "memory": memory, "seed": seed, "save_model": save_model,
+            "feedback": feedback, "given": names(given) or None, "mechanism": mechanism, "memory": memory,
+            "seed": seed, "save_model": save_model,
         }  # fmt: skip
-        refuse_fit_options([name for name, value in given.items() if value is not None])
+        refuse_fit_options([name for name, value in fitting.items() if value is not None])
     fit_options = FitOptions(
         kinds=dict(kinds or {}),
         ignore=names(ignore),
         label=label,
         normal=normal,
         feedback=feedback,
+        given=names(given),
+        mechanism=mechanism or "combined",
         quality=quality or "fast",
         memory=2048 if memory is None else memory,
         seed=seed or 0,
@@ -234,7 +246,7 @@ def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
     given = [
         name
-        for name in ("kinds", "ignore", "label", "normal", "feedback")
+        for name in ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism")
         if getattr(options, name) != getattr(plain, name)
     ]
     if given:

@@ -28,6 +28,8 @@ def fit(
     label: o.Label = None,
     normal: o.Normal = None,
     feedback: o.Feedback = None,
+    given: o.Given = None,
+    mechanism: o.Mechanism = None,
     kind: o.Kind = None,
     ignore: o.Ignore = None,
     memory: o.Memory = None,
@@ -46,6 +48,7 @@ def fit(
 
     options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
+        given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
         quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
         device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip

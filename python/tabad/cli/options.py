@@ -57,6 +57,19 @@ Feedback = Annotated[
         help="A column that says of few rows what they are: anomaly or normal (true, false, 1, 0); empty elsewhere.",
     ),
 ]
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--given", metavar="COL", help="Context: judge each row given this column, never for it. Repeat."),
+]
+Mechanism = Annotated[
+    str | None,
+    typer.Option(
+        "--mechanism",
+        metavar="NAME",
+        help="What the score is made of: combined (default), density, score-function, reconstruction, conditional, "
+        "diffusion-time.",
+    ),
+]
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048).")
 ]

@@ -93,6 +93,7 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         say(f"{outcome.table.name}   {size} · no model given: the table is screened against itself")
         say(*_columns_lines(facts))
         say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
+        say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
         say(*(f"  feedback {line}" for line in _guided(facts)))
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
@@ -136,6 +137,21 @@ def _guided(facts: dict[str, Any]) -> list[str]:
         lines.append(f"{known} {helps}")
     if normals:
         lines.append(f"{normals:,} known normal {'row' if normals == 1 else 'rows'}: rows like them score lower")
+    return lines
+
+
+def _judged(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the score is made of and what is given, where it is not the default: pairs of a word and what it says."""
+    lines = []
+    if facts["mechanism"] != "combined":
+        lines.append(("score", f"{facts['mechanism']} alone"))
+    given = [column["name"] for column in facts["columns"] if column.get("given")]
+    if given:
+        *own, rest = facts["groups"] or [0]
+        sizes = f"{min(own):,} to {max(own):,}" if own and min(own) < max(own) else f"{own[0]:,}" if own else ""
+        among = f"{len(own):,} groups of {sizes} calibration rows" if len(own) > 1 else f"1 group of {sizes}"
+        grouped = f" · p-values within {among}, {rest:,} in the rest" if own else ""
+        lines.append(("given", ", ".join(given) + grouped))
     return lines
 
 
@@ -225,6 +241,7 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
             f"  kept     {facts['kept_rows']:,} rows of the table are in the model, readable: pass it on only to",
             "           those who may see them (--memory none keeps none)",
         )
+    say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
     say(*(f"  feedback {line}" for line in _guided(facts)))
     say(*_label_lines(fitted.labels))
     if fitted.interrupted:
@@ -245,6 +262,8 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
     print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
     print(f"  network     {'yes: it can generate' if network else 'none'}")
+    for word, line in _judged(facts):
+        print(f"  {word:<11} {line}")
     for line in _guided(facts):
         print(f"  feedback    {line}; they are in the file, readable")
     if facts.get("label"):

@@ -47,6 +47,8 @@ def score(
     label: o.Label = None,
     normal: o.Normal = None,
     feedback: o.Feedback = None,
+    given: o.Given = None,
+    mechanism: o.Mechanism = None,
     memory: o.Memory = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
@@ -69,13 +71,15 @@ def score(
     o.one_answer(json, output)
     most = o.share(max_flagged, "--max-flagged")
     if model is not None:
-        given: dict[str, Any] = {
+        fitting: dict[str, Any] = {
             "--quality": quality, "--kind": kind, "--ignore": ignore, "--label": label, "--normal": normal,
-            "--feedback": feedback, "--memory": memory, "--seed": seed, "--save-model": save_model,
+            "--feedback": feedback, "--given": given, "--mechanism": mechanism, "--memory": memory, "--seed": seed,
+            "--save-model": save_model,
         }  # fmt: skip
-        api.refuse_fit_options([name for name, value in given.items() if value])
+        api.refuse_fit_options([name for name, value in fitting.items() if value])
     fit_options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
+        given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
         quality=quality or "fast", memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
         device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip

@@ -9,6 +9,7 @@ use crate::denoisers::Denoisers;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
+use crate::mechanism::Mechanism;
 use crate::memory::Memory;
 use crate::network::Network;
 use crate::store::Store;
@@ -58,7 +59,7 @@ pub struct Model {
 impl Model {
     /// Scores of a block's rows.
     pub fn scores(&self, block: &Block) -> Vec<f64> {
-        let energies = self.denoisers.energies(block, self.encoder.features.len());
+        let energies = self.denoisers.energies(block);
         score_rows(block, &energies, &self.reference, self.guide.as_ref())
     }
 
@@ -89,6 +90,7 @@ impl Model {
             "label": label,
             "sizes": {"rows": rows, "training": training, "reference": reference, "calibration": calibration},
             "seed": seed,
+            "mechanism": self.denoisers.mechanism().name(),
         });
         match facts {
             Value::Object(map) => map,
@@ -111,7 +113,7 @@ impl Model {
         let encoder = Encoder::read(&manifest["columns"], store)?;
         let features = encoder.features.len();
         let reference = Reference::read(&manifest["reference"], store, features)?;
-        let calibration = Calibration::read(&manifest["calibration"], store)?;
+        let calibration = Calibration::read(&manifest["calibration"], store, &encoder.category_sizes())?;
         let memory = match &manifest["memory"] {
             Value::Null => None,
             value => Some(Memory::read(value, store, "memory", &encoder.features)?),
@@ -120,8 +122,10 @@ impl Model {
             Value::Null => None,
             value => Some(Network::from_store(value, store, &network_shape(&encoder))?),
         };
-        let denoisers = Denoisers { memory, network };
-        let plan = denoisers.plan(features, true, true);
+        let mechanism =
+            manifest["mechanism"].as_str().and_then(Mechanism::parse).ok_or_else(|| damaged("mechanism"))?;
+        let denoisers = Denoisers::new(memory, network, mechanism, &encoder.features);
+        let plan = denoisers.plan(true, true);
         if plan.columns.is_empty()
             || plan.terms.len() != reference.plan.terms.len()
             || plan.columns.len() != reference.plan.columns.len()
@@ -178,6 +182,7 @@ impl Model {
         facts.insert("calibration".into(), json!(self.calibration.source.name()));
         facts.insert("calibration_rows".into(), json!(self.calibration.rows()));
         facts.insert("level_ppm".into(), json!((self.calibration.level() * 1e6).round() as u64));
+        facts.insert("groups".into(), json!(self.calibration.group_sizes()));
         let kept = self.denoisers.memory.as_ref().map_or(0, Memory::rows);
         facts.insert("kept_rows".into(), json!(kept));
         let guide = self.guide.as_ref();
@@ -239,7 +244,11 @@ pub fn describe_columns(encoder: &Encoder) -> Value {
                 Slot::Category { index, size } => json!({"part": feature.part.name(), "category": index, "size": size}),
             })
             .collect();
-        json!({"name": column.name, "type": column.data_type, "kind": kind, "summary": summary, "features": features})
+        let mut facts = json!({"name": column.name, "type": column.data_type, "kind": kind, "summary": summary, "features": features});
+        if column.given {
+            facts["given"] = json!(true);
+        }
+        facts
     });
     Value::Array(columns.collect())
 }

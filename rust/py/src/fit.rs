@@ -11,6 +11,7 @@ use tabad_core::block::Block;
 use tabad_core::codec::Kind;
 use tabad_core::error::Error;
 use tabad_core::fit::{Fit as CoreFit, Options, Prepared};
+use tabad_core::mechanism::Mechanism;
 use tabad_core::model::{Label, describe_columns, network_shape};
 use tabad_core::network::Network;
 
@@ -45,7 +46,7 @@ fn out_of_order(what: &str) -> PyErr {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, threads=0))]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", threads=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
     fn new(
         py: Python<'_>,
@@ -57,6 +58,8 @@ impl Fit {
         memory: usize,
         seed: u64,
         screen: bool,
+        given: Option<Vec<String>>,
+        mechanism: &str,
         threads: usize,
     ) -> PyResult<Self> {
         let mut parsed = BTreeMap::new();
@@ -70,7 +73,10 @@ impl Fit {
             parsed.insert(column, kind);
         }
         let ignore = ignore.unwrap_or_default();
-        let options = Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen };
+        let mechanism = Mechanism::named(mechanism).map_err(|error| to_py(py, &error))?;
+        let given = given.unwrap_or_default();
+        let options =
+            Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen, given, mechanism };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }

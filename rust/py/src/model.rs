@@ -163,7 +163,7 @@ impl Model {
         let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, top, poll)));
         py.check_signals()?;
         let found = found?;
-        Ok(json!({"rows": found.rows, "ranks": found.ranks, "threshold": found.threshold}).to_string())
+        Ok(json!({"rows": found.rows, "p_values": found.p_values, "threshold": found.threshold}).to_string())
     }
 
     #[pyo3(signature = (stream, *, memory=2048, seed=0, threads=0))]
@@ -234,7 +234,7 @@ impl Model {
         let found = enter(py, || {
             let work = || {
                 let block = self.inner.encoder.encode_all(stream.0)?;
-                Ok(self.inner.denoisers.energies(&block, self.inner.encoder.features.len()))
+                Ok(self.inner.denoisers.energies(&block))
             };
             within(&pool, work)
         })?;
@@ -250,6 +250,7 @@ impl Model {
 
 /// Energies of a network alone, for the tests that hold Rust, torch and numpy against each other.
 #[pyfunction]
+#[pyo3(signature = (config, weights, rows, x, c, noised=None))]
 pub fn network_energies<'py>(
     py: Python<'py>,
     config: &str,
@@ -257,12 +258,16 @@ pub fn network_energies<'py>(
     rows: usize,
     x: &[u8],
     c: &[u8],
+    noised: Option<usize>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let found = enter(py, || {
         let network = Network::read_alone(config, weights)?;
         let shape = network.shape();
         let block = block_of(rows, x, c, shape.numbers(), shape.categories())?;
-        Ok(network.energies(&block))
+        Ok(match noised {
+            None => network.energies(&block),
+            Some(draw) => network.noised(&[], draw).energies(&block),
+        })
     })?;
     let bytes = |values: &[f32]| PyBytes::new(py, bytemuck::cast_slice(values));
     Ok((bytes(&found.joint), bytes(&found.conditional)))

@@ -7,6 +7,7 @@
 
 mod feedback;
 mod options;
+mod parts;
 mod prepare;
 mod update;
 

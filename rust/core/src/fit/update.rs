@@ -5,11 +5,11 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
-use super::prepare::{Parts, Prepared, encode, read_classes, take};
+use super::parts::Parts;
+use super::prepare::{Prepared, encode, read_classes, take};
 use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
-use crate::denoisers::Denoisers;
 use crate::error::{Error, Result};
 use crate::memory::{self, Settings};
 use crate::model::Model;
@@ -71,7 +71,7 @@ pub fn update<R: RecordBatchReader>(
     });
     let guide = base.guide.clone().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
     let calibration = part(&parts.calibration)?;
-    let denoisers = Denoisers { memory: built, network: base.denoisers.network.clone() };
+    let denoisers = base.denoisers.with_memory(built);
     let mut model = Prepared::of_update(
         base,
         (training, reference, calibration),

@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, layout};
+use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, Price, layout};
 use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::{LANES, exp, fold};
 
@@ -113,14 +113,14 @@ fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec
     let categories = prices
         .into_iter()
         .enumerate()
-        .map(|(c, (weight, status))| {
+        .map(|(c, Price { weight, status, given })| {
             let first = column_c(c).first().copied();
             let constant = first.filter(|first| column_c(c).iter().all(|code| code == first));
             let total: u64 = marginals[c].iter().sum();
             let size = marginals[c].len() as f64;
             let marginal =
                 marginals[c].iter().map(|&n| ((n as f64 + 0.5) / (total as f64 + 0.5 * size)) as f32).collect();
-            Category { weight, constant, marginal, status }
+            Category { weight, constant, marginal, status, given }
         })
         .collect();
     Memory::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), Levels::default(), false)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Category, Levels, Memory, layout};
+use super::{Category, Levels, Memory, Price, layout};
 use crate::block::{Feature, PRESENT, Slot};
 use crate::error::{Error, Result};
 use crate::numeric::LANES;
@@ -55,7 +55,7 @@ impl Memory {
         let x_nm = pad(x, rows, padded);
         let c_cm = pad(c, rows, padded);
         let mut categories = Vec::with_capacity(prices.len());
-        for (index, ((weight, status), &size)) in prices.into_iter().zip(&sizes).enumerate() {
+        for (index, (Price { weight, status, given }, &size)) in prices.into_iter().zip(&sizes).enumerate() {
             let (own, rest) = marginals.split_at(usize::from(size));
             marginals = rest;
             let codes = &c[index * rows..(index + 1) * rows];
@@ -63,7 +63,7 @@ impl Memory {
                 return Err(damaged("categories"));
             }
             let constant = codes.first().copied().filter(|first| codes.iter().all(|code| code == first));
-            categories.push(Category { weight, constant, marginal: own.to_vec(), status });
+            categories.push(Category { weight, constant, marginal: own.to_vec(), status, given });
         }
         for number in &mut numbers {
             let codes = &c[number.status * rows..(number.status + 1) * rows];

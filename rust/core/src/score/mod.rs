@@ -143,7 +143,7 @@ impl Engine {
     }
 
     fn energies(&self, block: &crate::block::Block) -> EnergyBlock {
-        self.model.denoisers.energies(block, self.model.encoder.features.len())
+        self.model.denoisers.energies(block)
     }
 
     /// Keeps the oddest rows of all batches, with reasons, for the summary.
@@ -181,8 +181,9 @@ impl Model {
         }
     }
 
-    pub fn verdict(&self, score: f64, rule: Rule) -> Verdict {
-        let p_value = self.calibration.p_value(score);
+    /// What is decided of a row with this score and these codes.
+    pub fn verdict(&self, score: f64, c_c: &[u16], rule: Rule) -> Verdict {
+        let p_value = self.calibration.p_value(score, c_c);
         let flag = match rule {
             Rule::Level(level) => p_value <= level,
             Rule::Threshold(threshold) => score >= threshold,
@@ -199,7 +200,8 @@ fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule) -> Vec<
         .into_par_iter()
         .map(|start| {
             let block = opened.encode(start..(start + TILE).min(rows));
-            model.scores(&block).into_iter().map(|score| model.verdict(score, rule)).collect()
+            let scores = model.scores(&block).into_iter().enumerate();
+            scores.map(|(row, score)| model.verdict(score, block.c_row(row), rule)).collect()
         })
         .collect();
     tiles.concat()
