@@ -10,7 +10,7 @@ from typing import Any
 
 from tabad import _core
 from tabad._lazy import need
-from tabad.config import FitOptions
+from tabad.config import KEPT_ROWS, FitOptions
 from tabad.model import Model
 from tabad.schema import spot_labels
 from tabad.tables import Table
@@ -58,7 +58,7 @@ def fit_table(
             label=options.label,
             normal=options.normal,
             feedback=options.feedback,
-            memory=options.memory,
+            memory=options.kept_rows,
             seed=options.seed,
             screen=screen,
             given=list(options.given),
@@ -88,9 +88,8 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     """The model after further rows of its table: see `_core.Model.updated`."""
     if progress is not None:
         table.on_rows = lambda rows: progress("read", rows, table.rows, "")
-    updated: Model = table.reread(
-        lambda: model.updated(table, memory=options.memory, seed=options.seed, threads=options.threads)
-    )
+    kept = max(KEPT_ROWS, model.manifest["kept_rows"]) if options.memory is None else options.memory
+    updated: Model = table.reread(lambda: model.updated(table, memory=kept, seed=options.seed, threads=options.threads))
     table.on_rows = None
     return Fitted(updated)
 

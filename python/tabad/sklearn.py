@@ -32,7 +32,7 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         ignore: tuple[str, ...] = (),
         given: tuple[str, ...] = (),
         mechanism: Mechanism = "combined",
-        memory: int = 2048,
+        memory: int | None = None,
         seed: int = 0,
         device: str = "auto",
         threads: int = 0,

@@ -46,7 +46,7 @@ def fit(
     given: Iterable[str] | str = (),
     mechanism: Mechanism = "combined",
     update: Model | FilePath | None = None,
-    memory: int = 2048,
+    memory: int | None = None,
     seed: int = 0,
     device: Device = "auto",
     output: FilePath | None = None,
@@ -65,7 +65,7 @@ def fit(
     density, score-function, reconstruction, conditional or diffusion-time alone (arXiv 2506.09368).
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
-    `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
+    `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the model file. Raises `InputError`
     for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
@@ -143,7 +143,7 @@ def score(
         given=names(given),
         mechanism=mechanism or "combined",
         quality=quality or "fast",
-        memory=2048 if memory is None else memory,
+        memory=memory,
         seed=seed or 0,
         device=device,
         threads=threads,

@@ -71,7 +71,10 @@ Mechanism = Annotated[
     ),
 ]
 Memory = Annotated[
-    str | None, typer.Option("--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048).")
+    str | None,
+    typer.Option(
+        "--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048 at quality fast, else 8192)."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of every random draw (default 0).")]
 Device = Annotated[
@@ -112,10 +115,10 @@ def one_answer(json: bool, output: str | None) -> None:
         )
 
 
-def memory_rows(text: str | None) -> int:
+def memory_rows(text: str | None) -> int | None:
     """`--memory` as a number of rows; `none` is 0."""
     if text is None:
-        return 2048
+        return None
     if text.lower() == "none":
         return 0
     try:

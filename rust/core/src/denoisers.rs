@@ -6,8 +6,8 @@ use crate::mechanism::{Mechanism, Setting, bound, memory_errors, memory_time};
 use crate::memory::{Memory, Scratch};
 use crate::network::{DRAWS, Energies, Network};
 
-/// How much the network counts beside a memory. More of it gained on mixed tables what it lost on numeric ones.
-const NETWORK: f64 = 0.3;
+/// How much the network counts beside a memory: its joint energies alone. More of it loses where the memory is at its best.
+const NETWORK: f64 = 0.15;
 
 /// A closed set: every model has at least one.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,7 @@ impl Denoisers {
         let spread = |terms: &mut Vec<f64>, count: usize, weight: f64| {
             terms.extend(std::iter::repeat_n(weight / count.max(1) as f64, count));
         };
-        let shares = self.mechanism.network().filter(|_| self.network.is_some());
+        let shares = self.mechanism.network(self.memory.is_none()).filter(|_| self.network.is_some());
         let network = match (&self.memory, shares) {
             (_, None) => 0.0,
             (None, Some(_)) => 1.0,

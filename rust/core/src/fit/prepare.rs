@@ -308,7 +308,7 @@ impl Prepared {
             return Err(Error::usage("nothing-fitted", "a model without kept rows needs a network")
                 .hint("leave out --memory none, or use --quality default"));
         }
-        if self.denoisers.memory.is_none() && self.denoisers.mechanism().network().is_none() {
+        if self.denoisers.memory.is_none() && self.denoisers.mechanism().network(true).is_none() {
             return Err(Error::usage(
                 "options-conflict",
                 "the diffusion time is told by kept rows, and none are to be kept",

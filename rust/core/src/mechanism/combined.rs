@@ -20,6 +20,8 @@ pub fn memory(setting: Setting) -> MemoryShares {
     }
 }
 
-pub fn network() -> NetworkShares {
-    NetworkShares { joint: 2.0 / 3.0, conditional: 1.0 / 3.0, own: 0.0 }
+/// Beside a memory, whose conditional energies are the better ones, the network adds its joint energies.
+pub fn network(alone: bool) -> NetworkShares {
+    let conditional = if alone { 1.0 / 3.0 } else { 0.0 };
+    NetworkShares { joint: 1.0 - conditional, conditional, own: 0.0 }
 }

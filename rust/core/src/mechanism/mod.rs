@@ -102,10 +102,10 @@ impl Mechanism {
         }
     }
 
-    /// None where a network has nothing to say.
-    pub(crate) fn network(self) -> Option<NetworkShares> {
+    /// None where a network has nothing to say. `alone`: there is no memory beside it.
+    pub(crate) fn network(self, alone: bool) -> Option<NetworkShares> {
         match self {
-            Self::Combined => Some(combined::network()),
+            Self::Combined => Some(combined::network(alone)),
             Self::Density => Some(density::network()),
             Self::ScoreFunction => Some(score_function::network()),
             Self::Reconstruction => Some(reconstruction::network()),
@@ -147,7 +147,7 @@ mod tests {
                 assert!((sum - 1.0).abs() < 1e-12, "{mechanism:?}");
                 assert!(m.own == 0.0 || mechanism.own_memory_terms(3) > 0);
             }
-            if let Some(n) = mechanism.network() {
+            for n in [true, false].into_iter().filter_map(|alone| mechanism.network(alone)) {
                 assert!((n.joint + n.conditional + n.own - 1.0).abs() < 1e-12, "{mechanism:?}");
                 assert!(n.own == 0.0 || mechanism.own_network_terms(3) > 0);
             }

@@ -213,8 +213,9 @@ fn conditional_at<const FMA: bool, const POWER: u32>(
     let (x_n, c_c, left_out) = row;
     let numbers = memory.numbers.len();
     let widths = times::<POWER>();
-    let nearest = minimum(&scratch.bounded);
-    let total = weigh_both::<FMA, POWER>(&scratch.bounded, nearest, tau, &mut scratch.whole);
+    let voters = memory.conditional;
+    let nearest = minimum(&scratch.bounded[..voters]);
+    let total = weigh_both::<FMA, POWER>(&scratch.bounded[..voters], nearest, tau, &mut scratch.whole[..voters]);
     for column in memory.columns.iter().filter(|column| !column.given) {
         match (column.numbers.as_slice(), column.categories.as_slice()) {
             (&[], &[category]) => {
@@ -222,7 +223,7 @@ fn conditional_at<const FMA: bool, const POWER: u32>(
                 let (spec, code) = (&memory.categories[category], c_c[category]);
                 let varies = spec.varies(code);
                 let same = if varies {
-                    matching::<POWER>(memory.c(category), code, &scratch.whole, &mut scratch.part)
+                    matching::<POWER>(memory.c(category), code, &scratch.whole[..voters], &mut scratch.part)
                 } else {
                     [0.0; 2]
                 };
@@ -242,8 +243,14 @@ fn conditional_at<const FMA: bool, const POWER: u32>(
                 features[numbers + status] += widths.len() as f32 * spec.energy(code, spec.constant_share(code));
                 if code == PRESENT {
                     let reach = BOUND * memory.numbers[number].weight;
-                    let free =
-                        without::<FMA, POWER>(memory, number, x_n[number], &scratch.bounded, nearest - reach, tau);
+                    let free = without::<FMA, POWER>(
+                        memory,
+                        number,
+                        x_n[number],
+                        &scratch.bounded[..voters],
+                        nearest - reach,
+                        tau,
+                    );
                     let beyond = memory.beyond(number, x_n[number], left_out);
                     for (level, &times) in widths.iter().enumerate() {
                         features[number] += (free[level] / total[level]).ln() + (reach + beyond) * times / tau;
@@ -278,7 +285,9 @@ fn several<const FMA: bool, const POWER: u32>(
 ) {
     let (x_n, c_c, left_out) = row;
     let numbers = memory.numbers.len();
+    let voters = memory.conditional;
     let Scratch { bounded, column: rest, part, weights, .. } = scratch;
+    let (rest, part, weights) = (&mut rest[..voters], &mut part[..voters], &mut weights[..voters]);
     memory.column_rest(column, x_n, c_c, bounded, rest);
     let shift = minimum(rest);
     let mass = weigh_both::<FMA, POWER>(rest, shift, tau, weights);

@@ -27,6 +27,7 @@ impl Memory {
         json!({
             "rows": self.rows,
             "own_vote": self.own_vote,
+            "conditional_rows": self.conditional.min(self.rows),
             "levels": [self.levels.local.len(), self.levels.wide.len(), self.levels.conditional.len()],
         })
     }
@@ -36,6 +37,9 @@ impl Memory {
         let rows = value["rows"].as_u64().and_then(|rows| usize::try_from(rows).ok());
         let rows = rows.filter(|&rows| rows > 0 && rows <= MOST_ROWS).ok_or_else(|| damaged("row count"))?;
         let own_vote = value["own_vote"].as_bool().ok_or_else(|| damaged("own vote"))?;
+        let conditional = value["conditional_rows"].as_u64().and_then(|n| usize::try_from(n).ok());
+        let conditional =
+            conditional.filter(|&n| n > 0 && n <= rows).ok_or_else(|| damaged("number of conditional rows"))?;
         let (mut numbers, prices, columns) = layout(features);
         let sizes: Vec<u16> = features
             .iter()
@@ -83,7 +87,7 @@ impl Memory {
         if levels.conditional.len() > 2 || !levels.conditional.is_sorted() {
             return Err(damaged("levels"));
         }
-        Ok(Self::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), levels, own_vote))
+        Ok(Self::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), levels, (own_vote, conditional)))
     }
 }
 

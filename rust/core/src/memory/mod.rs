@@ -112,6 +112,8 @@ pub struct Memory {
     levels: Levels,
     /// Self-screening: a row does not vote for itself; one exact copy of it is left out.
     own_vote: bool,
+    /// The first so many kept rows vote on conditional energies; padded.
+    conditional: usize,
 }
 
 /// Working space of one thread, so that scoring a row allocates nothing.
@@ -133,7 +135,7 @@ impl Memory {
         (x_nm, c_cm): (Vec<f32>, Vec<u16>),
         (numbers, categories, columns): (Vec<Number>, Vec<Category>, Vec<Column>),
         levels: Levels,
-        own_vote: bool,
+        (own_vote, conditional): (bool, usize),
     ) -> Self {
         let padded = rows.next_multiple_of(LANES).max(LANES);
         let tiles = Tiles::new(&x_nm, &c_cm, padded);
@@ -144,7 +146,8 @@ impl Memory {
             values
         });
         let sorted = sorted.collect();
-        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote }
+        let conditional = conditional.min(rows).next_multiple_of(LANES).clamp(LANES, padded);
+        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote, conditional }
     }
 
     /// Number of kept rows M.
