@@ -65,8 +65,9 @@ def fit(
     density, score-function, reconstruction, conditional or diffusion-time alone (arXiv 2506.09368).
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
-    `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the model file. Raises `InputError`
-    for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
+    `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the
+    model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without torch, `UsageError`
+    for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
