@@ -382,6 +382,7 @@ impl Prepared {
             guide,
             seen,
             sizes,
+            release: None,
         })
     }
 
