@@ -29,6 +29,7 @@ _KEYS = {
     "category": {"kind", "values", "nullable"},
     "boolean": {"kind", "nullable"},
 }
+KINDS = tuple(_KEYS)
 _EXAMPLE = 'for example {"columns": {"age": {"kind": "number", "lower": 0, "upper": 120, "decimals": 0}}}'
 
 

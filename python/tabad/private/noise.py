@@ -1,9 +1,9 @@
-"""Noise: OpenDP's exact discrete Gaussian on a lattice of 1/1,024, from the operating system's generator.
+"""Noise: OpenDP's exact discrete Gaussian on a lattice of 2^-20, from the operating system's generator.
 
 All that is measured is put on the lattice in whole numbers first, so that no floating-point arithmetic stands between
 the sensitivity and the noise (Mironov 2012 shows what happens otherwise; sampler: Canonne, Kamath and Steinke 2020).
-On a lattice so fine beside the noise (standard deviation of 1,000 steps and more) its privacy curve is that of the
-continuous Gaussian up to 1 part in 1,000. A seed is for tests only: such noise protects nobody, and the model says so.
+On a lattice so fine beside the noise (a standard deviation is 1,000 steps and more, mostly 10 million) its privacy curve is
+that of the continuous Gaussian to as many digits. A seed is for tests only: such noise protects nobody, and the model says so.
 """
 
 import math
@@ -16,7 +16,7 @@ from tabad._lazy import need
 
 __all__ = ["LATTICE", "Noise"]
 
-LATTICE = 1024
+LATTICE = 2**20
 """Steps per unit."""
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ class Noise:
             need("opendp", extra="private", purpose="draw noise that protects")
 
     def counts(self, counts: npt.NDArray[np.int64], sigma: float) -> Floats:
-        """Whole numbers with noise of standard deviation `sigma`, as multiples of 1/1,024."""
+        """Whole numbers with noise of standard deviation `sigma`, as multiples of 2^-20."""
         return self._on_lattice(counts.astype(np.int64) * LATTICE, sigma)
 
     def reals(self, values: Floats, sigma: float) -> Floats:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tabad.errors import ModelFileError
-from tabad.private.bounds import Column, describe
+from tabad.private.bounds import KINDS, Column, describe
 from tabad.private.graph import Step
 from tabad.private.grids import Grid
 from tabad.private.release import Release
@@ -91,6 +91,8 @@ def _cells(sizes: list[int]) -> int:
 def _column(told: dict[str, Any], schema: pa.Schema) -> Column:
     values = told.get("values")
     kind = told["kind"]
+    if kind not in KINDS:
+        raise ValueError("no kind")
     if kind == "boolean":
         values = (False, True)
     elif kind == "category" and not (values and all(isinstance(value, str) for value in values)):
