@@ -1,4 +1,4 @@
-"""One peer, one table, in the environment of dpmm: `python private_peers.py BOUNDS TRAIN OUT EPSILON DELTA METHOD SEED`.
+"""A peer on a table, with dpmm installed: `python private_peers.py BOUNDS TRAIN OUT EPSILON DELTA METHOD SEED`.
 
 Pipelines as dpmm offers them: PrivTree bins for 0.1 of epsilon, the rest for the model.
 """

@@ -62,7 +62,9 @@ class PrivateOptions:
                 hint="take the method marginals, or one row of each unit",
             )
         if self.unit is None and self.unit_rows != 1:
-            raise UsageError("`unit_rows` says how many rows of a unit count, and no unit is named", name="unit-missing")
+            raise UsageError(
+                "`unit_rows` says how many rows of a unit count, and no unit is named", name="unit-missing"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,8 +88,8 @@ def fit_table(
 def fit_private(table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:
     """A model of rows drawn from a private release of the table, which is kept in it: `tabad.private`.
 
-    After the release nothing looks at the table. Raises `InputError` for text files, whose types depend on their values,
-    `UsageError` for bounds and columns that do not go together, and `MissingDependency` without `tabad[private]`.
+    After the release nothing looks at the table. Raises `InputError` for text files, whose types depend on their
+    values, `UsageError` for bounds and columns that do not go together, `MissingDependency` without `tabad[private]`.
     """
     import numpy as np
     import pyarrow as pa
@@ -113,9 +113,7 @@ def fit_private(table: Table, options: FitOptions, progress: OnProgress | None =
         table.on_rows = lambda rows: progress("read", rows, table.rows, "")
     rows = table.reread(lambda: table.open().read_all())
     table.on_rows = None
-    release, facts, drawn = make_release(
-        rows, private, label=options.label, ignore=options.ignore, trainer=trainer
-    )
+    release, facts, drawn = make_release(rows, private, label=options.label, ignore=options.ignore, trainer=trainer)
     del rows
     count = min(max(round(release.total), _LEAST_DRAWN), _MOST_DRAWN)
     made = drawn if drawn is not None else release.rows(count, np.random.default_rng(options.seed))

@@ -229,7 +229,7 @@ class Model:
                 name="class-without-label",
                 hint="fit it with --label COLUMN (label=...), or ask for --where COLUMN=VALUE",
             )
-        wanted = [] if label is None else [Condition(column, "=", label)]
+        wanted = [] if label is None else [Condition(str(column), "=", label)]
         return generated(unpack(json.loads(facts), numbers, self.schema), n, seed=seed, where=[*wanted, *where])
 
     def impute(

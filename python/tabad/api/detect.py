@@ -61,8 +61,8 @@ def fit(
     where nobody looked): known anomalies never count as usual, and both guide the score.
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
-    `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a differentially
-    private mechanism gave away (`pip install "tabad[private]"`).
+    `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
+    differentially private mechanism gave away (`pip install "tabad[private]"`).
     `memory` is the number of rows that the model keeps. `output` saves the model file. Raises `InputError`
     for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
 

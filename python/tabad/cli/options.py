@@ -103,17 +103,29 @@ def one_answer(json: bool, output: str | None) -> None:
 
 
 def private_options(
-    epsilon: float | None, delta: float | None, bounds: str | None, unit: str | None, rows: int | None, method: str | None
+    epsilon: float | None,
+    delta: float | None,
+    bounds: str | None,
+    unit: str | None,
+    rows: int | None,
+    method: str | None,
 ) -> "PrivateOptions | None":
     """What `--private` and its companions say; None without it."""
     from tabad.config import PrivateOptions
 
-    its = {"--delta": delta, "--public-bounds": bounds, "--unit": unit, "--unit-rows": rows, "--private-method": method}
+    its: dict[str, object] = {
+        "--delta": delta,
+        "--public-bounds": bounds,
+        "--unit": unit,
+        "--unit-rows": rows,
+        "--private-method": method,
+    }
     only_with("--private", epsilon is not None, its, {})
     if epsilon is None:
         return None
     given = {"delta": delta, "bounds": bounds, "unit": unit, "unit_rows": rows, "method": method}
-    return PrivateOptions(epsilon=epsilon, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    said = {name: value for name, value in given.items() if value is not None}
+    return PrivateOptions(epsilon=epsilon, **said)  # type: ignore[arg-type]
 
 
 def memory_rows(text: str | None) -> int:

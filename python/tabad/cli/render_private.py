@@ -13,10 +13,12 @@ def private_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     if not private["secret_noise"]:
         lines.append("NOT PRIVATE: the noise came from a seed, as tests want it")
-    lines.append(f"epsilon {private['epsilon']}, delta {private['delta']} for {private['adjacency']} ({private['method']})")
+    terms = f"epsilon {private['epsilon']}, delta {private['delta']}"
+    lines.append(f"{terms} for {private['adjacency']} ({private['method']})")
     gaussian = private["accountant"]["gaussian"]
     lines.append(
-        f"Gaussian mechanisms: epsilon {gaussian['epsilon']}, delta {gaussian['delta']} (mu {gaussian['mu']}), composed of"
+        f"Gaussian mechanisms: epsilon {gaussian['epsilon']}, delta {gaussian['delta']} "
+        f"(mu {gaussian['mu']}), composed of"
     )
     for part in gaussian["mechanisms"]:
         share = f"{100 * float(part['share']):.1f} %"
@@ -28,7 +30,9 @@ def private_lines(facts: dict[str, Any]) -> list[str]:
             f"noise {sgd['noise_multiplier']}, {sgd['accountant']})"
         )
     if private["accountant"]["vocabularies"]:
-        lines.append(f"vocabularies: delta {private['accountant']['vocabularies']['delta']} for values that stood alone")
+        lines.append(
+            f"vocabularies: delta {private['accountant']['vocabularies']['delta']} for values that stood alone"
+        )
     if private["paid_for"]:
         names = ", ".join(private["paid_for"][:10])
         lines.append(f"bounds and vocabularies of {names} were read from the table and are paid for above")

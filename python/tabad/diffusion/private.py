@@ -156,7 +156,7 @@ def train_private(
     table = to_rows(np.zeros((len(c_BC), 0), np.float32), c_BC, None, index)
 
     def gradients(batch_B: Tensor) -> Iterator[dict[str, Tensor]]:
-        for part_B in batch_B.split(_PART) if len(batch_B) else ():
+        for part_B in torch.split(batch_B, _PART) if len(batch_B) else ():
             yield _per_row(net, table, part_B, index, generator)
 
     batches = poisson(len(table), terms, generator)
@@ -170,9 +170,7 @@ def train_private(
     return [bins_BC[:, column].numpy() for column in range(layout.categories)], facts
 
 
-def _per_row(
-    net: _Net, table: Rows, part_B: Tensor, index: Index, generator: torch.Generator
-) -> dict[str, Tensor]:
+def _per_row(net: _Net, table: Rows, part_B: Tensor, index: Index, generator: torch.Generator) -> dict[str, Tensor]:
     """The gradient of each row's loss, its corruption drawn anew."""
     parameters = {name: parameter.detach() for name, parameter in net.named_parameters()}
     rest = dict(net.named_buffers())

@@ -27,18 +27,15 @@ def to_codes(column: Column, values: Any) -> Codes:
         values = values.combine_chunks()
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
-    if column.kind in ("category", "boolean"):
-        codes = _places(column, values)
-    else:
-        codes = _ticks(column, values)
-    return codes if column.nullable else np.where(codes == MISSING, 0, codes)
+    codes = _places(column, values) if column.kind in ("category", "boolean") else _ticks(column, values)
+    return codes if column.nullable else np.asarray(np.where(codes == MISSING, 0, codes), np.int64)
 
 
 def _places(column: Column, values: Any) -> Codes:
     texts = values.cast(pa.large_string())
     known = pa.array([_text(value) for value in column.values or ()], pa.large_string())
     found = pc.index_in(texts, known, skip_nulls=True)
-    return pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _text(value: str | bool) -> str:
@@ -82,4 +79,3 @@ def to_array(column: Column, codes: Codes) -> pa.Array:
         return pa.array(whole.astype(column.type.to_pandas_dtype()), column.type, mask=gone)
     reals = pa.array(ticks / (column.scale or 1), pa.float64(), mask=gone)
     return reals.cast(column.type, safe=False)
-

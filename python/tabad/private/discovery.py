@@ -1,9 +1,9 @@
 """Bounds and vocabularies that no file gives, read from the table and paid for.
 
-Bounds: a noisy histogram over powers of two of either sign, cells fixed beforehand; the outermost cells that stand clear
-of the noise. Vocabularies: values whose noisy count passes a threshold that the value of one row (or unit) alone passes
-with probability `delta` at most (stability-based histogram; Korolova et al. 2009, with Gaussian noise), so that this delta
-adds to the mechanisms'. What passes is public from then on; other values count as missing.
+Bounds: a noisy histogram over powers of two of either sign, cells fixed beforehand; the outermost cells that stand
+clear of the noise. Vocabularies: values whose noisy count passes a threshold that the value of one row (or unit)
+alone passes with probability `delta` at most (stability-based histogram; Korolova et al. 2009, with Gaussian noise),
+so that this delta adds to the mechanisms'. What passes is public from then on; other values count as missing.
 """
 
 from dataclasses import replace
@@ -51,7 +51,9 @@ def _vocabulary(column: Column, values: Any, sigma: float, noise: Noise, delta: 
     noisy = noise.counts(counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64), sigma)
     # A unit can bring at most `rows` values that nobody else has, each at most `rows` times.
     threshold = rows + sigma * NormalDist().inv_cdf(1.0 - delta / rows)
-    passed = sorted(((count, name) for name, count in zip(names, noisy, strict=True) if count > threshold), reverse=True)
+    passed = sorted(
+        ((count, name) for name, count in zip(names, noisy, strict=True) if count > threshold), reverse=True
+    )
     kept = sorted(name for _, name in passed[:MOST_VALUES])
     return replace(column, values=tuple(kept), nullable=True)
 

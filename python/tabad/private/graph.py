@@ -1,8 +1,8 @@
 """From noisy marginals to a distribution that rows can be drawn from. Nothing here sees the table.
 
-The graphical model of maximum entropy whose marginals fit best in least squares, weighed by their noise: Private-PGM by mirror
-descent (McKenna, Sheldon and Miklau 2019, algorithm 1), sums by message passing over a junction tree, in logs.
-Axes of a clique's array are its columns, ascending.
+The graphical model of maximum entropy whose marginals fit best in least squares, weighed by their noise: Private-PGM
+by mirror descent (McKenna, Sheldon and Miklau 2019, algorithm 1), sums by message passing over a junction tree, in
+logs. Axes of a clique's array are its columns, ascending.
 """
 
 from dataclasses import dataclass
@@ -103,9 +103,7 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
     return Model(tree, counts, total, loss)
 
 
-def _loss(
-    tree: Tree, counts: list[Floats], marginals: list[Marginal], home: list[int]
-) -> tuple[float, list[Floats]]:
+def _loss(tree: Tree, counts: list[Floats], marginals: list[Marginal], home: list[int]) -> tuple[float, list[Floats]]:
     """Half the squared errors over the noise, and its slope by the cells of every clique."""
     slopes = [np.zeros_like(one) for one in counts]
     loss = 0.0

@@ -2,8 +2,8 @@
 
 A number is counted in cells of the width of its largest digit, cells that hold much are counted again in tenths, and
 so on down to single ticks (a tree after PrivTree, Zhang et al. 2016, of fixed depth and known noise): values that
-occur often end up in a cell of their own. Each level costs one mechanism, in which a row counts once. The leaves are then
-gathered into bins of like mass. All that happens after the noise is free.
+occur often end up in a cell of their own. Each level costs one mechanism, in which a row counts once. The leaves are
+then gathered into bins of like mass. All that happens after the noise is free.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Grid:
 
     def counts(self) -> Floats:
         """Estimated rows per bin."""
-        return np.bincount(self.bin, weights=self.mass, minlength=self.bins)
+        return np.asarray(np.bincount(self.bin, weights=self.mass, minlength=self.bins), np.float64)
 
     def noise(self) -> float:
         """Standard deviation of a bin's count: the mean over bins of the sum of its leaves' noise."""
@@ -93,9 +93,7 @@ def measure_grid(
     return _of_ticks(column, codes, budget, noise, share, sensitivity, most)
 
 
-def _of_values(
-    column: Column, codes: Codes, budget: Budget, noise: Noise, share: float, sensitivity: float
-) -> Grid:
+def _of_values(column: Column, codes: Codes, budget: Budget, noise: Noise, share: float, sensitivity: float) -> Grid:
     size = len(column.values or ())
     start = np.append(np.arange(size), MISSING) if column.nullable else np.arange(size)
     place = np.where(codes == MISSING, size, codes)
@@ -142,14 +140,14 @@ def _of_ticks(
         place = rank[inside] * DIGIT + (present[inside] - opens[rank[inside]]) // width
         noisy = noise.counts(np.bincount(place, minlength=len(split) * DIGIT).astype(np.int64), sigma)
         parts = np.maximum(noisy, 0.0).reshape(-1, DIGIT)
-        outside = np.array([[o + k * width + width <= 0 or o + k * width >= ticks for k in range(DIGIT)] for o in opens])
+        outside = np.array(
+            [[o + k * width + width <= 0 or o + k * width >= ticks for k in range(DIGIT)] for o in opens]
+        )
         parts[outside] = 0.0
         sums = parts.sum(axis=1)
         for row, (begin, _, held) in enumerate(split):
             shares = parts[row] / sums[row] if sums[row] > 0 else np.full(DIGIT, 1 / DIGIT)
-            kept += [
-                (begin + k * width, width, held * float(shares[k])) for k in range(DIGIT) if not outside[row, k]
-            ]
+            kept += [(begin + k * width, width, held * float(shares[k])) for k in range(DIGIT) if not outside[row, k]]
         leaves = sorted(kept)
     start = np.array([max(0, leaf[0]) for leaf in leaves], np.int64)
     end = np.append(start[1:], ticks)

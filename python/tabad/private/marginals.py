@@ -1,9 +1,9 @@
 """Which columns to count together, and the counts: the marginal mechanism.
 
-Three steps of the select-measure-generate pattern (McKenna et al. 2021, 2022), all with Gaussian noise, so that they compose
-exactly: (1) bins of every column (`grids`) and, with a label, every column beside the label, which needs no choice;
-(2) one noisy score per pair: how far its counts are from what step 1 expects (L1, moved by at most 1 by a row); (3)
-counts of the pairs that are worth their noise, a spanning tree of them first, each together with the label.
+Three steps of the select-measure-generate pattern (McKenna et al. 2021, 2022), all with Gaussian noise, so that they
+compose exactly: (1) bins of every column (`grids`) and, with a label, every column beside the label, which needs no
+choice; (2) one noisy score per pair: how far its counts are from what step 1 expects (L1, moved by at most 1 by a
+row); (3) counts of the pairs that are worth their noise, a spanning tree of them first, each together with the label.
 """
 
 from dataclasses import dataclass
@@ -60,8 +60,10 @@ def marginals(
     measured = list(first)
     if label is not None and others:
         each = plan.label * total / len(others)
-        for column in others:
-            measured.append(_count(bins, sizes, (column, label), budget, noise, "columns with the label", each, sensitivity))
+        measured += [
+            _count(bins, sizes, (column, label), budget, noise, "columns with the label", each, sensitivity)
+            for column in others
+        ]
     if len(others) < 2:
         return estimate(sizes, measured)
     rough = _rough(sizes, first, measured[len(first) :], label)

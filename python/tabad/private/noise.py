@@ -2,8 +2,9 @@
 
 All that is measured is put on the lattice in whole numbers first, so that no floating-point arithmetic stands between
 the sensitivity and the noise (Mironov 2012 shows what happens otherwise; sampler: Canonne, Kamath and Steinke 2020).
-On a lattice so fine beside the noise (a standard deviation is 1,000 steps and more, mostly 10 million) its privacy curve is
-that of the continuous Gaussian to as many digits. A seed is for tests only: such noise protects nobody, and the model says so.
+On a lattice so fine beside the noise (a standard deviation is 1,000 steps and more, mostly 10 million) its privacy
+curve is that of the continuous Gaussian to as many digits. A seed is for tests only: such noise protects nobody, and
+the model says so.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The order of a private fit: public columns, what has yet to be paid for, grids, the mechanism, the guarantee in words.
+"""The order of a private fit: public columns, what has yet to be paid for, grids, the mechanism, the guarantee.
 
 All that looks at the table is here or called from here with the budget in hand; whatever happens with the release
 afterwards (codecs, kept rows, calibration, a network) sees rows drawn from it only, and costs nothing.
@@ -54,7 +54,12 @@ Trainer = Callable[[Encoded, float, float], tuple[Any, dict[str, Any]]]
 
 
 def make_release(
-    table: pa.Table, options: PrivateOptions, *, label: str | None, ignore: tuple[str, ...], trainer: Trainer | None = None
+    table: pa.Table,
+    options: PrivateOptions,
+    *,
+    label: str | None,
+    ignore: tuple[str, ...],
+    trainer: Trainer | None = None,
 ) -> tuple[Release, dict[str, Any], pa.RecordBatch | None]:
     """A private release of a table and its guarantee; with a `trainer` (DP-SGD) also rows drawn from its network.
 
@@ -96,8 +101,8 @@ def make_release(
         drawn = release.decoded(bins, np.random.default_rng(0))
     if options.delta >= 1.0 / max(release.total, 1.0):
         warnings.warn(
-            f"delta is {options.delta:g}, and of about {release.total:,.0f} rows one in every 1 / delta may be given away"
-            " whole: take one far below 1 / rows",
+            f"delta is {options.delta:g}, and of about {release.total:,.0f} rows one in every 1 / delta may be given"
+            " away whole: take one far below 1 / rows",
             TabadWarning,
             stacklevel=2,
         )

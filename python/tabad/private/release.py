@@ -67,7 +67,7 @@ def _categorical(table: npt.NDArray[np.float64], row: Codes, draw: np.random.Gen
     ends = np.minimum(ends / ends[:, -1:], 1.0)
     line = (ends + np.arange(len(ends))[:, None]).ravel()
     found = np.searchsorted(line, row + draw.random(len(row)), side="right") - row * table.shape[1]
-    return np.clip(found, 0, table.shape[1] - 1).astype(np.int64)
+    return np.asarray(np.clip(found, 0, table.shape[1] - 1), np.int64)
 
 
 def _within(grid: Grid, bins: Codes, draw: np.random.Generator) -> Codes:

@@ -1,4 +1,4 @@
-"""A release as a model file keeps it: facts without floats, and one run of finite numbers; and back, distrusting both."""
+"""A release as a model file keeps it: facts without floats, finite numbers; and back, with distrust."""
 
 import json
 from typing import Any
@@ -58,7 +58,7 @@ def _unpack(facts: dict[str, Any], numbers: Floats, schema: pa.Schema) -> Releas
     grids = []
     for column, told in zip(columns, facts["columns"], strict=True):
         start, width, mass, bins = (take(told["leaves"]) for _ in range(4))
-        grid = Grid(*(part.astype(np.int64) for part in (start, width)), mass, bins.astype(np.int64), 0.0)
+        grid = Grid(start.astype(np.int64), width.astype(np.int64), mass, bins.astype(np.int64), 0.0)
         _check(column, grid)
         grids.append(grid)
     sizes = [grid.bins for grid in grids]
@@ -98,7 +98,7 @@ def _column(told: dict[str, Any], schema: pa.Schema) -> Column:
     elif kind == "category" and not (values and all(isinstance(value, str) for value in values)):
         raise ValueError("no vocabulary")
     ends = [told.get(key) for key in ("lower", "upper", "scale")]
-    if kind in ("number", "datetime") and not (all(isinstance(end, int) for end in ends) and ends[2] > 0):
+    if kind in ("number", "datetime") and not (all(isinstance(end, int) for end in ends) and int(told["scale"]) > 0):
         raise ValueError("no bounds")
     return Column(told["name"], _type(told, schema), kind, bool(told["nullable"]),
                   tuple(values) if values else None, *ends)  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from tabad.private.budget import Budget, delta_of, epsilon_of, mu_for
 
-# dp-accounting 0.6.0, privacy loss distributions of self-composed Gaussians (both add and remove), value discretisation 1e-5:
+# dp-accounting 0.6.0, privacy loss distributions of Gaussians composed so many times:
 #   from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism as pld
 #   pld(sigma, value_discretization_interval=1e-5).self_compose(times).get_epsilon_for_delta(1e-6)
 REFERENCE = {(4.0, 1): 1.060702, (20.0, 30): 1.170419, (50.0, 60): 0.634075, (9.0, 16): 1.981016}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from tabad.private.canaries import epsilon_lower_bound, guesses_right
 from tabad.private.budget import mu_for
+from tabad.private.canaries import epsilon_lower_bound, guesses_right
 from tabad.private.noise import Noise
 
 DELTA = 1e-5
@@ -51,7 +51,7 @@ EPSILON, RATE, STEPS = 1.0, 0.01, 100
 def train(
     batches: Callable[..., Iterator[object]], included: np.ndarray, *, gain: float = 50.0, clipped: bool = True
 ) -> np.ndarray:
-    """The noisy sums of all steps [T, m]: canary i has a gradient of length `gain` along axis i, more than is allowed."""
+    """The noisy sums of all steps [T, m]: canary i has a gradient of length `gain` along axis i."""
     from tabad.diffusion.private import Noisy, descend
 
     terms = terms_of()

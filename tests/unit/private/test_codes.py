@@ -29,7 +29,8 @@ NUMBER = {"kind": "number", "lower": 0, "upper": 10, "nullable": True}
         (pa.int8(), {"kind": "category", "values": [0, 1]}, [1, 0], [1, 0], [1, 0]),
         (pa.bool_(), {"kind": "boolean"}, [True, False], [1, 0], [True, False]),
         (pa.date32(), {"kind": "datetime", "lower": "2024-01-01", "upper": "2024-12-31"},
-         [datetime.date(2024, 1, 3), datetime.date(1999, 1, 1)], [2, 0], [datetime.date(2024, 1, 3), datetime.date(2024, 1, 1)]),
+         [datetime.date(2024, 1, 3), datetime.date(1999, 1, 1)], [2, 0],
+         [datetime.date(2024, 1, 3), datetime.date(2024, 1, 1)]),
     ],
 )  # fmt: skip
 def test_codes_and_back(

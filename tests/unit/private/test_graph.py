@@ -64,7 +64,10 @@ def test_trees_hold_every_group_and_every_column() -> None:
 
 def test_rows_follow_the_distribution() -> None:
     model = estimate([3, 4], [Marginal((0, 1), joint().sum(axis=(2, 3)), 1.0)], iterations=3000)
-    columns = [Column("a", pa.string(), "category", False, ("x", "y", "z")), Column("b", pa.int64(), "number", False, None, 5, 8, 1)]
+    columns = [
+        Column("a", pa.string(), "category", False, ("x", "y", "z")),
+        Column("b", pa.int64(), "number", False, None, 5, 8, 1),
+    ]
     ones = [np.ones(size) for size in (3, 4)]
     grids = [Grid(np.arange(len(one)), one.astype(np.int64), one, np.arange(len(one)), 1.0) for one in ones]
     rows = Release(columns, grids, model.steps(), model.total).rows(200_000, np.random.default_rng(0))

@@ -1,7 +1,8 @@
 """Removing a row (or all rows of a unit) changes nothing outside the mechanism.
 
-The noisy answers of a first run are handed to a second run on the neighbouring table, whatever it measures. Then all that is
-released must be the same to the byte, and what was measured may differ by the sensitivity that was booked, at most.
+The noisy answers of a first run are handed to a second run on the neighbouring table, whatever it measures. Then all
+that is released must be the same to the byte, and what was measured may differ by the sensitivity that was booked, at
+most.
 """
 
 import numpy as np
@@ -54,7 +55,12 @@ def table(rows: int = ROWS) -> pa.Table:
 
 
 def released(
-    monkeypatch: pytest.MonkeyPatch, rows: pa.Table, noise: Recorder, unit: str | None, unit_rows: int, label: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    rows: pa.Table,
+    noise: Recorder,
+    unit: str | None,
+    unit_rows: int,
+    label: str | None,
 ) -> tuple[tuple[str, bytes], list[float]]:
     booked: list[float] = []
     plain = Budget.sigma
@@ -63,10 +69,10 @@ def released(
         booked.append(sensitivity)
         return plain(self, purpose, sensitivity, share)
 
-    monkeypatch.setattr(process, "Noise", lambda seed: noise)
+    monkeypatch.setattr(process, "Noise", lambda _: noise)
     monkeypatch.setattr(Budget, "sigma", sigma)
     vocabulary = {"job": {"kind": "category", "values": ["clerk", "farmer", "smith"]}}
-    monkeypatch.setattr(process, "read_bounds", lambda path: vocabulary)
+    monkeypatch.setattr(process, "read_bounds", lambda _: vocabulary)
     # So much budget that grids split and pairs are chosen in a table as small as this one.
     options = tabad.PrivateOptions(epsilon=50, delta=1e-3, bounds="-", unit=unit, unit_rows=unit_rows)
     ignore = () if unit else ("who",)
