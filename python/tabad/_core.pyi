@@ -193,6 +193,15 @@ class Model:
     def network(self) -> tuple[str, bytes] | None:
         """The network's config (JSON) and weights (safetensors), or None."""
 
+    def with_release(self, facts: str, numbers: bytes) -> Model:
+        """This model with what a private fit gives away: a JSON object without floats, and finite float64 numbers.
+
+        Raises `ModelFileError` for facts with floats and for numbers that are not finite.
+        """
+
+    def release(self) -> tuple[str, bytes] | None:
+        """The facts (JSON) and numbers (float64) of a private fit, or None."""
+
 @final
 class ScoreStream:
     """Scored batches; consumed once through `__arrow_c_stream__`."""

@@ -5,7 +5,8 @@ Steps and their order only: statistics are in `tabad._core`, the network is in `
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tabad import _core
@@ -13,13 +14,15 @@ from tabad._lazy import need
 from tabad.config import KEPT_ROWS, FitOptions
 from tabad.model import Model
 from tabad.schema import spot_labels
-from tabad.tables import Table
+from tabad.tables import Table, open_table, refuse_text
 
-__all__ = ["Fitted", "OnProgress", "fit_table", "update_model"]
+__all__ = ["Fitted", "OnProgress", "fit_private", "fit_table", "update_model"]
 
 OnProgress = Callable[[str, int, int | None, str], None]
 """Told the stage (read, train, score), how far it is, the total where it is known, and a remark."""
 
+_LEAST_DRAWN, _MOST_DRAWN = 500, 50_000
+"""Rows drawn from a private release for the ordinary fit."""
 _NO_TORCH = 'pip install "tabad[train]", or fit without a network: --quality fast (quality="fast")'
 
 
@@ -82,6 +85,44 @@ def fit_table(
         else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or ""))
     )
     return Fitted(Model(fit.finish()), interrupted, labels)
+
+
+def fit_private(table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:
+    """A model of rows drawn from a private release of the table, which is kept in it: `tabad.private`.
+
+    After the release nothing looks at the table. Raises `InputError` for text files, whose types depend on their
+    values, `UsageError` for bounds and columns that do not go together, `MissingDependency` without `tabad[private]`.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from tabad.private.process import make_release
+    from tabad.private.stored import pack
+
+    private = options.private
+    if private is None:
+        raise AssertionError("a private fit needs its options")
+    refuse_text(table)
+    if options.quality != "fast":
+        need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
+    trainer = None
+    if private.method == "dp-sgd":
+        need("torch", extra="train", purpose="train a network privately")
+        from tabad.diffusion.private import train_private
+
+        trainer = partial(train_private, seed=private.noise_seed)
+    if progress is not None:
+        table.on_rows = lambda rows: progress("read", rows, table.rows, "")
+    rows = table.reread(lambda: table.open().read_all())
+    table.on_rows = None
+    release, facts, drawn = make_release(rows, private, label=options.label, ignore=options.ignore, trainer=trainer)
+    del rows
+    count = min(max(round(release.total), _LEAST_DRAWN), _MOST_DRAWN)
+    made = drawn if drawn is not None else release.rows(count, np.random.default_rng(options.seed))
+    kinds = {column.name: column.kind for column in release.columns if column.name != options.label}
+    inner = replace(options, private=None, ignore=(), kinds=kinds)
+    fitted = fit_table(open_table(pa.Table.from_batches([made])), inner, progress=progress)
+    return replace(fitted, model=fitted.model.with_release(*pack(release, facts)), labels={})
 
 
 def update_model(model: Model, table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:

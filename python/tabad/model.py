@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tabad import _core, tables
 from tabad._lazy import need
-from tabad.conditions import conditions
+from tabad.conditions import Condition, conditions
 from tabad.config import Decision, Explain, ScoreOptions
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
@@ -183,23 +183,54 @@ class Model:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        network = self.need_network("generates rows", "generate rows")
-        from tabad.diffusion.generate import generated
+        if self._draws_privately():
+            schema, batches = self._private_rows(n, label, conditions(where), guidance, seed)
+        else:
+            network = self.need_network("generates rows", "generate rows")
+            from tabad.diffusion.generate import generated
 
-        schema, batches = generated(
-            self._core,
-            network,
-            n,
-            seed=seed,
-            device=device,
-            label=label,
-            where=conditions(where),
-            guidance=guidance,
-        )
+            schema, batches = generated(
+                self._core,
+                network,
+                n,
+                seed=seed,
+                device=device,
+                label=label,
+                where=conditions(where),
+                guidance=guidance,
+            )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()
         tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
         return Path(output)
+
+    def with_release(self, facts: str, numbers: bytes) -> "Model":
+        """This model with what a private fit gives away (`tabad.private.stored`)."""
+        return Model(self._core.with_release(facts, numbers))
+
+    def _draws_privately(self) -> bool:
+        """True where rows are drawn from a private release itself, which knows more of the table than the network."""
+        return bool((self.manifest.get("private") or {}).get("steps"))
+
+    def _private_rows(
+        self, n: int, label: str | None, where: list[Condition], guidance: float, seed: int
+    ) -> tuple[pa.Schema, Any]:
+        need("numpy", extra="private", purpose="generate rows")
+        from tabad.private.generate import generated
+        from tabad.private.stored import unpack
+
+        if guidance != 1.0:
+            raise UsageError("a private release has no guidance: its rows follow its own counts", name="option-range")
+        facts, numbers = self._core.release() or ("{}", b"")
+        column = (self.manifest["label"] or {}).get("column")
+        if label is not None and column is None:
+            raise UsageError(
+                f"rows of class `{label}` were asked for, but the model was fitted without a label column",
+                name="class-without-label",
+                hint="fit it with --label COLUMN (label=...), or ask for --where COLUMN=VALUE",
+            )
+        wanted = [] if label is None else [Condition(str(column), "=", label)]
+        return generated(unpack(json.loads(facts), numbers, self.schema), n, seed=seed, where=[*wanted, *where])
 
     def impute(
         self,

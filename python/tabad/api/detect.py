@@ -11,9 +11,9 @@ from typing import Any
 
 from tabad import tables
 from tabad.api.shared import FilePath, as_model, names
-from tabad.config import Decision, Device, Explain, FitOptions, Mechanism, Quality, ScoreOptions
+from tabad.config import Decision, Device, Explain, FitOptions, Mechanism, PrivateOptions, Quality, ScoreOptions
 from tabad.errors import TabadWarning, UsageError
-from tabad.fitting import Fitted, OnProgress, fit_table, update_model
+from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
 from tabad.model import Model, Run, check_decision
 from tabad.tables import Table
 
@@ -52,6 +52,7 @@ def fit(
     output: FilePath | None = None,
     format: str | None = None,
     threads: int = 0,
+    private: float | PrivateOptions | None = None,
 ) -> Model:
     """A model of a table.
 
@@ -65,6 +66,8 @@ def fit(
     density, score-function, reconstruction, conditional or diffusion-time alone (arXiv 2506.09368).
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
+    `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
+    differentially private mechanism gave away (`pip install "tabad[private]"`).
     `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the
     model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without torch, `UsageError`
     for wrong arguments.
@@ -84,6 +87,7 @@ def fit(
         seed=seed,
         device=device,
         threads=threads,
+        private=PrivateOptions(epsilon=private) if isinstance(private, int | float) else private,
     )
     fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
@@ -180,7 +184,9 @@ def run_fit(
     if output is not None:
         tables.check_destination(os.fspath(output), "arrow")
     table = tables.open_table(data, format=format)
-    if before is None:
+    if before is None and options.private is not None:
+        fitted = fit_private(table, options, progress=progress)
+    elif before is None:
         fitted = fit_table(table, options, progress=progress)
     else:
         fitted = update_model(before, table, options, progress=progress)
@@ -247,7 +253,7 @@ def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
     given = [
         name
-        for name in ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism")
+        for name in ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism", "private")
         if getattr(options, name) != getattr(plain, name)
     ]
     if given:

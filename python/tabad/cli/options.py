@@ -1,10 +1,13 @@
 """Options that several commands share, each defined once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tabad.errors import UsageError
+
+if TYPE_CHECKING:
+    from tabad.config import PrivateOptions
 
 Table = Annotated[
     str,
@@ -113,6 +116,32 @@ def one_answer(json: bool, output: str | None) -> None:
         raise UsageError(
             "--json and -o - both write to standard output", name="options-conflict", hint="write to a file"
         )
+
+
+def private_options(
+    epsilon: float | None,
+    delta: float | None,
+    bounds: str | None,
+    unit: str | None,
+    rows: int | None,
+    method: str | None,
+) -> "PrivateOptions | None":
+    """What `--private` and its companions say; None without it."""
+    from tabad.config import PrivateOptions
+
+    its: dict[str, object] = {
+        "--delta": delta,
+        "--public-bounds": bounds,
+        "--unit": unit,
+        "--unit-rows": rows,
+        "--private-method": method,
+    }
+    only_with("--private", epsilon is not None, its, {})
+    if epsilon is None:
+        return None
+    given = {"delta": delta, "bounds": bounds, "unit": unit, "unit_rows": rows, "method": method}
+    said = {name: value for name, value in given.items() if value is not None}
+    return PrivateOptions(epsilon=epsilon, **said)  # type: ignore[arg-type]
 
 
 def memory_rows(text: str | None) -> int | None:

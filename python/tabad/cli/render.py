@@ -7,6 +7,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tabad.cli.render_private import private_lines
+
 if TYPE_CHECKING:
     from tabad.api import Imputed, Scored
     from tabad.fitting import Fitted
@@ -236,7 +238,9 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
     say(f"{table}   {facts['rows']:,} rows x {len(facts['columns'])} columns")
     say(*_columns_lines(facts))
     say(f"  fit      trained on {facts['training_rows']:,} rows · {_calibrated(facts)}")
-    if facts["kept_rows"]:
+    private = private_lines(facts)
+    say(*(f"  {'private' if at == 0 else '':<9}{line}" for at, line in enumerate(private)))
+    if facts["kept_rows"] and not private:
         say(
             f"  kept     {facts['kept_rows']:,} rows of the table are in the model, readable: pass it on only to",
             "           those who may see them (--memory none keeps none)",
@@ -260,10 +264,14 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     training, reference = facts["training_rows"], facts["reference_rows"]
     print(f"  fitted      {facts['rows']:,} rows: {training:,} to train, {reference:,} for reference")
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
-    print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
+    private = private_lines(facts)
+    keeps = "generated rows, none of the table" if private else "rows of the table, readable by whoever has the file"
+    print(f"  keeps       {facts['kept_rows']:,} {keeps}")
     print(f"  network     {'yes: it can generate' if network else 'none'}")
     for word, line in _judged(facts):
         print(f"  {word:<11} {line}")
+    for at, line in enumerate(private):
+        print(f"  {'private' if at == 0 else '':<12}{line}")
     for line in _guided(facts):
         print(f"  feedback    {line}; they are in the file, readable")
     if facts.get("label"):

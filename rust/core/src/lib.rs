@@ -20,6 +20,7 @@ pub mod network;
 mod numeric;
 mod pareto;
 pub mod reasons;
+pub mod release;
 mod sample;
 pub mod score;
 pub mod store;

@@ -12,6 +12,7 @@ use crate::guide::Guide;
 use crate::mechanism::Mechanism;
 use crate::memory::Memory;
 use crate::network::Network;
+use crate::release::Release;
 use crate::store::Store;
 
 /// Bumped when a file can no longer be read by the code of the last release.
@@ -54,6 +55,8 @@ pub struct Model {
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
     pub sizes: Sizes,
+    /// Of a private fit: its guarantee, and what rows are drawn from.
+    pub release: Option<Release>,
 }
 
 impl Model {
@@ -73,6 +76,9 @@ impl Model {
         store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
         if let Some(guide) = &self.guide {
             manifest.insert("guide".into(), guide.write(&mut store));
+        }
+        if let Some(release) = &self.release {
+            manifest.insert("private".into(), release.write(&mut store));
         }
         let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store, "memory"));
         manifest.insert("memory".into(), memory.unwrap_or(Value::Null));
@@ -154,7 +160,11 @@ impl Model {
         };
         let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
-        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, sizes })
+        let release = match &manifest["private"] {
+            Value::Null => None,
+            value => Some(Release::read(value, store)?),
+        };
+        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, sizes, release })
     }
 
     /// Codes that are never to be generated, counted over all category columns in a row: those no training row
@@ -189,6 +199,7 @@ impl Model {
         let described = guide.map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
         facts.insert("guide".into(), described.unwrap_or(Value::Null));
         facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
+        facts.insert("private".into(), self.release.as_ref().map_or(Value::Null, |release| release.facts().clone()));
         Value::Object(facts)
     }
 }

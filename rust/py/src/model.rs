@@ -17,6 +17,7 @@ use tabad_core::fit::update;
 use tabad_core::model::Model as CoreModel;
 use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
+use tabad_core::release::Release;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
 use tabad_core::{decode, file};
 
@@ -245,6 +246,23 @@ impl Model {
         let Some(network) = &self.inner.denoisers.network else { return Ok(None) };
         let (config, weights) = enter(py, || network.to_bytes())?;
         Ok(Some((config, PyBytes::new(py, &weights))))
+    }
+
+    fn with_release(&self, py: Python<'_>, facts: &str, numbers: &[u8]) -> PyResult<Self> {
+        let release = enter(py, || {
+            let facts = serde_json::from_str(facts).map_err(|error| Error::model_file(error.to_string()))?;
+            let (chunks, _) = numbers.as_chunks::<8>();
+            Release::new(facts, chunks.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+        })?;
+        let mut model = CoreModel::clone(&self.inner);
+        model.release = Some(release);
+        Ok(Self::new(model))
+    }
+
+    fn release<'py>(&self, py: Python<'py>) -> Option<(String, Bound<'py, PyBytes>)> {
+        let release = self.inner.release.as_ref()?;
+        let bytes: Vec<u8> = release.numbers().iter().flat_map(|number| number.to_le_bytes()).collect();
+        Some((release.facts().to_string(), PyBytes::new(py, &bytes)))
     }
 }
 

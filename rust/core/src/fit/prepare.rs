@@ -350,6 +350,7 @@ impl Prepared {
             guide,
             seen,
             sizes,
+            release: None,
         })
     }
 

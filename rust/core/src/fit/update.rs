@@ -29,6 +29,11 @@ pub fn update<R: RecordBatchReader>(
         )
         .hint("fit a model of that table first: tabad fit TABLE -o MODEL"));
     }
+    if base.release.is_some() {
+        let message = "this model is private, and an update would bring rows into it that nothing protects";
+        return Err(Error::usage("update-of-private", message)
+            .hint("fit all rows again with --private; guarantees of two fits of the same rows add up"));
+    }
     let schema = stream.schema();
     base.encoder.align(&schema)?;
     let mut sampler = Sampler::new(SAMPLE_ROWS, seed);
