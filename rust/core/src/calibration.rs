@@ -78,19 +78,19 @@ impl Calibration {
         self.tail.log_probability(score) + (rows as f64).ln() <= EXPECTED_FALSE.ln()
     }
 
-    pub fn write(&self, store: &mut Store) -> Value {
-        store.put_f64("calibration.scores", self.scores.clone());
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
+        store.put_f64(format!("{prefix}.scores"), self.scores.clone());
         let ParetoTail { start, log_share, scale, shape } = self.tail;
-        store.put_f64("calibration.tail", vec![start, log_share, scale, shape]);
+        store.put_f64(format!("{prefix}.tail"), vec![start, log_share, scale, shape]);
         json!({"source": self.source.name(), "rows": self.scores.len()})
     }
 
-    pub fn read(value: &Value, store: &Store) -> Result<Self> {
+    pub fn read(value: &Value, store: &Store, prefix: &str) -> Result<Self> {
         let damaged = || Error::model_file("the calibration is damaged");
         let source = value["source"].as_str().and_then(Source::parse).ok_or_else(damaged)?;
         let rows = value["rows"].as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged)?;
-        let scores = store.get_finite("calibration.scores", rows)?.to_vec();
-        let tail = store.get_finite("calibration.tail", 4)?;
+        let scores = store.get_finite(&format!("{prefix}.scores"), rows)?.to_vec();
+        let tail = store.get_finite(&format!("{prefix}.tail"), 4)?;
         let tail = ParetoTail { start: tail[0], log_share: tail[1], scale: tail[2], shape: tail[3] };
         let sane = tail.scale > 0.0 && tail.shape >= 0.0 && tail.log_share <= 0.0;
         if scores.is_empty() || !sane || scores.windows(2).any(|pair| pair[0] > pair[1]) {

@@ -20,5 +20,7 @@ mod pareto;
 pub mod reasons;
 mod sample;
 pub mod score;
+pub mod scorer;
 pub mod store;
+pub mod student;
 mod tails;

@@ -1,11 +1,10 @@
 //! A first pass over a table, for decisions that are about the whole of it (`--fdr`, `--top`).
 
 use arrow_array::RecordBatchReader;
-use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::TILE;
+use super::scores;
 use crate::error::Result;
 use crate::model::Model;
 
@@ -44,18 +43,15 @@ pub fn survey<R: RecordBatchReader>(
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Survey> {
     let alignment = model.encoder.align(&input.schema())?;
-    let mut found = Survey { ranks: vec![0; model.calibration.rows() + 1], ..Survey::default() };
+    let mut found = Survey { ranks: vec![0; model.calibration().rows() + 1], ..Survey::default() };
     let mut oddest: BinaryHeap<Reverse<Score>> = BinaryHeap::new();
     for batch in input {
         let batch = batch?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-        let scores: Vec<Vec<f64>> =
-            starts.into_par_iter().map(|start| model.scores(&opened.encode(start..(start + TILE).min(rows)))).collect();
         found.rows += rows as u64;
-        for score in scores.into_iter().flatten() {
-            if let Some(count) = found.ranks.get_mut(model.calibration.rank(score)) {
+        for score in scores(model, &opened, rows) {
+            if let Some(count) = found.ranks.get_mut(model.calibration().rank(score)) {
                 *count += 1;
             }
             if top > 0 {
