@@ -8,10 +8,12 @@ from tabad.errors import UsageError
 Quality = Literal["fast", "default", "best"]
 Explain = Literal["flagged", "all", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+Scorer = Literal["teacher", "student"]
 
 QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
 EXPLAINS: tuple[Explain, ...] = ("flagged", "all", "none")
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+SCORERS: tuple[Scorer, ...] = ("teacher", "student")
 
 
 def one_of(value: str, choices: tuple[str, ...], option: str) -> None:

@@ -9,6 +9,7 @@ Axes: B rows, N numbers, C category columns, F features.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,23 +20,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .layout import Index, Layout
+from .layout import PRESENT, Index, Layout
 from .lessons import lessons
 from .student import KNOTS, Student, knots
-from .train import _cycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Size", "distill"]
+__all__ = ["Size", "distill", "export", "size_for"]
 
 Numbers = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint16]
-Teach = "Callable[[Numbers, Codes], tuple[Numbers, Numbers]]"
 
 _FORMAT = 1
 _TAILS = 0.25
 """Weight of the column tails beside the score."""
+_WARM_UP = 0.1
+_GRADIENT_NORM = 1.0
+_PROGRESS_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,17 @@ class Size:
 
     width: int = 64
     layers: int = 1
-    rows: int = 60_000
-    steps: int = 3_000
+    rows: int = 40_000
+    steps: int = 1_200
     batch: int = 512
     rate: float = 4e-3
+
+
+def size_for(quality: str, rows: int) -> Size:
+    """The size for a quality ("default" or "best") and a number of training rows."""
+    if quality == "best":
+        return Size(width=128, layers=2, rows=200_000, steps=8_000, rate=2e-3)
+    return Size(rows=24_000, steps=900) if rows < 5_000 else Size()
 
 
 def distill(
@@ -61,48 +70,70 @@ def distill(
     device: torch.device,
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[str, bytes]:
-    """`(config_json, safetensors_bytes)` of a student of the training rows. `teach` gives scores [B] and column tails [B, F]."""
-    index = Index(layout, device)
+    """`(config_json, safetensors_bytes)` of a student of these training rows.
+
+    `teach` gives the teacher's scores [B] and column tails [B, F] of rows, in nats.
+    """
     generator = torch.Generator(device=device).manual_seed(seed)
-    present_BN = c_BC[:, list(layout.status)] == 0
+    present_BN = c_BC[:, list(layout.status)] == PRESENT
+    index = Index(layout, device)
     net = Student(index, knots(x_BN, present_BN), size.width, size.layers, generator=generator)
-    rows_x, rows_c = lessons(x_BN, c_BC, layout, size.rows, seed)
-    scores, tails = teach(rows_x, rows_c)
-    fit(net, rows_x, rows_c, scores, tails, size, generator, progress)
+    heard_x, heard_c = lessons(x_BN, c_BC, layout, size.rows, seed)
+    score_B, tail_BF = teach(heard_x, heard_c)
+    rows = (
+        torch.tensor(heard_x, device=device),
+        torch.tensor(heard_c.astype(np.int64), device=device),
+        # In logarithms: most rows that are to be told apart lie among the low scores.
+        torch.tensor(np.log1p(score_B), device=device),
+        torch.tensor(np.log1p(tail_BF), device=device),
+    )
+    _fit(net, rows, size, generator, progress)
     return export(net)
 
 
-def fit(net, rows_x, rows_c, scores, tails, size, generator, progress=None):
-    device = generator.device
-    x = torch.tensor(rows_x, device=device)
-    c = torch.tensor(rows_c.astype(np.int64), device=device)
-    y = torch.tensor(scores, device=device)
-    t = torch.tensor(np.log1p(tails), device=device)
-    spread = y.std().clamp_min(1e-3)
+def _fit(
+    net: Student,
+    rows: tuple[Tensor, Tensor, Tensor, Tensor],
+    size: Size,
+    generator: torch.Generator,
+    progress: Callable[[int, int], object] | None,
+) -> None:
+    x_BN, c_BC, score_B, log_BF = rows  # the last two as logarithms
+    spread = score_B.std().clamp_min(1e-3)
+    # A column that never surprises has nothing to be learned.
+    weight_F = 1.0 / log_BF.var(dim=0).clamp_min(1e-2)
     with torch.no_grad():
-        net.score_bias += y.mean()
-        net.tails_bias += t.mean(dim=0)
-    weight_F = 1.0 / t.var(dim=0).clamp_min(1e-2)
+        net.score_bias += score_B.mean()
+        net.tails_bias += log_BF.mean(dim=0)
     optimiser = torch.optim.AdamW(net.parameters(), lr=size.rate, weight_decay=1e-4, betas=(0.9, 0.99), fused=True)
+    an_epoch = max(1, len(score_B) // size.batch)
     for step in range(size.steps):
         for group in optimiser.param_groups:
             group["lr"] = size.rate * _cycle(step / size.steps)
-        if step % max(1, len(y) // size.batch) == 0:
-            order = torch.randperm(len(y), generator=generator, device=device)
-        start = (step % max(1, len(y) // size.batch)) * size.batch
-        at = order[start : start + size.batch]
-        score, logs = net(x[at], c[at])
-        loss = functional.smooth_l1_loss(score / spread, y[at] / spread) + _TAILS * ((logs - t[at]).square() * weight_F).mean()
+        if step % an_epoch == 0:
+            order_B = torch.randperm(len(score_B), generator=generator, device=generator.device)
+        start = step % an_epoch * size.batch
+        at_B = order_B[start : start + size.batch]
+        said_B, logs_BF = net(x_BN[at_B], c_BC[at_B])
+        score_loss = functional.smooth_l1_loss(said_B / spread, score_B[at_B] / spread)
+        loss = score_loss + _TAILS * ((logs_BF - log_BF[at_B]).square() * weight_F).mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), _GRADIENT_NORM)
         optimiser.step()
-        if progress is not None and step % 100 == 0:
-            progress(step, size.steps)
-    return float(loss)
+        if progress is not None and (step + 1) % _PROGRESS_STEPS == 0:
+            progress(step + 1, size.steps)
+
+
+def _cycle(done: float) -> float:
+    """Share of the peak rate after a share `done` of the steps: linear up, cosine down to nothing."""
+    if done < _WARM_UP:
+        return 0.05 + 0.95 * done / _WARM_UP
+    return 0.5 * (1.0 + math.cos(math.pi * (done - _WARM_UP) / (1.0 - _WARM_UP)))
 
 
 def export(net: Student) -> tuple[str, bytes]:
-    tensors = net.tensors()
+    """Canonical JSON without floats, and a safetensors file that holds nothing but float32."""
     fields = {"format": _FORMAT, "width": net.bias.shape[0], "layers": len(net.hidden), "knots": KNOTS}
+    tensors = net.tensors()
     return json.dumps(fields, sort_keys=True, separators=(",", ":")), bytes(safetensors.torch.save(tensors))

@@ -33,6 +33,8 @@ _MARGIN = 1.5
 """How far the bounds lie beyond the training rows, in standard deviations (in their logarithm beyond three)."""
 _CLOSEST = 1e-3
 """No two knots lie closer."""
+_MOST_LOG = 6.0
+"""ln(1 + score) is bounded by this before it is turned back into nats: further out than any score."""
 _LEAST_BEYOND = 0.05
 """What a score gains at least per unit beyond a bound, in nats."""
 
@@ -101,7 +103,7 @@ class Student(nn.Module):
         return functional.softplus(self.beyond_raw) + _LEAST_BEYOND
 
     def forward(self, x_BN: Tensor, c_BC: Tensor) -> tuple[Tensor, Tensor]:
-        """`(score_B, log_tails_BF)`: nats, and ln(1 + nats) within the bounds."""
+        """`(log_score_B, log_tails_BF)`: ln(1 + nats), the tails without what lies beyond the bounds."""
         index, width = self.index, self.bias.shape[0]
         present_BN = index.present(c_BC)
         h_BH = self.bias.expand(len(c_BC), width)
@@ -121,8 +123,8 @@ class Student(nn.Module):
         a_BH = functional.relu(h_BH)
         for hidden, bias in zip(self.hidden, self.hidden_bias, strict=True):
             a_BH = functional.relu(torch.addmm(bias, a_BH, hidden))
-        score_B = a_BH @ self.score + self.score_bias + beyond_B
-        return score_B, torch.addmm(self.tails_bias, a_BH, self.tails)
+        inner_B = torch.expm1((a_BH @ self.score + self.score_bias).clamp_max(_MOST_LOG))
+        return torch.log1p(inner_B + beyond_B), torch.addmm(self.tails_bias, a_BH, self.tails)
 
     def tensors(self) -> dict[str, Tensor]:
         """What Rust reads, float32 on the CPU: curves at their knots instead of steps and slopes."""

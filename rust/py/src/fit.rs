@@ -127,8 +127,11 @@ impl Fit {
     }
 
     fn training_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
-        let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
-        part(py, &fit.training, &fit.training_classes)
+        match &self.state {
+            State::Prepared(fit) => part(py, &fit.training, &fit.training_classes),
+            State::Judged(fit) => part(py, &fit.training, &fit.training_classes),
+            State::Observing(_) | State::Done => Err(out_of_order("prepare it first")),
+        }
     }
 
     fn held_out_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {

@@ -18,6 +18,8 @@ use crate::student::Student;
 #[derive(Debug)]
 pub struct Judged {
     pub model: Model,
+    pub training: Block,
+    pub training_classes: Vec<u16>,
     calibration: Block,
     teacher: Denoisers,
 }
@@ -40,10 +42,11 @@ impl Prepared {
     /// [`Prepared::finish`], keeping what a student needs.
     pub fn judge(self) -> Result<Judged> {
         let calibration = self.calibration.clone();
+        let (training, training_classes) = (self.training.clone(), self.training_classes.clone());
         let model = self.finish()?;
         let mut teacher = model.denoisers.clone();
         teacher.memory = teacher.memory.map(|memory| memory.with_own_vote());
-        Ok(Judged { model, calibration, teacher })
+        Ok(Judged { model, training, training_classes, calibration, teacher })
     }
 }
 

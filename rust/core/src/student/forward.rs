@@ -8,9 +8,7 @@ use crate::block::{Block, PRESENT};
 
 /// Rows of a tile: what it needs stays in the first cache.
 const TILE: usize = 32;
-/// No score is larger, and none is NaN, whatever weights a file holds.
-const CAP: f32 = 1e12;
-/// ln(1 + tail) is bounded by this before it is turned back into a tail: e^6 is further out than any tail.
+/// ln(1 + score) and ln(1 + tail) are bounded by this before they are turned back into nats: e^6 is further out than any.
 const MOST_LOG: f32 = 6.0;
 
 /// Working space of one thread, so that scoring allocates nothing.
@@ -34,9 +32,10 @@ impl Student {
             trunk(self, block, (first, rows), space);
             for row in 0..rows {
                 let h = &space.h[row * self.width..(row + 1) * self.width];
-                let score = head(self, h) + self.weights.score_bias[0] + space.beyond[row];
-                // NaN cannot come from finite weights within bounds, and would be as odd as it gets.
-                scores.push(f64::from(if score <= CAP { score.max(-CAP) } else { CAP }));
+                let log = head(self, h) + self.weights.score_bias[0];
+                // NaN, which only forged weights can give, is as odd as it gets.
+                let log = if log <= MOST_LOG { log } else { MOST_LOG };
+                scores.push(f64::from(log.exp_m1() + space.beyond[row]));
             }
         }
     }
