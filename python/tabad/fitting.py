@@ -74,8 +74,8 @@ def fit_table(
     interrupted = options.quality != "fast" and _train_network(
         fit, manifest, options, preset or options.quality, progress
     )
-    # No student of one screened table, of small tables, of a model that follows feedback, of networks in a loop.
-    if options.quality != "fast" and preset is None and not interrupted and fit.judge():
+    # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
+    if options.quality != "fast" and preset is None and not (screen or interrupted):
         interrupted = _teach_student(fit, manifest, options, progress)
     labels = (
         {}
@@ -135,15 +135,18 @@ def _train_network(
 def _teach_student(
     fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None
 ) -> bool:
-    """Distil the judged fit into a student and give it to the fit; True when Ctrl-C ended it, and there is none."""
+    """Judge the fit, distil it into a student and give it that; True when Ctrl-C ended it: then there is none."""
     import numpy as np
 
     from tabad.diffusion.device import pick
-    from tabad.diffusion.distill import distill, size_for
+    from tabad.diffusion.distill import FEWEST_ROWS, distill, size_for
     from tabad.diffusion.layout import Layout
 
     layout = Layout.of(*_shape(manifest))
     x, c, _ = _arrays(fit.training_block(), layout)
+    fresh_x, fresh_c, _ = _arrays(fit.held_out_block(), layout)
+    if not fit.judge() or len(x) < FEWEST_ROWS:
+        return False
 
     def teach(x: Any, c: Any) -> tuple[Any, Any]:
         scores, tails = fit.teach(len(x), np.ascontiguousarray(x), np.ascontiguousarray(c))
@@ -156,7 +159,7 @@ def _teach_student(
     size = size_for(options.quality, len(x))
     try:
         student = distill(
-            x, c, layout, teach, size=size, seed=options.seed, device=pick(options.device), progress=report
+            (x, c), (fresh_x, fresh_c), layout, teach, size=size, seed=options.seed, device=pick(options.device), progress=report
         )
     except KeyboardInterrupt:
         return True
