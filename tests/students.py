@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 import tabad
 from tabad import _core
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def taught(table: pa.Table, *, layers: int = 1, rows: int = 1_500, steps: int = 80) -> tabad.Model:

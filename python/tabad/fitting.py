@@ -132,9 +132,7 @@ def _train_network(
     return trained.interrupted
 
 
-def _teach_student(
-    fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None
-) -> bool:
+def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
     """Judge the fit, distil it into a student and give it that; True when Ctrl-C ended it: then there is none."""
     import numpy as np
 
@@ -159,7 +157,14 @@ def _teach_student(
     size = size_for(options.quality, len(x))
     try:
         student = distill(
-            (x, c), (fresh_x, fresh_c), layout, teach, size=size, seed=options.seed, device=pick(options.device), progress=report
+            (x, c),
+            (fresh_x, fresh_c),
+            layout,
+            teach,
+            size=size,
+            seed=options.seed,
+            device=pick(options.device),
+            progress=report,
         )
     except KeyboardInterrupt:
         return True

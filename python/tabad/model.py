@@ -18,7 +18,7 @@ import pyarrow as pa
 from tabad import _core, tables
 from tabad._lazy import need
 from tabad.conditions import conditions
-from tabad.config import SCORERS, Decision, Explain, Scorer, ScoreOptions, one_of
+from tabad.config import SCORERS, Decision, Explain, ScoreOptions, Scorer, one_of
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
 

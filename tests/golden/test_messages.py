@@ -20,6 +20,7 @@ from tests.golden.audits import AUDITS
 from tests.golden.cases import NUMBERS, Cases, fit
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
+from tests.golden.scorers import SCORERS
 from tests.house.test_names import catalogue
 
 import tabad
@@ -430,6 +431,7 @@ def column_mixed() -> object:
 
 CASES.update(LABELS)
 CASES.update(AUDITS)
+CASES.update(SCORERS)
 
 
 def refusal(function: Callable[[], object]) -> str:

@@ -1,4 +1,4 @@
-"""The student: Rust = the slow numpy twin within 1e-4 max(1, |b|), to the bit by row; calibrated by itself; rising outwards."""
+"""The student: Rust = the slow numpy twin within 1e-4 max(1, |b|), to the bit by row; calibrated; rising outwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ import tabad
 @pytest.fixture(scope="module", params=["mixed", "numbers", "categories"])
 def table(request: pytest.FixtureRequest) -> pa.Table:
     whole = mixed_table(600, seed=5)
-    kept = {"mixed": whole.column_names, "numbers": ["weight", "visits"], "categories": ["channel", "country", "member"]}
+    kept = {
+        "mixed": whole.column_names,
+        "numbers": ["weight", "visits"],
+        "categories": ["channel", "country", "member"],
+    }
     return whole.select(kept[request.param])
 
 
@@ -99,12 +103,17 @@ def test_a_student_alone_scores_alike_and_keeps_no_rows(student: tabad.Model, ta
     manifest, tensors = take_apart(alone.to_bytes())
 
     assert tabad.Model.from_bytes(alone.to_bytes()).score(table)["tabad_score"] == student.score(table)["tabad_score"]
-    assert alone.manifest["kept_rows"] == 0 and not alone.manifest["teacher"]
+    assert alone.manifest["kept_rows"] == 0
+    assert not alone.manifest["teacher"]
     assert not [name for name in tensors if name.startswith(("memory.", "reference.", "calibration."))]
-    assert "reference" not in manifest and manifest["scorer"] == "student"
+    assert "reference" not in manifest
+    assert manifest["scorer"] == "student"
     with pytest.raises(tabad.UsageError, match="student alone") as caught:
         alone.with_scorer("teacher")
     assert caught.value.name == "scorer-missing"
+    with pytest.raises(tabad.UsageError, match="an update needs its teacher") as caught:
+        tabad.fit(table, update=alone)
+    assert caught.value.name == "update-without-teacher"
 
 
 def test_a_number_further_out_never_scores_less() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabad import tables
 from tabad.api.shared import FilePath, as_model, names
-from tabad.config import Decision, Device, Explain, FitOptions, Quality, Scorer, ScoreOptions, one_of, SCORERS
+from tabad.config import SCORERS, Decision, Device, Explain, FitOptions, Quality, ScoreOptions, Scorer, one_of
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_table, update_model
 from tabad.model import Model, Run, check_decision

@@ -1,14 +1,13 @@
 """The student: a small network from a clean row to the teacher's score and column tails, in one pass.
 
-Every number enters as a piecewise linear curve in H dimensions (Gorishniy et al. 2022, section 3.2), every code as a point
-there; hidden layers with rectifiers follow. Beyond the last knots the network sees the bound, and what is beyond adds to
-the score, so that a value further out never scores less. It is trained with slopes per segment (`step`, as cumulated
-sums learn a curve's shape at once) and exported as the curves themselves, which is what Rust sums.
+Every number enters as a piecewise linear curve in H dimensions (Gorishniy et al. 2022, section 3.2), every code as a
+point there; hidden layers with rectifiers follow. Beyond the last knots the network sees the bound, and what is beyond
+adds to the score, so that a value further out never scores less. It is trained with slopes per segment (`step`, as
+cumulated sums learn the shape of a curve at once) and exported as the curves themselves, which is what Rust sums.
 Twins: `rust/core/src/student/forward.rs`, `tests/oracle/student.py`.
 Axes: B rows, N numbers, C category columns, S codes, F = N + C features, K knots, H width.
 """
 
-# ruff: noqa: N803  (arguments carry their axes in their names)
 from __future__ import annotations
 
 import math
@@ -19,7 +18,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
 
 if TYPE_CHECKING:
     from .layout import Index
@@ -40,7 +38,7 @@ _LEAST_BEYOND = 0.05
 
 
 def knots(x_BN: npt.NDArray[np.float32], present_BN: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Ascending places [N, K]: bounds beyond the training rows, between them quantiles, the rest where gaps are widest."""
+    """Ascending places [N, K]: bounds beyond the training rows, quantiles between, the rest in the widest gaps."""
     table = np.empty((x_BN.shape[1], KNOTS), np.float32)
     for number in range(x_BN.shape[1]):
         values = x_BN[present_BN[:, number], number].astype(np.float64)

@@ -107,8 +107,7 @@ impl Model {
                 "leave out --scorer, or fit without --feedback",
             ),
             (Name::Student, Source::HeldOut) => (
-                "the model has no student: one comes of a fit with --quality default or best on 1,450 rows or more, and an update \
-                 drops it",
+                "the model has no student: only a fit with --quality default or best makes one, and an update drops it",
                 "leave out --scorer, or fit with --quality default",
             ),
         };
