@@ -154,7 +154,7 @@ def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
         if progress is not None:
             progress("distil", step, total, "")
 
-    size = size_for(options.quality, len(x))
+    size = size_for(options.quality)
     try:
         student = distill(
             (x, c),
