@@ -1,4 +1,4 @@
-"""A forged student in a model file can fail, but cannot crash or give a score that is no number. See `test_model_file`."""
+"""A forged student in a model file can fail, but cannot crash or give a score that is no number."""
 
 import re
 from collections.abc import Callable

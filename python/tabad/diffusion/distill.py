@@ -32,7 +32,8 @@ Numbers = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint16]
 
 FEWEST_ROWS = 1_000
-"""Training rows below which there is none: with 400 to 900, students of scores in nats lost up to 11 points of AUROC."""
+"""Training rows below which there is none: with 400 to 900, students of scores in nats lost up to 11 points of AUROC.
+"""
 _FORMAT = 1
 _TAILS = 0.25
 """Weight of the column tails beside the score."""

@@ -36,6 +36,7 @@ impl Name {
 
 /// What turns rows into scores and scores into p-values.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a model has one or two")]
 pub enum Scorer {
     Teacher { reference: Reference, guide: Option<Guide>, calibration: Calibration },
     Student { student: Student, calibration: Calibration },
