@@ -147,7 +147,8 @@ def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
         return False
 
     def teach(x: Any, c: Any) -> tuple[Any, Any]:
-        scores, tails = fit.teach(len(x), np.ascontiguousarray(x), np.ascontiguousarray(c))
+        said: tuple[Any, Any] = fit.teach(len(x), x.tobytes(), c.tobytes())
+        scores, tails = said
         return np.frombuffer(scores, "<f4"), np.frombuffer(tails, "<f4").reshape(len(x), -1)
 
     def report(step: int, total: int) -> None:

@@ -109,8 +109,8 @@ def _fit(
     # A column that never surprises has nothing to be learned.
     weight_F = 1.0 / log_BF.var(dim=0).clamp_min(1e-2)
     with torch.no_grad():
-        net.score_bias += score_B.mean()
-        net.tails_bias += log_BF.mean(dim=0)
+        net.score_bias.add_(score_B.mean())
+        net.tails_bias.add_(log_BF.mean(dim=0))
     optimiser = torch.optim.AdamW(net.parameters(), lr=size.rate, weight_decay=1e-4, betas=(0.9, 0.99), fused=True)
     an_epoch = max(1, len(score_B) // size.batch)
     for step in range(size.steps):
@@ -124,7 +124,7 @@ def _fit(
         score_loss = functional.smooth_l1_loss(said_B / spread, score_B[at_B] / spread)
         loss = score_loss + _TAILS * ((logs_BF - log_BF[at_B]).square() * weight_F).mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), _GRADIENT_NORM)
         optimiser.step()
         if progress is not None and (step + 1) % _PROGRESS_STEPS == 0:

@@ -105,7 +105,7 @@ def _recode(c: Codes, c_BC: Codes, layout: Layout, at: npt.NDArray[np.int64], rn
     for place, category in enumerate(free):
         known = c_BC[rng.integers(0, len(c_BC), len(at)), category]
         drawn[:, place] = np.where(rng.random(len(at)) < 0.5, known, rng.integers(0, layout.sizes[category], len(at)))
-    c[np.ix_(at, free)] = np.where(chosen, drawn, c[np.ix_(at, free)])
+    c[np.ix_(at, np.asarray(free))] = np.where(chosen, drawn, c[np.ix_(at, np.asarray(free))])
 
 
 def _lose(x: Numbers, c: Codes, layout: Layout, at: npt.NDArray[np.int64], rng: np.random.Generator) -> None:
