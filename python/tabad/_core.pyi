@@ -92,8 +92,22 @@ class Fit:
     def set_network(self, config: str, weights: bytes) -> None:
         """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
 
+    def judge(self) -> bool:
+        """Compute reference statistics and calibration; whether a student may be taught: not where the fit screens its
+        own table, has fewer than 500 (normal) rows, or follows feedback."""
+
+    def teach(self, rows: int, x: Buffer, c: Buffer) -> tuple[Buffer, Buffer]:
+        """`(score_B, tail_BF)` float32 of encoded rows by the teacher, in nats; a kept row does not vote for itself.
+
+        A tail is the root of the mean squared tail of a feature over the denoisers. Raises `UsageError` for blocks
+        of another shape."""
+
+    def set_student(self, config: str, weights: bytes) -> None:
+        """Give a judged fit a trained student, which is calibrated by its own scores: its JSON config and a safetensors
+        file of float32 weights. Raises `ModelFileError` where they do not fit."""
+
     def finish(self) -> Model:
-        """Compute reference statistics and the calibration with the scorer that will be used, and return the model."""
+        """The model, with reference statistics and calibration by the scorers that will be used."""
 
 @final
 class Model:
@@ -106,6 +120,12 @@ class Model:
     def to_bytes(self) -> bytes:
         """The model file. The same model gives the same bytes."""
 
+    def with_scorer(self, scorer: str) -> Model:
+        """The same model where `teacher` or `student` scores. Raises `UsageError` where it does not have that one."""
+
+    def student_alone(self) -> Model:
+        """The model without its teacher and kept rows. Raises `UsageError` where it has no student."""
+
     def manifest(self) -> str:
         """The canonical JSON manifest: format, version, columns, sizes, splits, seed, calibration.
 
@@ -116,7 +136,9 @@ class Model:
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
         `mechanism`: what the score is made of. `groups`: calibration rows of each group of `given` values, those of no
         group of their own last; empty without. `label`: null or `{"column", "values", "normal"}`.
-        `network`: null or its config.
+        `network`: null or its config. `scorer`: "teacher" |
+        "student", the one in use, whose calibration is the one told; `teacher`: whether there is one; `student`:
+        null or its config.
         """
 
     def schema(self) -> Any:

@@ -13,6 +13,7 @@ Mechanism = Literal["combined", "density", "score-function", "reconstruction", "
 KEPT_ROWS, MORE_KEPT_ROWS = 2048, 8192
 """Rows that a model keeps at quality fast, and at the others: the densities gain by them, at half the speed."""
 PrivateMethod = Literal["marginals", "dp-sgd"]
+Scorer = Literal["teacher", "student"]
 
 QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
 EXPLAINS: tuple[Explain, ...] = ("flagged", "all", "none")
@@ -21,6 +22,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
 )  # fmt: skip
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 PRIVATE_METHODS: tuple[PrivateMethod, ...] = ("marginals", "dp-sgd")
+SCORERS: tuple[Scorer, ...] = ("teacher", "student")
 
 
 def one_of(value: str, choices: tuple[str, ...], option: str) -> None:

@@ -1,4 +1,4 @@
-"""The order of a fit: observe the table, prepare, train the network (unless fast), finish.
+"""The order of a fit: observe the table, prepare, train the network (unless fast), teach a student, finish.
 
 Steps and their order only: statistics are in `tabad._core`, the network is in `tabad.diffusion`.
 """
@@ -19,7 +19,7 @@ from tabad.tables import Table, open_table, refuse_text
 __all__ = ["Fitted", "OnProgress", "fit_private", "fit_table", "update_model"]
 
 OnProgress = Callable[[str, int, int | None, str], None]
-"""Told the stage (read, train, score), how far it is, the total where it is known, and a remark."""
+"""Told the stage (read, train, distil, score), how far it is, the total where it is known, and a remark."""
 
 _LEAST_DRAWN, _MOST_DRAWN = 500, 50_000
 """Rows drawn from a private release for the ordinary fit."""
@@ -79,6 +79,9 @@ def fit_table(
     interrupted = options.quality != "fast" and _train_network(
         fit, manifest, options, preset or options.quality, progress
     )
+    # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
+    if options.quality != "fast" and preset is None and not (screen or interrupted):
+        interrupted = _teach_student(fit, manifest, options, progress)
     labels = (
         {}
         if table.head is None
@@ -139,8 +142,6 @@ def _train_network(
     fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, size: str, progress: OnProgress | None
 ) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
-    import numpy as np
-
     from tabad.diffusion.device import pick
     from tabad.diffusion.export import export
     from tabad.diffusion.layout import Layout
@@ -148,17 +149,8 @@ def _train_network(
     from tabad.diffusion.train import train
 
     layout = Layout.of(*_shape(manifest))
-
-    def block(part: tuple[int, Any, Any, bytes]) -> tuple[Any, Any, Any]:
-        rows, x, c, labels = part
-        return (
-            np.frombuffer(x, "<f4").reshape(rows, layout.numbers),
-            np.frombuffer(c, "<u2").reshape(rows, layout.categories),
-            np.frombuffer(labels, "<u2") if labels else None,
-        )
-
-    x, c, labels = block(fit.training_block())
-    held_out = block(fit.held_out_block())
+    x, c, labels = _arrays(fit.training_block(), layout)
+    held_out = _arrays(fit.held_out_block(), layout)
     label = manifest.get("label") or {"values": [], "normal": None}
 
     def report(step: Any) -> None:
@@ -180,6 +172,59 @@ def _train_network(
     )
     fit.set_network(*export(trained))
     return trained.interrupted
+
+
+def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
+    """Judge the fit, distil it into a student and give it that; True when Ctrl-C ended it: then there is none."""
+    import numpy as np
+
+    from tabad.diffusion.device import pick
+    from tabad.diffusion.distill import FEWEST_ROWS, distill, size_for
+    from tabad.diffusion.layout import Layout
+
+    layout = Layout.of(*_shape(manifest))
+    x, c, _ = _arrays(fit.training_block(), layout)
+    fresh_x, fresh_c, _ = _arrays(fit.held_out_block(), layout)
+    if not fit.judge() or len(x) < FEWEST_ROWS:
+        return False
+
+    def teach(x: Any, c: Any) -> tuple[Any, Any]:
+        said: tuple[Any, Any] = fit.teach(len(x), x.tobytes(), c.tobytes())
+        scores, tails = said
+        return np.frombuffer(scores, "<f4"), np.frombuffer(tails, "<f4").reshape(len(x), -1)
+
+    def report(step: int, total: int) -> None:
+        if progress is not None:
+            progress("distil", step, total, "")
+
+    size = size_for(options.quality)
+    try:
+        student = distill(
+            (x, c),
+            (fresh_x, fresh_c),
+            layout,
+            teach,
+            size=size,
+            seed=options.seed,
+            device=pick(options.device),
+            progress=report,
+        )
+    except KeyboardInterrupt:
+        return True
+    fit.set_student(*student)
+    return False
+
+
+def _arrays(part: tuple[int, Any, Any, bytes], layout: Any) -> tuple[Any, Any, Any]:
+    """A part of the sample as numpy arrays: numbers, codes, labels where there are any."""
+    import numpy as np
+
+    rows, x, c, labels = part
+    return (
+        np.frombuffer(x, "<f4").reshape(rows, layout.numbers),
+        np.frombuffer(c, "<u2").reshape(rows, layout.categories),
+        np.frombuffer(labels, "<u2") if labels else None,
+    )
 
 
 def _shape(manifest: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tabad import _core, tables
 from tabad._lazy import need
 from tabad.conditions import Condition, conditions
-from tabad.config import Decision, Explain, ScoreOptions
+from tabad.config import SCORERS, Decision, Explain, ScoreOptions, Scorer, one_of
 from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
 from tabad.tables import Table
 
@@ -40,8 +40,10 @@ class Model:
         self._manifest: dict[str, Any] | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Model":
+    def load(cls, path: str | os.PathLike[str], *, scorer: Scorer | None = None) -> "Model":
         """The model in the file `path`. Raises `TableNotFound` and `ModelFileError`; never runs code.
+
+        `scorer`: see `with_scorer`; the file says which one it is unless told otherwise.
 
         >>> tabad.Model.load("payments.tabad")  # doctest: +SKIP
         """
@@ -55,7 +57,22 @@ class Model:
             ) from error
         except OSError as error:
             raise UsageError(f"cannot open {os.fspath(path)}: {error.strerror}", name="model-not-found") from error
-        return cls.from_bytes(content)
+        model = cls.from_bytes(content)
+        return model if scorer is None else model.with_scorer(scorer)
+
+    def with_scorer(self, scorer: Scorer) -> "Model":
+        """The same model where the `teacher` (all denoisers) or the `student` (one pass, many times as fast) scores.
+
+        Every door that is given this model follows it, and a file keeps it. Each has p-values of its own. Raises
+        `UsageError` where the model has no such scorer.
+        """
+        one_of(scorer, SCORERS, "scorer")
+        return Model(self._core.with_scorer(scorer))
+
+    @property
+    def scorer(self) -> Scorer:
+        """Who scores: `teacher` or `student`."""
+        return "student" if self.manifest["scorer"] == "student" else "teacher"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Model":

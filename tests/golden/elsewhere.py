@@ -8,6 +8,7 @@ ELSEWHERE = {
     "input": "the base class alone",
     "refused": "the base class alone",
     "max-flagged": "tests/e2e/test_cli.py",
+    "update-without-teacher": "needs a student: tests/seam/test_student.py",
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
     "class-without-label": "needs a network: tests/unit/test_generate.py",
     "class-unknown": "needs a network: tests/unit/test_generate.py",

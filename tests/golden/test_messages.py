@@ -21,6 +21,7 @@ from tests.golden.cases import NUMBERS, Cases, fit
 from tests.golden.context import CONTEXT
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
+from tests.golden.scorers import SCORERS
 from tests.house.test_names import catalogue
 
 import tabad
@@ -432,6 +433,7 @@ def column_mixed() -> object:
 CASES.update(LABELS)
 CASES.update(AUDITS)
 CASES.update(CONTEXT)
+CASES.update(SCORERS)
 
 
 def refusal(function: Callable[[], object]) -> str:

@@ -11,7 +11,19 @@ from typing import Any
 
 from tabad import tables
 from tabad.api.shared import FilePath, as_model, names
-from tabad.config import Decision, Device, Explain, FitOptions, Mechanism, PrivateOptions, Quality, ScoreOptions
+from tabad.config import (
+    SCORERS,
+    Decision,
+    Device,
+    Explain,
+    FitOptions,
+    Mechanism,
+    PrivateOptions,
+    Quality,
+    ScoreOptions,
+    Scorer,
+    one_of,
+)  # fmt: skip
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
 from tabad.model import Model, Run, check_decision
@@ -99,6 +111,7 @@ def score(
     data: Any,
     model: Model | FilePath | None = None,
     *,
+    scorer: Scorer | None = None,
     level: float | None = None,
     fdr: float | None = None,
     top: int | None = None,
@@ -125,13 +138,16 @@ def score(
     """The table with four more columns, in the form in which it came; with `output`, the path written.
 
     Without a model the table is screened against itself: the fit arguments of `tabad.fit` apply (quality fast
-    unless told otherwise) and `save_model` keeps the model that scored. With one they are refused. At most
+    unless told otherwise) and `save_model` keeps the model that scored. With one they are refused, and `scorer` says
+    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says). At most
     one of `level`, `fdr`, `top` decides which rows are flagged. Raises `InputError` where the table cannot be
     read or does not fit the model, and `UsageError` for arguments that do not go together.
 
     >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
     """
     options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+    if scorer is not None:
+        one_of(scorer, SCORERS, "scorer")
     if model is not None:
         fitting = {
             "quality": quality, "kinds": kinds, "ignore": names(ignore) or None, "label": label, "normal": normal,
@@ -162,6 +178,7 @@ def score(
         format=format,
         output_format=output_format,
         save_model=save_model,
+        scorer=scorer,
     )
     for note in outcome.notes:
         warnings.warn(note, TabadWarning, stacklevel=2)
@@ -205,13 +222,15 @@ def run_score(
     format: str | None = None,
     output_format: str | None = None,
     save_model: FilePath | None = None,
+    scorer: Scorer | None = None,
     answer: bool = True,
     progress: OnProgress | None = None,
 ) -> Scored:
     """`score`, with its summary. `answer=False`: for the summary alone, where nothing is written."""
     if model is None:
         check_decision(options.decision, "self")
-    loaded = None if model is None else as_model(model)
+        refuse_scorer(scorer)
+    loaded = None if model is None else as_model(model, scorer)
     for path, kind in ((output, output_format), (save_model, "arrow")):
         if path is not None:
             tables.check_destination(os.fspath(path), kind)
@@ -261,6 +280,16 @@ def _refuse_beside_update(options: FitOptions) -> None:
             f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} what columns are, and an update keeps them",
             name="options-conflict",
             hint="leave them out, or fit again on all rows",
+        )
+
+
+def refuse_scorer(scorer: Scorer | None) -> None:
+    """Raise `UsageError` for a student of a table that is screened against itself."""
+    if scorer == "student":
+        raise UsageError(
+            "a student is part of a fitted model, and here the table is screened against itself",
+            name="scorer-missing",
+            hint="fit a model first (tabad fit OTHER -o m.tabad), or leave out --scorer",
         )
 
 

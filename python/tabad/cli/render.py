@@ -253,6 +253,16 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
     say(f"wrote {output} · score with it: tabad score TABLE -m {output}")
 
 
+def _scorers(facts: dict[str, Any]) -> str:
+    """`teacher, in use unless told otherwise; student (64 wide)`."""
+    size = facts["student"] and f"student ({facts['student']['width']} wide)"
+    names = ["teacher"] * facts["teacher"] + [size] * (size is not None)
+    if len(names) == 1:
+        return f"{names[0]} alone"
+    used = names.pop(0 if facts["scorer"] == "teacher" else 1)
+    return f"{used}, in use unless told otherwise; {names[0]}"
+
+
 def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     """What a model file holds: on stdout, it is the answer."""
     if as_json:
@@ -280,6 +290,7 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
             f"  label       {label['column']}"
             + (f", normal is {label['normal']}" if label["normal"] is not None else "")
         )
+    print(f"  scorers     {_scorers(facts)}")
     print(f"  columns     {column_kinds(facts['columns'])}")
     rows = [(c["name"], c["kind"], str(c["type"]), c.get("summary", "")) for c in facts["columns"]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

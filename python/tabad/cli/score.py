@@ -17,6 +17,12 @@ def score(
         ),
     ] = None,
     output: o.Output = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            "--scorer", metavar="S", help="Who scores: teacher (all denoisers) or student (one pass). Needs a model."
+        ),
+    ] = None,
     save_model: Annotated[
         str | None, typer.Option("--save-model", metavar="M", help="Keep the model that screened the table.")
     ] = None,
@@ -64,11 +70,13 @@ def score(
     from tabad import api
     from tabad.cli import render
     from tabad.cli.progress import for_terminal
-    from tabad.config import Decision, FitOptions, ScoreOptions
+    from tabad.config import SCORERS, Decision, FitOptions, ScoreOptions, one_of
     from tabad.errors import Refused
     from tabad.schema import parse_kinds
 
     o.one_answer(json, output)
+    if scorer is not None:
+        one_of(scorer, SCORERS, "scorer")
     most = o.share(max_flagged, "--max-flagged")
     if model is not None:
         fitting: dict[str, Any] = {
@@ -95,6 +103,7 @@ def score(
             format=format,
             output_format=output_format,
             save_model=save_model,
+            scorer=scorer,  # type: ignore[arg-type]
             answer=False,
             progress=bars,
         )

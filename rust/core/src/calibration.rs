@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::groups::{GroupKeys, Groups};
 use crate::pareto::ParetoTail;
@@ -62,6 +63,13 @@ impl Calibration {
         Self { groups: Groups::fit(keys, rows), ..self }
     }
 
+    /// The calibration of another scorer by the same rows, in the same groups.
+    #[must_use]
+    pub fn of_other(&self, scores: &[f64], rows: &Block) -> Self {
+        let of_rows = scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row)));
+        Self::fit(self.source, scores.to_vec()).with_groups(self.groups.keys().clone(), of_rows)
+    }
+
     /// Calibration rows of each group, the last the rows of no group of their own; empty without groups.
     pub fn group_sizes(&self) -> Vec<usize> {
         self.groups.scores.iter().map(Vec::len).collect()
@@ -90,30 +98,30 @@ impl Calibration {
         self.tail.log_probability(score) + (rows as f64).ln() <= EXPECTED_FALSE.ln()
     }
 
-    pub fn write(&self, store: &mut Store) -> Value {
-        store.put_f64("calibration.scores", self.scores.clone());
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
+        store.put_f64(format!("{prefix}.scores"), self.scores.clone());
         let ParetoTail { start, log_share, scale, shape } = self.tail;
-        store.put_f64("calibration.tail", vec![start, log_share, scale, shape]);
+        store.put_f64(format!("{prefix}.tail"), vec![start, log_share, scale, shape]);
         let mut facts = json!({"source": self.source.name(), "rows": self.scores.len()});
-        if let Some(groups) = self.groups.write(store) {
+        if let Some(groups) = self.groups.write(store, prefix) {
             facts["groups"] = groups;
         }
         facts
     }
 
     /// `sizes`: codes per category of the block.
-    pub fn read(value: &Value, store: &Store, sizes: &[u16]) -> Result<Self> {
+    pub fn read(value: &Value, store: &Store, prefix: &str, sizes: &[u16]) -> Result<Self> {
         let damaged = || Error::model_file("the calibration is damaged");
         let source = value["source"].as_str().and_then(Source::parse).ok_or_else(damaged)?;
         let rows = value["rows"].as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged)?;
-        let scores = store.get_finite("calibration.scores", rows)?.to_vec();
-        let tail = store.get_finite("calibration.tail", 4)?;
+        let scores = store.get_finite(&format!("{prefix}.scores"), rows)?.to_vec();
+        let tail = store.get_finite(&format!("{prefix}.tail"), 4)?;
         let tail = ParetoTail { start: tail[0], log_share: tail[1], scale: tail[2], shape: tail[3] };
         let sane = tail.scale > 0.0 && tail.shape >= 0.0 && tail.log_share <= 0.0;
         if scores.is_empty() || !sane || scores.windows(2).any(|pair| pair[0] > pair[1]) {
             return Err(damaged());
         }
-        let groups = Groups::read(&value["groups"], store, sizes, rows)?;
+        let groups = Groups::read(&value["groups"], store, prefix, sizes, rows)?;
         Ok(Self { source, scores, tail, groups })
     }
 }

@@ -71,24 +71,32 @@ impl Groups {
         Self { keys, scores }
     }
 
+    pub fn keys(&self) -> &GroupKeys {
+        &self.keys
+    }
+
     /// The calibration scores that a row is compared with; None without groups. A group that no calibration row
     /// fell into says nothing: its rows have p-value 1.
     pub fn of(&self, c_c: &[u16]) -> Option<&Vec<f64>> {
         if self.scores.is_empty() { None } else { self.scores.get(self.keys.place(c_c)) }
     }
 
-    pub fn write(&self, store: &mut Store) -> Option<Value> {
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Option<Value> {
         if self.scores.is_empty() {
             return None;
         }
-        store.put_u16("groups.keys", &[self.keys.keys.len(), self.keys.categories.len()], self.keys.keys.concat());
-        store.put_f64("groups.scores", self.scores.concat());
+        store.put_u16(
+            format!("{prefix}.groups"),
+            &[self.keys.keys.len(), self.keys.categories.len()],
+            self.keys.keys.concat(),
+        );
+        store.put_f64(format!("{prefix}.groups.scores"), self.scores.concat());
         let sizes: Vec<usize> = self.scores.iter().map(Vec::len).collect();
         Some(json!({"categories": self.keys.categories, "sizes": sizes}))
     }
 
     /// `codes` per category of the block; `rows` calibration rows.
-    pub fn read(value: &Value, store: &Store, codes: &[u16], rows: usize) -> Result<Self> {
+    pub fn read(value: &Value, store: &Store, prefix: &str, codes: &[u16], rows: usize) -> Result<Self> {
         if value.is_null() {
             return Ok(Self::default());
         }
@@ -104,9 +112,9 @@ impl Groups {
         if total != Some(rows) {
             return Err(damaged());
         }
-        let flat = store.get_u16("groups.keys", &[sizes.len() - 1, categories.len()])?;
+        let flat = store.get_u16(&format!("{prefix}.groups"), &[sizes.len() - 1, categories.len()])?;
         let keys: Vec<Vec<u16>> = flat.chunks_exact(categories.len()).map(<[u16]>::to_vec).collect();
-        let mut rest = store.get_finite("groups.scores", rows)?;
+        let mut rest = store.get_finite(&format!("{prefix}.groups.scores"), rows)?;
         let mut scores = Vec::with_capacity(sizes.len());
         for &size in &sizes {
             let (own, more) = rest.split_at(size);

@@ -23,5 +23,7 @@ pub mod reasons;
 pub mod release;
 mod sample;
 pub mod score;
+pub mod scorer;
 pub mod store;
+pub mod student;
 mod tails;

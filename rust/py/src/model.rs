@@ -19,6 +19,7 @@ use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
 use tabad_core::release::Release;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
+use tabad_core::scorer::Name;
 use tabad_core::{decode, file};
 
 use crate::error::{enter, to_py};
@@ -65,12 +66,17 @@ fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
     data.to_pyarrow(py)?.call_method0("buffers")?.get_item(1)
 }
 
+/// Floats that own what Rust computed.
+pub fn float_buffer(py: Python<'_>, values: Vec<f32>) -> PyResult<Bound<'_, PyAny>> {
+    buffer(py, Float32Array::new(ScalarBuffer::from(values), None).into_data())
+}
+
 /// The content of any buffer, whatever element type it declares.
-fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+pub fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     buffer.py().get_type::<PyBytes>().call1((buffer,))?.extract()
 }
 
-fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
+pub fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
     let mut block = Block::new(rows, numbers, categories);
     let (x_values, x_rest) = x.as_chunks::<4>();
     let (c_values, c_rest) = c.as_chunks::<2>();
@@ -111,6 +117,21 @@ impl Model {
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = enter(py, || file::to_bytes(&self.inner))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    fn with_scorer(&self, py: Python<'_>, scorer: &str) -> PyResult<Self> {
+        let model = enter(py, || match Name::parse(scorer) {
+            Some(name) => self.inner.with_scorer(name),
+            None => Err(Error::usage(
+                "option-unknown",
+                format!("`scorer` is '{scorer}', which is not one of teacher, student"),
+            )),
+        })?;
+        Ok(Self::new(model))
+    }
+
+    fn student_alone(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self::new(enter(py, || self.inner.student_alone())?))
     }
 
     fn manifest(&self) -> String {
@@ -224,9 +245,8 @@ impl Model {
             let search = Search { features: &encoder.features, columns: columns.as_deref(), count: k, exclude_self };
             Ok(within(&pool, || nearest(&rows, &reference, &search)))
         })?;
-        let distances = Float32Array::new(ScalarBuffer::from(found.distances), None);
         let names = UInt32Array::new(ScalarBuffer::from(found.rows), None);
-        Ok((buffer(py, distances.into_data())?, buffer(py, names.into_data())?))
+        Ok((float_buffer(py, found.distances)?, buffer(py, names.into_data())?))
     }
 
     #[pyo3(signature = (stream, *, threads=0))]

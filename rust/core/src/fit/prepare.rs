@@ -20,6 +20,7 @@ use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
 use crate::sample::Sampler;
+use crate::scorer::Scorer;
 
 const FOLDS: usize = 5;
 /// So many rows that the memory has not seen are enough for its tails.
@@ -37,7 +38,7 @@ pub struct Prepared {
     pub training_classes: Vec<u16>,
     pub reference: Block,
     pub reference_classes: Vec<u16>,
-    calibration: Block,
+    pub(super) calibration: Block,
     /// Rows known to be anomalies or normal; the latter are the first of the training rows too.
     anomalies: Block,
     known_normal: Block,
@@ -45,7 +46,7 @@ pub struct Prepared {
     inherited: Option<Guide>,
     pub denoisers: Denoisers,
     pub label: Option<Label>,
-    source: Source,
+    pub(super) source: Source,
     settings: Settings,
     /// Of the rows that the memory may keep: which are known to be normal.
     trusted: Vec<bool>,
@@ -344,10 +345,9 @@ impl Prepared {
         Ok(Model {
             encoder: self.encoder,
             denoisers: self.denoisers,
-            reference,
-            calibration,
+            scorer: Scorer::Teacher { reference, guide, calibration },
+            other: None,
             label: self.label,
-            guide,
             seen,
             sizes,
             release: None,
@@ -444,7 +444,7 @@ pub(super) fn pool_of(training: &Block, normal: &[usize], source: Source, refere
 }
 
 /// Energies of a block, in parallel tiles.
-fn energies_of(denoisers: &Denoisers, block: &Block) -> EnergyBlock {
+pub(super) fn energies_of(denoisers: &Denoisers, block: &Block) -> EnergyBlock {
     let starts: Vec<usize> = (0..block.rows).step_by(TILE).collect();
     let tiles: Vec<EnergyBlock> = starts
         .into_par_iter()

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::memory::{self, Settings};
 use crate::model::Model;
 use crate::sample::Sampler;
+use crate::scorer::Name;
 
 /// The model as it is after `stream`. `memory`: rows that it keeps at most. `poll` is asked between batches whether to go on.
 pub fn update<R: RecordBatchReader>(
@@ -22,7 +23,7 @@ pub fn update<R: RecordBatchReader>(
     (memory, seed): (usize, u64),
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Model> {
-    if base.calibration.source == Source::OwnTable {
+    if base.calibration().source == Source::OwnTable {
         return Err(Error::usage(
             "update-of-screen",
             "this model screened one table, and is calibrated on its very rows",
@@ -33,6 +34,13 @@ pub fn update<R: RecordBatchReader>(
         let message = "this model is private, and an update would bring rows into it that nothing protects";
         return Err(Error::usage("update-of-private", message)
             .hint("fit all rows again with --private; guarantees of two fits of the same rows add up"));
+    }
+    if base.scorer_of(Name::Teacher).is_none() {
+        return Err(Error::usage(
+            "update-without-teacher",
+            "the model has a student alone, and an update needs its teacher",
+        )
+        .hint("update the model it was made from"));
     }
     let schema = stream.schema();
     base.encoder.align(&schema)?;
@@ -74,7 +82,7 @@ pub fn update<R: RecordBatchReader>(
             super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
         memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted)
     });
-    let guide = base.guide.clone().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
+    let guide = base.guide().cloned().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
     let calibration = part(&parts.calibration)?;
     let denoisers = base.denoisers.with_memory(built);
     let mut model = Prepared::of_update(

@@ -1,11 +1,10 @@
 //! A first pass over a table, for decisions that are about the whole of it (`--fdr`, `--top`).
 
 use arrow_array::RecordBatchReader;
-use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::TILE;
+use super::each;
 use crate::error::Result;
 use crate::model::Model;
 
@@ -52,17 +51,9 @@ pub fn survey<R: RecordBatchReader>(
         let batch = batch?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-        let scored: Vec<Vec<(f64, f64)>> = starts
-            .into_par_iter()
-            .map(|start| {
-                let block = opened.encode(start..(start + TILE).min(rows));
-                let scores = model.scores(&block).into_iter().enumerate();
-                scores.map(|(row, score)| (score, model.calibration.p_value(score, block.c_row(row)))).collect()
-            })
-            .collect();
+        let scored = each(model, &opened, rows, |score, c_c| (score, model.calibration().p_value(score, c_c)));
         found.rows += rows as u64;
-        for (score, p_value) in scored.into_iter().flatten() {
+        for (score, p_value) in scored {
             *counts.entry(p_value.to_bits()).or_default() += 1;
             if top > 0 {
                 oddest.push(Reverse(Score(score)));
