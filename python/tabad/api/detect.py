@@ -23,7 +23,7 @@ from tabad.config import (
     ScoreOptions,
     Scorer,
     one_of,
-)  # fmt: skip
+)
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
 from tabad.model import Model, Run, check_decision
