@@ -10,6 +10,7 @@ BUILT = {
     "startup": "wall time of --help, of import, of scoring 1,000 rows",
     "synthesis": "rare classes with few positives, train on synthetic, fidelity, rows/s",
     "memory": "peak memory of scoring 1 M to 50 M rows",
+    "private": "private generators: train on synthetic, test on real, beside MST and AIM",
     "privacy": "audit of synthetic tables: fresh, copied, learned by heart, generated; search of nearest records",
 }
 PLANNED = {

@@ -22,7 +22,7 @@ TARGETS = {"IsolationForest": 8.0, "kNN": 200.0}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the case."""
     add_speed_arguments(parser, rows=1_000_000)
-    parser.add_argument("--quality", default="fast,default", help="which tabad models: fast, default")
+    parser.add_argument("--quality", default="fast,default,student", help="which tabad models: fast, default, student")
     parser.add_argument("--peers", default=",".join(PEERS))
 
 
@@ -41,7 +41,10 @@ def main(options: argparse.Namespace) -> int:
         few = generated.write(place / "few.parquet", min(rows, KNN_ROWS))
         one = generated.write(place / "one.parquet", 1)
         for quality in qualities:
-            _fit_tabad(table, place, quality)
+            if quality != "student":
+                _fit_tabad(table, place, quality)
+        if "student" in qualities:
+            _student(place)
         for peer in peers:
             script = [sys.executable, "-m", "benchmarks.speed.pipeline", "fit", peer]
             process([*script, str(table), str(place / peer)], env=_ENV)
@@ -60,6 +63,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 _ENV = {"PYTHONPATH": str(ROOT)}
+
+
+def _student(place: Path) -> None:
+    """The model of quality default, its student in use."""
+    import tabad
+
+    tabad.Model.load(place / "default.tabad", scorer="student").save(place / "student.tabad")
 
 
 def _fit_tabad(table: Path, place: Path, quality: Any) -> None:

@@ -61,6 +61,7 @@ def fixed(version: str) -> Callable[[], str]:
 _HOME = {
     "tabad-fast": "tabad",
     "tabad": "tabad",
+    "tabad-student": "tabad",
     "kNN": "neighbours",
     "LOF": "lof",
     "IsolationForest": "forest",

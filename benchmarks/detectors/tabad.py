@@ -1,7 +1,8 @@
 """tabad itself: its public Python API, its defaults, the Rust scorer. Never a research copy.
 
 Clean: every training row is known to be normal, which is said as a user would say it: by a label column.
-Contaminated: the table is screened against itself.
+Contaminated: the table is screened against itself. `tabad-student` is the student's score, and the
+teacher's where the fit has no student (few rows, a screened table).
 """
 
 import hashlib
@@ -17,7 +18,9 @@ from benchmarks.detectors import Method, Scored, Task
 _LABEL = "benchmark_label"
 
 
-def _score(task: Task, quality: Literal["fast", "default"]) -> Scored:
+def _score(
+    task: Task, quality: Literal["fast", "default"], scorer: Literal["teacher", "student"] = "teacher"
+) -> Scored:
     import tabad
 
     if task.contaminated:
@@ -27,7 +30,10 @@ def _score(task: Task, quality: Literal["fast", "default"]) -> Scored:
         model = tabad.fit(
             labelled, label=_LABEL, normal="normal", quality=quality, seed=task.seed, threads=task.threads
         )
-        answer = model.score(task.test, explain="none", threads=task.threads)
+        student = scorer == "student" and model.manifest["student"] is not None
+        answer = (model.with_scorer("student") if student else model).score(
+            task.test, explain="none", threads=task.threads
+        )
     scores = answer["tabad_score"].to_numpy().astype(np.float64)
     assert np.isfinite(scores).all(), "a score is never null and never NaN"
     return Scored(scores)
@@ -50,4 +56,5 @@ def build() -> str:
 METHODS = (
     Method("tabad-fast", "raw", lambda task: _score(task, "fast"), build),
     Method("tabad", "raw", lambda task: _score(task, "default"), build),
+    Method("tabad-student", "raw", lambda task: _score(task, "default", "student"), build),
 )

@@ -34,6 +34,7 @@ __all__ = [
     "MissingDependency",
     "Model",
     "ModelFileError",
+    "PrivateOptions",
     "Refused",
     "TabadError",
     "TabadWarning",
@@ -61,6 +62,7 @@ _HOME = {
     "impute": "tabad.api",
     "score": "tabad.api",
     "Model": "tabad.model",
+    "PrivateOptions": "tabad.config",
     **dict.fromkeys([name for name in __all__ if name.endswith(("Error", "Warning"))], "tabad.errors"),
     **dict.fromkeys(["MissingDependency", "Refused", "TableNotFound"], "tabad.errors"),
 }

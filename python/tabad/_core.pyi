@@ -30,8 +30,13 @@ __version__: str
 DEBUG: bool
 """True in a debug build, which benchmarks refuse to time."""
 
-def network_energies(config: str, weights: bytes, rows: int, x: bytes, c: bytes) -> tuple[bytes, bytes]:
-    """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests."""
+def network_energies(
+    config: str, weights: bytes, rows: int, x: bytes, c: bytes, noised: int | None = None
+) -> tuple[bytes, bytes]:
+    """`(joint_BJF, conditional_BF)` float32 of a network alone, to hold Rust, torch and numpy together in tests.
+
+    `noised`: joint energies of rows under one of four corruptions, as reconstruction asks them.
+    """
 
 @final
 class Fit:
@@ -53,11 +58,15 @@ class Fit:
         memory: int = 2048,
         seed: int = 0,
         screen: bool = False,
+        given: list[str] | None = None,
+        mechanism: str = "combined",
         threads: int = 0,
     ) -> Self:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
-        Raises `UsageError` for an unknown kind, and for `normal` without `label`.
+        `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
+        reconstruction|conditional|diffusion-time. Raises `UsageError` for an unknown kind or mechanism, and for
+        `normal` without `label`.
         """
 
     def observe(self, stream: ArrowStream) -> int:
@@ -83,8 +92,22 @@ class Fit:
     def set_network(self, config: str, weights: bytes) -> None:
         """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
 
+    def judge(self) -> bool:
+        """Compute reference statistics and calibration; whether a student may be taught: not where the fit screens its
+        own table, has fewer than 500 (normal) rows, or follows feedback."""
+
+    def teach(self, rows: int, x: Buffer, c: Buffer) -> tuple[Buffer, Buffer]:
+        """`(score_B, tail_BF)` float32 of encoded rows by the teacher, in nats; a kept row does not vote for itself.
+
+        A tail is the root of the mean squared tail of a feature over the denoisers. Raises `UsageError` for blocks
+        of another shape."""
+
+    def set_student(self, config: str, weights: bytes) -> None:
+        """Give a judged fit a trained student, which is calibrated by its own scores: its JSON config and a safetensors
+        file of float32 weights. Raises `ModelFileError` where they do not fit."""
+
     def finish(self) -> Model:
-        """Compute reference statistics and the calibration with the scorer that will be used, and return the model."""
+        """The model, with reference statistics and calibration by the scorers that will be used."""
 
 @final
 class Model:
@@ -97,6 +120,12 @@ class Model:
     def to_bytes(self) -> bytes:
         """The model file. The same model gives the same bytes."""
 
+    def with_scorer(self, scorer: str) -> Model:
+        """The same model where `teacher` or `student` scores. Raises `UsageError` where it does not have that one."""
+
+    def student_alone(self) -> Model:
+        """The model without its teacher and kept rows. Raises `UsageError` where it has no student."""
+
     def manifest(self) -> str:
         """The canonical JSON manifest: format, version, columns, sizes, splits, seed, calibration.
 
@@ -105,7 +134,10 @@ class Model:
         `calibration`: "held-out" | "cross-fitted" | "self"; `calibration_rows`, `reference_rows`,
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
-        `label`: null or `{"column", "values", "normal"}`. `network`: null or its config.
+        `mechanism`: what the score is made of. `groups`: calibration rows of each group of `given` values, those of no
+        group of their own last; empty without. `label`: null or `{"column", "values", "normal"}`.
+        `network`: null or its config. `scorer`: "teacher" | "student", the one in use, whose calibration is the one
+        told; `teacher`: whether there is one; `student`: null or its config.
         `constraints`: list of `{"rule", "columns", "given", "pairs": how many}`.
         """
 
@@ -151,9 +183,9 @@ class Model:
         """
 
     def survey(self, stream: ArrowStream, *, top: int = 0, threads: int = 0) -> str:
-        """First pass for `--fdr` and `--top`: JSON `{"rows", "ranks", "threshold"}`.
+        """First pass for `--fdr` and `--top`: JSON `{"rows", "p_values", "threshold"}`.
 
-        `ranks[r]` counts rows whose p-value is `(1 + r) / (1 + n_cal)`; `threshold` is the score of the
+        `p_values`: pairs of a p-value and the number of rows that have it, ascending; `threshold` is the score of the
         `top`-th oddest row (null when `top` is 0 or the table is empty).
         """
 
@@ -194,6 +226,15 @@ class Model:
 
     def network(self) -> tuple[str, bytes] | None:
         """The network's config (JSON) and weights (safetensors), or None."""
+
+    def with_release(self, facts: str, numbers: bytes) -> Model:
+        """This model with what a private fit gives away: a JSON object without floats, and finite float64 numbers.
+
+        Raises `ModelFileError` for facts with floats and for numbers that are not finite.
+        """
+
+    def release(self) -> tuple[str, bytes] | None:
+        """The facts (JSON) and numbers (float64) of a private fit, or None."""
 
 @final
 class ScoreStream:

@@ -8,10 +8,21 @@ from tabad.errors import UsageError
 Quality = Literal["fast", "default", "best"]
 Explain = Literal["flagged", "all", "none"]
 Device = Literal["auto", "cpu", "cuda"]
+Mechanism = Literal["combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time"]
+
+KEPT_ROWS, MORE_KEPT_ROWS = 2048, 8192
+"""Rows that a model keeps at quality fast, and at the others: the densities gain by them, at half the speed."""
+PrivateMethod = Literal["marginals", "dp-sgd"]
+Scorer = Literal["teacher", "student"]
 
 QUALITIES: tuple[Quality, ...] = ("fast", "default", "best")
 EXPLAINS: tuple[Explain, ...] = ("flagged", "all", "none")
+MECHANISMS: tuple[Mechanism, ...] = (
+    "combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time",
+)  # fmt: skip
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+PRIVATE_METHODS: tuple[PrivateMethod, ...] = ("marginals", "dp-sgd")
+SCORERS: tuple[Scorer, ...] = ("teacher", "student")
 
 
 def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
@@ -24,6 +35,48 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrivateOptions:
+    """How private: one (epsilon, delta) for the whole fit, of a row or of a unit with so many rows at most."""
+
+    epsilon: float
+    delta: float = 1e-6
+    bounds: str | None = None
+    """A file of public bounds and vocabularies."""
+    unit: str | None = None
+    unit_rows: int = 1
+    method: PrivateMethod = "marginals"
+    noise_seed: int | None = None
+    """For tests: with a seed the noise protects nobody, and the model says so."""
+
+    def __post_init__(self) -> None:
+        one_of(self.method, PRIVATE_METHODS, "private method")
+        if not 0 < self.epsilon <= 50:
+            raise UsageError(
+                f"epsilon is {self.epsilon:g}, and must be above 0 and at most 50",
+                name="option-range",
+                hint="1 is strong, 3 is usual, above 10 protects little",
+            )
+        if not 0 < self.delta < 0.01:
+            raise UsageError(
+                f"delta is {self.delta:g}, and must be above 0 and below 0.01",
+                name="option-range",
+                hint="take one far below 1 / rows, such as 1e-6",
+            )
+        if not 1 <= self.unit_rows <= 1_000:
+            raise UsageError(f"`unit_rows` is {self.unit_rows}, and must be 1 to 1,000", name="option-range")
+        if self.method == "dp-sgd" and self.unit_rows > 1:
+            raise UsageError(
+                f"dp-sgd draws rows, not units: it protects one row of each, and `unit_rows` is {self.unit_rows}",
+                name="options-conflict",
+                hint="take the method marginals, or one row of each unit",
+            )
+        if self.unit is None and self.unit_rows != 1:
+            raise UsageError(
+                "`unit_rows` says how many rows of a unit count, and no unit is named", name="unit-missing"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitOptions:
     """How to fit: what the columns are, what to leave out, how much work to spend."""
 
@@ -32,27 +85,51 @@ class FitOptions:
     label: str | None = None
     normal: str | None = None
     feedback: str | None = None
+    given: tuple[str, ...] = ()
+    mechanism: Mechanism = "combined"
     quality: Quality = "default"
-    memory: int = 2048
+    memory: int | None = None
+    """Rows that the model keeps; None leaves it to the quality."""
     constraints: tuple[str, ...] = ()
     """What rows obey, as text, beside what is found; `none` finds nothing."""
     seed: int = 0
     device: Device = "auto"
     threads: int = 0
+    private: PrivateOptions | None = None
 
     def __post_init__(self) -> None:
         one_of(self.quality, QUALITIES, "quality")
         one_of(self.device, DEVICES, "device")
+        one_of(self.mechanism, MECHANISMS, "mechanism")
         if self.normal is not None and self.label is None:
             raise UsageError(
                 f"normal={self.normal!r} needs a label column to read it from",
                 name="normal-without-label",
                 hint="name the column with --label (label=...)",
             )
-        if self.memory < 0:
+        if self.memory is not None and self.memory < 0:
             raise UsageError(f"`memory` is {self.memory}, and cannot be negative", name="option-range")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"`seed` is {self.seed}, outside 0 to 2^64 - 1", name="option-range")
+        if self.private is not None:
+            self._refuse_beside_private()
+
+    def _refuse_beside_private(self) -> None:
+        given = [name for name, on in (("memory", self.memory), ("feedback", self.feedback),
+                                       ("kinds", self.kinds)) if on]  # fmt: skip
+        if given:
+            raise UsageError(
+                f"{' and '.join(given)} {'does' if len(given) == 1 else 'do'} not go with a private fit",
+                name="options-conflict",
+                hint="it keeps no rows of the table; kinds come from --public-bounds and the types of the columns",
+            )
+
+    @property
+    def kept_rows(self) -> int:
+        """Rows that the model keeps at most."""
+        if self.memory is not None:
+            return self.memory
+        return KEPT_ROWS if self.quality == "fast" else MORE_KEPT_ROWS
 
 
 @dataclass(frozen=True)

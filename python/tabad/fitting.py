@@ -1,30 +1,33 @@
-"""The order of a fit: observe the table, prepare, train the network (unless fast), finish.
+"""The order of a fit: observe the table, prepare, train the network (unless fast), teach a student, finish.
 
 Steps and their order only: statistics are in `tabad._core`, the network is in `tabad.diffusion`.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tabad import _core
 from tabad._lazy import need
-from tabad.config import FitOptions
+from tabad.config import KEPT_ROWS, FitOptions
 from tabad.constraints import Constraint, parse
 from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels
-from tabad.tables import Table
+from tabad.tables import Table, open_table, refuse_text
 
 if TYPE_CHECKING:
     from tabad.constraints.watch import Watch
 
-__all__ = ["Fitted", "OnProgress", "fit_table", "update_model"]
+__all__ = ["Fitted", "OnProgress", "fit_private", "fit_table", "update_model"]
 
 OnProgress = Callable[[str, int, int | None, str], None]
-"""Told the stage (read, train, score), how far it is, the total where it is known, and a remark."""
+"""Told the stage (read, train, distil, score), how far it is, the total where it is known, and a remark."""
 
+_LEAST_DRAWN, _MOST_DRAWN = 500, 50_000
+"""Rows drawn from a private release for the ordinary fit."""
 _NO_TORCH = 'pip install "tabad[train]", or fit without a network: --quality fast (quality="fast")'
 
 
@@ -75,9 +78,11 @@ def fit_table(
             label=options.label,
             normal=options.normal,
             feedback=options.feedback,
-            memory=options.memory,
+            memory=options.kept_rows,
             seed=options.seed,
             screen=screen,
+            given=list(options.given),
+            mechanism=options.mechanism,
             threads=options.threads,
         )
         rows = table.open()
@@ -97,6 +102,9 @@ def fit_table(
     interrupted = options.quality != "fast" and _train_network(
         fit, manifest, options, preset or options.quality, progress
     )
+    # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
+    if options.quality != "fast" and preset is None and not (screen or interrupted):
+        interrupted = _teach_student(fit, manifest, options, progress)
     labels = (
         {}
         if table.head is None
@@ -118,13 +126,50 @@ def _constrained(core: _core.Model, watch: "Watch | None", given: list[Constrain
     return model, [*watch.notes(), *unsaid]
 
 
+def fit_private(table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:
+    """A model of rows drawn from a private release of the table, which is kept in it: `tabad.private`.
+
+    After the release nothing looks at the table. Raises `InputError` for text files, whose types depend on their
+    values, `UsageError` for bounds and columns that do not go together, `MissingDependency` without `tabad[private]`.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from tabad.private.process import make_release
+    from tabad.private.stored import pack
+
+    private = options.private
+    if private is None:
+        raise AssertionError("a private fit needs its options")
+    refuse_text(table)
+    if options.quality != "fast":
+        need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
+    trainer = None
+    if private.method == "dp-sgd":
+        need("torch", extra="train", purpose="train a network privately")
+        from tabad.diffusion.private import train_private
+
+        trainer = partial(train_private, seed=private.noise_seed)
+    if progress is not None:
+        table.on_rows = lambda rows: progress("read", rows, table.rows, "")
+    rows = table.reread(lambda: table.open().read_all())
+    table.on_rows = None
+    release, facts, drawn = make_release(rows, private, label=options.label, ignore=options.ignore, trainer=trainer)
+    del rows
+    count = min(max(round(release.total), _LEAST_DRAWN), _MOST_DRAWN)
+    made = drawn if drawn is not None else release.rows(count, np.random.default_rng(options.seed))
+    kinds = {column.name: column.kind for column in release.columns if column.name != options.label}
+    inner = replace(options, private=None, ignore=(), kinds=kinds)
+    fitted = fit_table(open_table(pa.Table.from_batches([made])), inner, progress=progress)
+    return replace(fitted, model=fitted.model.with_release(*pack(release, facts)), labels={})
+
+
 def update_model(model: Model, table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:
     """The model after further rows of its table: see `_core.Model.updated`."""
     if progress is not None:
         table.on_rows = lambda rows: progress("read", rows, table.rows, "")
-    updated: Model = table.reread(
-        lambda: model.updated(table, memory=options.memory, seed=options.seed, threads=options.threads)
-    )
+    kept = max(KEPT_ROWS, model.manifest["kept_rows"]) if options.memory is None else options.memory
+    updated: Model = table.reread(lambda: model.updated(table, memory=kept, seed=options.seed, threads=options.threads))
     table.on_rows = None
     return Fitted(updated)
 
@@ -133,8 +178,6 @@ def _train_network(
     fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, size: str, progress: OnProgress | None
 ) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
-    import numpy as np
-
     from tabad.diffusion.device import pick
     from tabad.diffusion.export import export
     from tabad.diffusion.layout import Layout
@@ -142,17 +185,8 @@ def _train_network(
     from tabad.diffusion.train import train
 
     layout = Layout.of(*_shape(manifest))
-
-    def block(part: tuple[int, Any, Any, bytes]) -> tuple[Any, Any, Any]:
-        rows, x, c, labels = part
-        return (
-            np.frombuffer(x, "<f4").reshape(rows, layout.numbers),
-            np.frombuffer(c, "<u2").reshape(rows, layout.categories),
-            np.frombuffer(labels, "<u2") if labels else None,
-        )
-
-    x, c, labels = block(fit.training_block())
-    held_out = block(fit.held_out_block())
+    x, c, labels = _arrays(fit.training_block(), layout)
+    held_out = _arrays(fit.held_out_block(), layout)
     label = manifest.get("label") or {"values": [], "normal": None}
 
     def report(step: Any) -> None:
@@ -174,6 +208,59 @@ def _train_network(
     )
     fit.set_network(*export(trained))
     return trained.interrupted
+
+
+def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
+    """Judge the fit, distil it into a student and give it that; True when Ctrl-C ended it: then there is none."""
+    import numpy as np
+
+    from tabad.diffusion.device import pick
+    from tabad.diffusion.distill import FEWEST_ROWS, distill, size_for
+    from tabad.diffusion.layout import Layout
+
+    layout = Layout.of(*_shape(manifest))
+    x, c, _ = _arrays(fit.training_block(), layout)
+    fresh_x, fresh_c, _ = _arrays(fit.held_out_block(), layout)
+    if not fit.judge() or len(x) < FEWEST_ROWS:
+        return False
+
+    def teach(x: Any, c: Any) -> tuple[Any, Any]:
+        said: tuple[Any, Any] = fit.teach(len(x), x.tobytes(), c.tobytes())
+        scores, tails = said
+        return np.frombuffer(scores, "<f4"), np.frombuffer(tails, "<f4").reshape(len(x), -1)
+
+    def report(step: int, total: int) -> None:
+        if progress is not None:
+            progress("distil", step, total, "")
+
+    size = size_for(options.quality)
+    try:
+        student = distill(
+            (x, c),
+            (fresh_x, fresh_c),
+            layout,
+            teach,
+            size=size,
+            seed=options.seed,
+            device=pick(options.device),
+            progress=report,
+        )
+    except KeyboardInterrupt:
+        return True
+    fit.set_student(*student)
+    return False
+
+
+def _arrays(part: tuple[int, Any, Any, bytes], layout: Any) -> tuple[Any, Any, Any]:
+    """A part of the sample as numpy arrays: numbers, codes, labels where there are any."""
+    import numpy as np
+
+    rows, x, c, labels = part
+    return (
+        np.frombuffer(x, "<f4").reshape(rows, layout.numbers),
+        np.frombuffer(c, "<u2").reshape(rows, layout.categories),
+        np.frombuffer(labels, "<u2") if labels else None,
+    )
 
 
 def _shape(manifest: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:

@@ -6,7 +6,6 @@ a level, and the scored stream goes back in the form in which the table came.
 
 # ruff: noqa: A002  (`format` is what everyone calls it)
 import json
-import math
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -17,16 +16,17 @@ import pyarrow as pa
 
 from tabad import _core, tables
 from tabad._lazy import need
-from tabad.conditions import conditions
-from tabad.config import Decision, Explain, ScoreOptions
+from tabad.conditions import Condition, conditions
+from tabad.config import SCORERS, Decision, Explain, ScoreOptions, Scorer, one_of
 from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
-from tabad.errors import InputError, TabadWarning, TableNotFound, UsageError
+from tabad.errors import TabadWarning, TableNotFound, UsageError
+from tabad.run import Run
 from tabad.tables import Table
 
 if TYPE_CHECKING:
     from tabad.diffusion.impute import Filling
 
-__all__ = ["Model", "Run"]
+__all__ = ["Model"]
 
 _Where = Mapping[str, Any] | Iterable[str] | str
 
@@ -41,8 +41,10 @@ class Model:
         self._manifest: dict[str, Any] | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Model":
+    def load(cls, path: str | os.PathLike[str], *, scorer: Scorer | None = None) -> "Model":
         """The model in the file `path`. Raises `TableNotFound` and `ModelFileError`; never runs code.
+
+        `scorer`: see `with_scorer`; the file says which one it is unless told otherwise.
 
         >>> tabad.Model.load("payments.tabad")  # doctest: +SKIP
         """
@@ -56,7 +58,22 @@ class Model:
             ) from error
         except OSError as error:
             raise UsageError(f"cannot open {os.fspath(path)}: {error.strerror}", name="model-not-found") from error
-        return cls.from_bytes(content)
+        model = cls.from_bytes(content)
+        return model if scorer is None else model.with_scorer(scorer)
+
+    def with_scorer(self, scorer: Scorer) -> "Model":
+        """The same model where the `teacher` (all denoisers) or the `student` (one pass, many times as fast) scores.
+
+        Every door that is given this model follows it, and a file keeps it. Each has p-values of its own. Raises
+        `UsageError` where the model has no such scorer.
+        """
+        one_of(scorer, SCORERS, "scorer")
+        return Model(self._core.with_scorer(scorer))
+
+    @property
+    def scorer(self) -> Scorer:
+        """Who scores: `teacher` or `student`."""
+        return "student" if self.manifest["scorer"] == "student" else "teacher"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Model":
@@ -186,20 +203,23 @@ class Model:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        network = self.need_network("generates rows", "generate rows")
-        from tabad.diffusion.generate import generated
+        if self._draws_privately():
+            schema, batches = self._private_rows(n, label, conditions(where), guidance, seed)
+        else:
+            network = self.need_network("generates rows", "generate rows")
+            from tabad.diffusion.generate import generated
 
-        schema, batches = generated(
-            self._core,
-            network,
-            n,
-            seed=seed,
-            device=device,
-            label=label,
-            where=conditions(where),
-            guidance=guidance,
-            constraints=self.constraints(constraints),
-        )
+            schema, batches = generated(
+                self._core,
+                network,
+                n,
+                seed=seed,
+                device=device,
+                label=label,
+                where=conditions(where),
+                guidance=guidance,
+                constraints=self.constraints(constraints),
+            )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()
         tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
@@ -224,6 +244,34 @@ class Model:
                 hint=f"give it to the fit: tabad fit TABLE --constraint '{unknown}' -o MODEL",
             )
         return [*own, *more]
+
+    def with_release(self, facts: str, numbers: bytes) -> "Model":
+        """This model with what a private fit gives away (`tabad.private.stored`)."""
+        return Model(self._core.with_release(facts, numbers))
+
+    def _draws_privately(self) -> bool:
+        """True where rows are drawn from a private release itself, which knows more of the table than the network."""
+        return bool((self.manifest.get("private") or {}).get("steps"))
+
+    def _private_rows(
+        self, n: int, label: str | None, where: list[Condition], guidance: float, seed: int
+    ) -> tuple[pa.Schema, Any]:
+        need("numpy", extra="private", purpose="generate rows")
+        from tabad.private.generate import generated
+        from tabad.private.stored import unpack
+
+        if guidance != 1.0:
+            raise UsageError("a private release has no guidance: its rows follow its own counts", name="option-range")
+        facts, numbers = self._core.release() or ("{}", b"")
+        column = (self.manifest["label"] or {}).get("column")
+        if label is not None and column is None:
+            raise UsageError(
+                f"rows of class `{label}` were asked for, but the model was fitted without a label column",
+                name="class-without-label",
+                hint="fit it with --label COLUMN (label=...), or ask for --where COLUMN=VALUE",
+            )
+        wanted = [] if label is None else [Condition(str(column), "=", label)]
+        return generated(unpack(json.loads(facts), numbers, self.schema), n, seed=seed, where=[*wanted, *where])
 
     def impute(
         self,
@@ -320,154 +368,3 @@ class Model:
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         # For worker processes; a model on disk is always a `.tabad` file.
         return (Model.from_bytes, (self.to_bytes(),))
-
-
-class Run:
-    """One scoring of one table: what a table answers with, and its summary once the stream has been read."""
-
-    def __init__(self, model: Model, table: Table, options: ScoreOptions) -> None:
-        self.model = model
-        self.table = table
-        self.options = options
-        self.notes: list[str] = []
-        self._rule: dict[str, float] | None = None
-        self._scored: _core.ScoreStream | None = None
-        facts = model.manifest
-        self._calibration: str = facts["calibration"]
-        self._calibration_rows: int = facts["calibration_rows"]
-        self._needed = [c["name"] for c in facts["columns"] if c["kind"] not in ("id", "ignored", "label")]
-        check_decision(options.decision, self._calibration)
-        self._note_level(options.decision.level)
-
-    def stream(self, *, append: bool) -> pa.RecordBatchReader:
-        """The table's rows with the four columns, or these alone, as they are scored."""
-        rule = self.rule()
-        reader = self.table.open(types=self.model.schema)
-        if not append:
-            tables.check_taken(reader.schema, self.options.columns)
-        return self._score(reader, append, rule)
-
-    def batch(self, rows: Any) -> pa.Table:
-        """The four columns for any rows."""
-        tables.check_taken(pa.RecordBatchReader.from_stream(rows).schema, self.options.columns)
-        return self.model.run_rows(rows, self.options, self.rule())
-
-    def read(self) -> None:
-        """Score every row for the summary alone, reading no column that the model does not use."""
-
-        def action() -> None:
-            rule = self.rule()
-            reader = self.table.open(columns=self._needed, types=self.model.schema)
-            for _ in self._score(reader, False, rule):
-                pass
-
-        self.table.reread(action)
-
-    def write(self, destination: str, format: str | None = None) -> int:
-        """Write the scored table, whole or not at all; returns the number of rows."""
-        tables.check_destination(destination, format)
-        rows: int = self.table.reread(lambda: tables.write(self.stream(append=True), destination, format))
-        return rows
-
-    def summary(self) -> dict[str, Any]:
-        """What was scored: rows, flagged, the rule, and the oddest rows with their reasons."""
-        assert self._scored is not None, "a summary is of a stream that was read"  # noqa: S101
-        facts: dict[str, Any] = json.loads(self._scored.summary())
-        decision = self.options.decision
-        return {**facts, "fdr": decision.fdr, "top": decision.top, "calibration": self._calibration}
-
-    def rule(self) -> dict[str, float]:
-        """The argument by which the core flags rows; reads the whole table once where the decision needs it."""
-        if self._rule is None:
-            self._rule = self._find_rule()
-        return self._rule
-
-    def _score(self, reader: pa.RecordBatchReader, append: bool, rule: dict[str, float]) -> pa.RecordBatchReader:
-        o = self.options
-        self._scored = self.model._core.score(
-            reader,
-            append=append,
-            explain=o.explain,
-            reasons=o.reasons,
-            prefix=o.prefix,
-            oddest=o.oddest,
-            threads=o.threads,
-            level=rule.get("level"),
-            threshold=rule.get("threshold"),
-        )
-        scored = pa.RecordBatchReader.from_stream(self._scored)
-
-        def batches() -> Any:
-            try:
-                yield from scored
-            except (pa.ArrowException, OSError) as error:
-                # Across the C interface an exception becomes a text; the table kept the exception.
-                raise self.table.failure or InputError(str(error), name="stream-failed") from error
-
-        return pa.RecordBatchReader.from_batches(scored.schema, batches())
-
-    def _find_rule(self) -> dict[str, float]:
-        decision = self.options.decision
-        if decision.level is not None:
-            return {"level": decision.level}
-        if not decision.whole_table:
-            return {}
-        found = self.table.reread(self._survey)
-        if decision.top is not None:
-            threshold = found["threshold"]
-            return {"level": 0.0} if threshold is None else {"threshold": threshold}
-        fdr = decision.fdr or 0.0
-        level = benjamini_hochberg(found["ranks"], fdr)
-        if level == 0.0 and found["rows"]:
-            self.notes.append(self._unreachable(found["ranks"], found["rows"], fdr))
-        return {"level": level}
-
-    def _survey(self) -> dict[str, Any]:
-        reader = self.table.open(columns=self._needed, types=self.model.schema)
-        top = self.options.decision.top or 0
-        found: dict[str, Any] = json.loads(self.model._core.survey(reader, top=top, threads=self.options.threads))
-        return found
-
-    def _unreachable(self, ranks: list[int], rows: int, fdr: float) -> str:
-        n = self._calibration_rows
-        needed = math.ceil(rows / ((n + 1) * fdr) - 1e-9)  # rows at p = 1/(1+n) that bring the rate down to fdr
-        start = f"nothing is flagged: a false discovery rate of {fdr:g} among {rows:,} rows"
-        if needed > rows:
-            return f"{start} cannot be reached with {n:,} calibration rows"
-        return (
-            f"{start} with {n:,} calibration rows needs {needed:,} rows odder than every calibration row, "
-            f"and there are {ranks[0]:,}"
-        )
-
-    def _note_level(self, level: float | None) -> None:
-        n = self._calibration_rows
-        if level is not None and level < 1 / (1 + n):
-            self.notes.append(
-                f"nothing can be flagged at level {level:g}: with {n:,} calibration rows "
-                f"the smallest p-value is {1 / (1 + n):.2g}"
-            )
-
-
-def check_decision(decision: Decision, calibration: str) -> None:
-    """Raise `UsageError` for a false discovery rate where the p-values are rank shares of the table itself."""
-    if decision.fdr is not None and calibration == "self":
-        raise UsageError(
-            "a false discovery rate needs p-values from rows that took no part in the fit, and here the table is "
-            "screened against itself",
-            name="fdr-without-calibration",
-            hint="fit a model on other rows first (tabad fit OTHER -o m.tabad), or use --top or --level",
-        )
-
-
-def benjamini_hochberg(ranks: list[int], fdr: float) -> float:
-    """The largest p-value of a row, `p`, with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
-
-    `ranks[r]` counts rows with p-value `(1 + r) / len(ranks)` (Benjamini and Hochberg 1995, procedure (1)).
-    """
-    rows, below, level = sum(ranks), 0, 0.0
-    for rank, count in enumerate(ranks):
-        below += count
-        p = (1 + rank) / len(ranks)
-        if count and p * rows <= fdr * below:
-            level = p
-    return level

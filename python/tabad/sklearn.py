@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tabad import api
-from tabad.config import Quality, ScoreOptions
+from tabad.config import Mechanism, Quality, ScoreOptions
 from tabad.tables import open_table
 
 __all__ = ["TabadDetector"]
@@ -30,7 +30,9 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         contamination: float | str = "auto",
         kinds: dict[str, str] | None = None,
         ignore: tuple[str, ...] = (),
-        memory: int = 2048,
+        given: tuple[str, ...] = (),
+        mechanism: Mechanism = "combined",
+        memory: int | None = None,
         seed: int = 0,
         device: str = "auto",
         threads: int = 0,
@@ -40,6 +42,8 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.contamination = contamination
         self.kinds = kinds
         self.ignore = ignore
+        self.given = given
+        self.mechanism = mechanism
         self.memory = memory
         self.seed = seed
         self.device = device
@@ -55,6 +59,8 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
                 quality=self.quality,
                 kinds=self.kinds,
                 ignore=self.ignore,
+                given=self.given,
+                mechanism=self.mechanism,
                 memory=self.memory,
                 seed=self.seed,
                 device=self.device,  # type: ignore[arg-type]

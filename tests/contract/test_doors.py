@@ -15,6 +15,7 @@ import pyarrow.dataset
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
+from tests.students import taught
 
 import tabad
 
@@ -147,7 +148,23 @@ DOORS: dict[str, Door] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", params=["teacher", "student"])
+def model(request: pytest.FixtureRequest, mixed: pa.Table) -> tabad.Model:
+    """A fast model; and one whose student scores."""
+    if request.param == "teacher":
+        return tabad.fit(mixed, quality="fast", memory=256)
+    pytest.importorskip("torch")
+    return taught(mixed).with_scorer("student")
+
+
+@pytest.fixture(scope="module")
+def model_path(model: tabad.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "mixed.tabad"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def expected(mixed: pa.Table, model: tabad.Model) -> pa.Table:
     return model.score(mixed, level=LEVEL)
 

@@ -8,6 +8,7 @@ ELSEWHERE = {
     "input": "the base class alone",
     "refused": "the base class alone",
     "max-flagged": "tests/e2e/test_cli.py",
+    "update-without-teacher": "needs a student: tests/seam/test_student.py",
     "interrupted": "Ctrl-C: tests/e2e/test_cli.py",
     "class-without-label": "needs a network: tests/unit/test_generate.py",
     "class-unknown": "needs a network: tests/unit/test_generate.py",
@@ -23,5 +24,10 @@ ELSEWHERE = {
     "where-value": "needs a network: tests/unit/test_generate.py",
     "stream-failed": "another library's own message",
     "table-unreadable": "pyarrow's own message: tests/unit/test_tables.py",
+    "bounds-file": "tests/unit/private/test_codes.py",
+    "column-absent": "tests/unit/private/test_fit.py",
+    "private-text": "tests/unit/private/test_fit.py",
+    "unit-missing": "tests/unit/private/test_fit.py",
+    "update-of-private": "tests/unit/private/test_fit.py",
     "cannot-write": "the system's own message: tests/unit/test_tables.py",
 }

@@ -19,8 +19,10 @@ import pytest
 from tests.golden.audits import AUDITS
 from tests.golden.cases import NUMBERS, Cases, fit
 from tests.golden.constraints import CONSTRAINTS
+from tests.golden.context import CONTEXT
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
+from tests.golden.scorers import SCORERS
 from tests.house.test_names import catalogue
 
 import tabad
@@ -432,6 +434,8 @@ def column_mixed() -> object:
 CASES.update(LABELS)
 CASES.update(AUDITS)
 CASES.update(CONSTRAINTS)
+CASES.update(CONTEXT)
+CASES.update(SCORERS)
 
 
 def refusal(function: Callable[[], object]) -> str:

@@ -31,6 +31,8 @@ class Memory:
     is_status_C: list[bool]
     marginal_C: list[np.ndarray]
     own_vote: bool
+    conditional: int = 2**63
+    """The first so many kept rows vote on conditional energies."""
 
 
 def feature_distances(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, bound: float = np.inf) -> np.ndarray:
@@ -123,7 +125,8 @@ def conditional(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, taus: list[flo
     No number adds more than BOUND; how far the nearest kept value of the number itself is beyond that is added.
     """
     numbers = len(x_N)
-    vote_M = voters(memory, x_N, c_C)
+    everyone_M = voters(memory, x_N, c_C)
+    vote_M = everyone_M & (np.arange(len(everyone_M)) < memory.conditional)
     bounded_MF = feature_distances(memory, x_N, c_C, BOUND)[vote_M]
     out_F = np.zeros(bounded_MF.shape[1])
     for tau in taus:
@@ -133,7 +136,7 @@ def conditional(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, taus: list[flo
             if f < numbers:
                 if c_C[memory.status_N[f]] == PRESENT:
                     out_F[f] += logsumexp(-rest_M / tau) - logsumexp(-(rest_M + bounded_MF[:, f]) / tau)
-                    kept_M = memory.x_MN[vote_M & (memory.c_MC[:, memory.status_N[f]] == PRESENT), f]
+                    kept_M = memory.x_MN[everyone_M & (memory.c_MC[:, memory.status_N[f]] == PRESENT), f]
                     nearest = 0.5 * ((kept_M - x_N[f]) ** 2).min(initial=np.inf) if len(kept_M) else 0.0
                     out_F[f] += memory.weight_F[f] * max(nearest - BOUND, 0.0) / tau
                 continue

@@ -56,8 +56,13 @@ class Network:
         return float(np.interp(z, [high[after - 1], low[after]], knot[after - 1 : after + 1]))
 
 
-def forward(net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Raw numbers and the logits of each category, for one row (numbers on the scale) under one probe."""
+def forward(
+    net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray, *, every_number: bool = False
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Raw numbers and the logits of each category, for one row (numbers on the scale) under one probe.
+
+    `every_number`: absent ones enter too.
+    """
     w = net.w
     h = w["label"][net.config["scored_label"]].copy()
     for column, sigma in enumerate(levels):
@@ -66,7 +71,7 @@ def forward(net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray) -> t
         h += float(hidden) * w["hidden"][column]
     for number in range(net.N):
         sigma = levels[net.column[number]]
-        if sigma >= 0 and c[net.config["status"][number]] == 0:
+        if sigma >= 0 and (every_number or c[net.config["status"][number]] == 0):
             h += x[number] / np.sqrt(sigma**2 + 1) * w["number"][number]
     for category, code in enumerate(c):
         if levels[net.column[net.N + category]] >= 0:

@@ -88,6 +88,7 @@ def oracle_memory(model: _core.Model) -> tuple[oracle.Memory, dict[str, list[flo
         is_status_C=[is_status for _, _, is_status, _ in of_categories],
         marginal_C=np.split(tensors["memory.marginals"].astype(np.float64), ends),
         own_vote=manifest["memory"]["own_vote"],
+        conditional=manifest["memory"]["conditional_rows"],
     )
     levels = ("local", "wide", "conditional")
     return memory, {name: tensors[f"memory.levels.{name}"].astype(np.float64).tolist() for name in levels}
@@ -164,6 +165,19 @@ def test_one_exact_copy_is_left_out_of_a_screened_rows_vote(copies: int) -> None
     assert int(same_M.sum()) - int((same_M & vote_M).sum()) == min(int(same_M.sum()), 1)
     assert vote_M[~same_M].all()
     assert_agrees(model, table.slice(38))
+
+
+@pytest.mark.parametrize("screen", [False, True])
+def test_the_first_2048_kept_rows_vote_on_conditional_energies(screen: bool) -> None:
+    draw = np.random.default_rng(5)
+    a = draw.normal(size=8000)
+    numbers = {"a": a, "b": a + draw.normal(size=8000), "time": draw.integers(0, 10**9, 8000).astype("datetime64[s]")}
+    table = pa.table({**numbers, "c": draw.choice(["x", "y", "z"], 8000)})
+    model = fit(table, screen=screen, memory=2500)
+
+    memory, _ = oracle_memory(model)
+    assert (len(memory.x_MN), memory.conditional) == (2500, 2048)
+    assert_agrees(model, pa.concat_tables([table.slice(0, 6), table.slice(7990)]))
 
 
 def test_a_fitted_model_leaves_no_copy_out() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tabad
-from tabad.model import benjamini_hochberg
+from tabad.run import benjamini_hochberg
 from tabad.schema import looks_like_label, parse_kinds
 
 
@@ -117,7 +117,8 @@ def test_benjamini_hochberg_is_the_textbook_procedure(ranks: list[int], fdr: flo
     rejected = [k for k, p in enumerate(p_values, start=1) if p * len(p_values) <= fdr * k]
     expected = p_values[rejected[-1] - 1] if rejected else 0.0
 
-    assert benjamini_hochberg(ranks, fdr) == expected
+    counted = [((1 + rank) / len(ranks), count) for rank, count in enumerate(ranks) if count]
+    assert benjamini_hochberg(counted, fdr) == expected
 
 
 @pytest.mark.parametrize(

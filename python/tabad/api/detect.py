@@ -11,10 +11,23 @@ from typing import Any
 
 from tabad import tables
 from tabad.api.shared import FilePath, as_model, names
-from tabad.config import Decision, Device, Explain, FitOptions, Quality, ScoreOptions
+from tabad.config import (
+    SCORERS,
+    Decision,
+    Device,
+    Explain,
+    FitOptions,
+    Mechanism,
+    PrivateOptions,
+    Quality,
+    ScoreOptions,
+    Scorer,
+    one_of,
+)
 from tabad.errors import TabadWarning, UsageError
-from tabad.fitting import Fitted, OnProgress, fit_table, update_model
-from tabad.model import Model, Run, check_decision
+from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
+from tabad.model import Model
+from tabad.run import Run, check_decision
 from tabad.tables import Table
 
 _INTERRUPTED = "training was interrupted: the model holds the best network so far"
@@ -43,14 +56,17 @@ def fit(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
+    given: Iterable[str] | str = (),
+    mechanism: Mechanism = "combined",
     update: Model | FilePath | None = None,
-    memory: int = 2048,
+    memory: int | None = None,
     constraints: Iterable[str] | str = (),
     seed: int = 0,
     device: Device = "auto",
     output: FilePath | None = None,
     format: str | None = None,
     threads: int = 0,
+    private: float | PrivateOptions | None = None,
 ) -> Model:
     """A model of a table.
 
@@ -59,12 +75,18 @@ def fit(
     that holds the answer: it is never modelled; with `normal` only rows of that label say what is normal.
     `feedback` names a column that says of few rows what they are (anomaly or normal, true or false, 1 or 0; null
     where nobody looked): known anomalies never count as usual, and both guide the score.
+    `given` names context columns: a row is judged given them (who, where, when) and never for them, and p-values
+    compare it with rows of the same values where those are many. `mechanism` is what the score is made of: combined, or
+    density, score-function, reconstruction, conditional or diffusion-time alone (arXiv 2506.09368).
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
-    `memory` is the number of rows that the model keeps. `constraints` are rules of the rows, for those that are
-    generated ("start <= end", "total = net + tax", "zip -> city"), beside the ones that are found; "none" finds none.
-    `output` saves the model file. Raises `InputError`
-    for a table that cannot be fitted, `MissingDependency` without torch, `UsageError` for wrong arguments.
+    `constraints` are rules of the rows, for those that are generated ("start <= end", "total = net + tax",
+    "zip -> city"), beside the ones that are found; "none" finds none.
+    `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
+    differentially private mechanism gave away (`pip install "tabad[private]"`).
+    `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the
+    model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without torch, `UsageError`
+    for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
@@ -74,12 +96,15 @@ def fit(
         label=label,
         normal=normal,
         feedback=feedback,
+        given=names(given),
+        mechanism=mechanism,
         quality=quality,
         memory=memory,
         constraints=names(constraints),
         seed=seed,
         device=device,
         threads=threads,
+        private=PrivateOptions(epsilon=private) if isinstance(private, int | float) else private,
     )
     fitted = run_fit(data, options, update=update, output=output, format=format)
     if fitted.interrupted:
@@ -93,6 +118,7 @@ def score(
     data: Any,
     model: Model | FilePath | None = None,
     *,
+    scorer: Scorer | None = None,
     level: float | None = None,
     fdr: float | None = None,
     top: int | None = None,
@@ -109,6 +135,8 @@ def score(
     label: str | None = None,
     normal: str | None = None,
     feedback: str | None = None,
+    given: Iterable[str] | str = (),
+    mechanism: Mechanism | None = None,
     memory: int | None = None,
     seed: int | None = None,
     device: Device = "auto",
@@ -117,27 +145,33 @@ def score(
     """The table with four more columns, in the form in which it came; with `output`, the path written.
 
     Without a model the table is screened against itself: the fit arguments of `tabad.fit` apply (quality fast
-    unless told otherwise) and `save_model` keeps the model that scored. With one they are refused. At most
+    unless told otherwise) and `save_model` keeps the model that scored. With one they are refused, and `scorer` says
+    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says). At most
     one of `level`, `fdr`, `top` decides which rows are flagged. Raises `InputError` where the table cannot be
     read or does not fit the model, and `UsageError` for arguments that do not go together.
 
     >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
     """
     options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+    if scorer is not None:
+        one_of(scorer, SCORERS, "scorer")
     if model is not None:
-        given = {
+        fitting = {
             "quality": quality, "kinds": kinds, "ignore": names(ignore) or None, "label": label, "normal": normal,
-            "feedback": feedback, "memory": memory, "seed": seed, "save_model": save_model,
+            "feedback": feedback, "given": names(given) or None, "mechanism": mechanism, "memory": memory,
+            "seed": seed, "save_model": save_model,
         }  # fmt: skip
-        refuse_fit_options([name for name, value in given.items() if value is not None])
+        refuse_fit_options([name for name, value in fitting.items() if value is not None])
     fit_options = FitOptions(
         kinds=dict(kinds or {}),
         ignore=names(ignore),
         label=label,
         normal=normal,
         feedback=feedback,
+        given=names(given),
+        mechanism=mechanism or "combined",
         quality=quality or "fast",
-        memory=2048 if memory is None else memory,
+        memory=memory,
         seed=seed or 0,
         device=device,
         threads=threads,
@@ -151,6 +185,7 @@ def score(
         format=format,
         output_format=output_format,
         save_model=save_model,
+        scorer=scorer,
     )
     for note in outcome.notes:
         warnings.warn(note, TabadWarning, stacklevel=2)
@@ -173,7 +208,9 @@ def run_fit(
     if output is not None:
         tables.check_destination(os.fspath(output), "arrow")
     table = tables.open_table(data, format=format)
-    if before is None:
+    if before is None and options.private is not None:
+        fitted = fit_private(table, options, progress=progress)
+    elif before is None:
         fitted = fit_table(table, options, progress=progress)
     else:
         fitted = update_model(before, table, options, progress=progress)
@@ -192,13 +229,15 @@ def run_score(
     format: str | None = None,
     output_format: str | None = None,
     save_model: FilePath | None = None,
+    scorer: Scorer | None = None,
     answer: bool = True,
     progress: OnProgress | None = None,
 ) -> Scored:
     """`score`, with its summary. `answer=False`: for the summary alone, where nothing is written."""
     if model is None:
         check_decision(options.decision, "self")
-    loaded = None if model is None else as_model(model)
+        refuse_scorer(scorer)
+    loaded = None if model is None else as_model(model, scorer)
     for path, kind in ((output, output_format), (save_model, "arrow")):
         if path is not None:
             tables.check_destination(os.fspath(path), kind)
@@ -240,7 +279,17 @@ def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
     given = [
         name
-        for name in ("kinds", "ignore", "label", "normal", "feedback", "constraints")
+        for name in (
+            "kinds",
+            "ignore",
+            "label",
+            "normal",
+            "feedback",
+            "given",
+            "mechanism",
+            "private",
+            "constraints",
+        )
         if getattr(options, name) != getattr(plain, name)
     ]
     if given:
@@ -248,6 +297,16 @@ def _refuse_beside_update(options: FitOptions) -> None:
             f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} what columns are, and an update keeps them",
             name="options-conflict",
             hint="leave them out, or fit again on all rows",
+        )
+
+
+def refuse_scorer(scorer: Scorer | None) -> None:
+    """Raise `UsageError` for a student of a table that is screened against itself."""
+    if scorer == "student":
+        raise UsageError(
+            "a student is part of a fitted model, and here the table is screened against itself",
+            name="scorer-missing",
+            hint="fit a model first (tabad fit OTHER -o m.tabad), or leave out --scorer",
         )
 
 

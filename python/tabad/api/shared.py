@@ -3,14 +3,16 @@
 import os
 from collections.abc import Iterable
 
+from tabad.config import Scorer
 from tabad.model import Model
 
 FilePath = str | os.PathLike[str]
 
 
-def as_model(model: Model | FilePath) -> Model:
-    """The model itself, or the one in that file."""
-    return model if isinstance(model, Model) else Model.load(model)
+def as_model(model: Model | FilePath, scorer: Scorer | None = None) -> Model:
+    """The model itself, or the one in that file; with the scorer asked for."""
+    loaded = model if isinstance(model, Model) else Model.load(model)
+    return loaded if scorer is None else loaded.with_scorer(scorer)
 
 
 def names(given: Iterable[str]) -> tuple[str, ...]:

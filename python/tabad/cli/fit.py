@@ -25,9 +25,32 @@ def fit(
             "--update", metavar="MODEL", help="Bring these further rows to a model; its columns and network stay."
         ),
     ] = None,
+    private: Annotated[
+        float | None,
+        typer.Option("--private", metavar="EPS", help="A differentially private fit; needs tabad[private]."),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option("--delta", metavar="D", help="With --private: its delta (default 1e-6).")
+    ] = None,
+    public_bounds: Annotated[
+        str | None,
+        typer.Option("--public-bounds", metavar="FILE", help="With --private: bounds and vocabularies (JSON)."),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", metavar="COL", help="With --private: protect each value of this column, not each row."),
+    ] = None,
+    unit_rows: Annotated[
+        int | None, typer.Option("--unit-rows", metavar="K", help="With --unit: rows of each that count (default 1).")
+    ] = None,
+    private_method: Annotated[
+        str | None, typer.Option("--private-method", metavar="M", help="marginals (default) or dp-sgd.")
+    ] = None,
     label: o.Label = None,
     normal: o.Normal = None,
     feedback: o.Feedback = None,
+    given: o.Given = None,
+    mechanism: o.Mechanism = None,
     kind: o.Kind = None,
     ignore: o.Ignore = None,
     memory: o.Memory = None,
@@ -47,8 +70,11 @@ def fit(
 
     options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
-        quality=quality, memory=o.memory_rows(memory), constraints=tuple(constraint or ()), seed=seed or 0,  # type: ignore[arg-type]
+        given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
+        quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
+        constraints=tuple(constraint or ()),
         device=device, threads=threads,  # type: ignore[arg-type]
+        private=o.private_options(private, delta, public_bounds, unit, unit_rows, private_method),
     )  # fmt: skip
     bars = for_terminal(json)
     try:

@@ -1,10 +1,13 @@
 """Options that several commands share, each defined once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tabad.errors import UsageError
+
+if TYPE_CHECKING:
+    from tabad.config import PrivateOptions
 
 Table = Annotated[
     str,
@@ -57,8 +60,24 @@ Feedback = Annotated[
         help="A column that says of few rows what they are: anomaly or normal (true, false, 1, 0); empty elsewhere.",
     ),
 ]
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--given", metavar="COL", help="Context: judge each row given this column, never for it. Repeat."),
+]
+Mechanism = Annotated[
+    str | None,
+    typer.Option(
+        "--mechanism",
+        metavar="NAME",
+        help="What the score is made of: combined (default), density, score-function, reconstruction, conditional, "
+        "diffusion-time.",
+    ),
+]
 Memory = Annotated[
-    str | None, typer.Option("--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048).")
+    str | None,
+    typer.Option(
+        "--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048 at quality fast, else 8192)."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of every random draw (default 0).")]
 Device = Annotated[
@@ -107,10 +126,36 @@ def one_answer(json: bool, output: str | None) -> None:
         )
 
 
-def memory_rows(text: str | None) -> int:
+def private_options(
+    epsilon: float | None,
+    delta: float | None,
+    bounds: str | None,
+    unit: str | None,
+    rows: int | None,
+    method: str | None,
+) -> "PrivateOptions | None":
+    """What `--private` and its companions say; None without it."""
+    from tabad.config import PrivateOptions
+
+    its: dict[str, object] = {
+        "--delta": delta,
+        "--public-bounds": bounds,
+        "--unit": unit,
+        "--unit-rows": rows,
+        "--private-method": method,
+    }
+    only_with("--private", epsilon is not None, its, {})
+    if epsilon is None:
+        return None
+    given = {"delta": delta, "bounds": bounds, "unit": unit, "unit_rows": rows, "method": method}
+    said = {name: value for name, value in given.items() if value is not None}
+    return PrivateOptions(epsilon=epsilon, **said)  # type: ignore[arg-type]
+
+
+def memory_rows(text: str | None) -> int | None:
     """`--memory` as a number of rows; `none` is 0."""
     if text is None:
-        return 2048
+        return None
     if text.lower() == "none":
         return 0
     try:

@@ -3,7 +3,7 @@
 import sys
 import time
 
-_NAMES = {"read": "fit", "train": "train", "score": "score", "fill": "fill"}
+_NAMES = {"read": "fit", "train": "train", "distil": "distil", "score": "score", "fill": "fill"}
 _WIDTH = 20
 _EVERY = 0.1
 
@@ -30,7 +30,7 @@ class Bars:
         if self._last is None:
             return
         stage, done, total, remark = self._last
-        unit = {"train": "steps", "folds": "folds"}.get(stage, "rows")
+        unit = {"train": "steps", "distil": "steps", "folds": "folds"}.get(stage, "rows")
         bar = ""
         if total:
             full = min(_WIDTH, _WIDTH * done // total)

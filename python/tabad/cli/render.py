@@ -7,6 +7,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tabad.cli.render_private import private_lines
+
 if TYPE_CHECKING:
     from tabad.api import Imputed, Scored
     from tabad.fitting import Fitted
@@ -93,6 +95,7 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         say(f"{outcome.table.name}   {size} · no model given: the table is screened against itself")
         say(*_columns_lines(facts))
         say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
+        say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
         say(*(f"  feedback {line}" for line in _guided(facts)))
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
@@ -146,6 +149,21 @@ def _guided(facts: dict[str, Any]) -> list[str]:
         lines.append(f"{known} {helps}")
     if normals:
         lines.append(f"{normals:,} known normal {'row' if normals == 1 else 'rows'}: rows like them score lower")
+    return lines
+
+
+def _judged(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the score is made of and what is given, where it is not the default: pairs of a word and what it says."""
+    lines = []
+    if facts["mechanism"] != "combined":
+        lines.append(("score", f"{facts['mechanism']} alone"))
+    given = [column["name"] for column in facts["columns"] if column.get("given")]
+    if given:
+        *own, rest = facts["groups"] or [0]
+        sizes = f"{min(own):,} to {max(own):,}" if own and min(own) < max(own) else f"{own[0]:,}" if own else ""
+        among = f"{len(own):,} groups of {sizes} calibration rows" if len(own) > 1 else f"1 group of {sizes}"
+        grouped = f" · p-values within {among}, {rest:,} in the rest" if own else ""
+        lines.append(("given", ", ".join(given) + grouped))
     return lines
 
 
@@ -231,17 +249,30 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
     say(f"{table}   {facts['rows']:,} rows x {len(facts['columns'])} columns")
     say(*_columns_lines(facts))
     say(f"  fit      trained on {facts['training_rows']:,} rows · {_calibrated(facts)}")
-    if facts["kept_rows"]:
+    private = private_lines(facts)
+    say(*(f"  {'private' if at == 0 else '':<9}{line}" for at, line in enumerate(private)))
+    if facts["kept_rows"] and not private:
         say(
             f"  kept     {facts['kept_rows']:,} rows of the table are in the model, readable: pass it on only to",
             "           those who may see them (--memory none keeps none)",
         )
+    say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
     say(*(f"  feedback {line}" for line in _guided(facts)))
     say(*(f"  {'obeys' if not at else '':8} {line}" for at, line in enumerate(constraint_lines(facts))))
     say(*_label_lines(fitted.labels), *(f"note: {note}" for note in fitted.notes))
     if fitted.interrupted:
         say("warning: training was interrupted: the model holds the best network so far")
     say(f"wrote {output} · score with it: tabad score TABLE -m {output}")
+
+
+def _scorers(facts: dict[str, Any]) -> str:
+    """`teacher, in use unless told otherwise; student (64 wide)`."""
+    size = facts["student"] and f"student ({facts['student']['width']} wide)"
+    names = ["teacher"] * facts["teacher"] + [size] * (size is not None)
+    if len(names) == 1:
+        return f"{names[0]} alone"
+    used = names.pop(0 if facts["scorer"] == "teacher" else 1)
+    return f"{used}, in use unless told otherwise; {names[0]}"
 
 
 def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
@@ -255,10 +286,16 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     training, reference = facts["training_rows"], facts["reference_rows"]
     print(f"  fitted      {facts['rows']:,} rows: {training:,} to train, {reference:,} for reference")
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
-    print(f"  keeps       {facts['kept_rows']:,} rows of the table, readable by whoever has the file")
+    private = private_lines(facts)
+    keeps = "generated rows, none of the table" if private else "rows of the table, readable by whoever has the file"
+    print(f"  keeps       {facts['kept_rows']:,} {keeps}")
     print(f"  network     {'yes: it can generate' if network else 'none'}")
     for at, line in enumerate(constraint_lines(facts)):
         print(f"  {'obeys' if not at else '':11} {line}")
+    for word, line in _judged(facts):
+        print(f"  {word:<11} {line}")
+    for at, line in enumerate(private):
+        print(f"  {'private' if at == 0 else '':<12}{line}")
     for line in _guided(facts):
         print(f"  feedback    {line}; they are in the file, readable")
     if facts.get("label"):
@@ -267,6 +304,7 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
             f"  label       {label['column']}"
             + (f", normal is {label['normal']}" if label["normal"] is not None else "")
         )
+    print(f"  scorers     {_scorers(facts)}")
     print(f"  columns     {column_kinds(facts['columns'])}")
     rows = [(c["name"], c["kind"], str(c["type"]), c.get("summary", "")) for c in facts["columns"]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

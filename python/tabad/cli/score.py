@@ -17,6 +17,12 @@ def score(
         ),
     ] = None,
     output: o.Output = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            "--scorer", metavar="S", help="Who scores: teacher (all denoisers) or student (one pass). Needs a model."
+        ),
+    ] = None,
     save_model: Annotated[
         str | None, typer.Option("--save-model", metavar="M", help="Keep the model that screened the table.")
     ] = None,
@@ -47,6 +53,8 @@ def score(
     label: o.Label = None,
     normal: o.Normal = None,
     feedback: o.Feedback = None,
+    given: o.Given = None,
+    mechanism: o.Mechanism = None,
     memory: o.Memory = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
@@ -62,20 +70,24 @@ def score(
     from tabad import api
     from tabad.cli import render
     from tabad.cli.progress import for_terminal
-    from tabad.config import Decision, FitOptions, ScoreOptions
+    from tabad.config import SCORERS, Decision, FitOptions, ScoreOptions, one_of
     from tabad.errors import Refused
     from tabad.schema import parse_kinds
 
     o.one_answer(json, output)
+    if scorer is not None:
+        one_of(scorer, SCORERS, "scorer")
     most = o.share(max_flagged, "--max-flagged")
     if model is not None:
-        given: dict[str, Any] = {
+        fitting: dict[str, Any] = {
             "--quality": quality, "--kind": kind, "--ignore": ignore, "--label": label, "--normal": normal,
-            "--feedback": feedback, "--memory": memory, "--seed": seed, "--save-model": save_model,
+            "--feedback": feedback, "--given": given, "--mechanism": mechanism, "--memory": memory, "--seed": seed,
+            "--save-model": save_model,
         }  # fmt: skip
-        api.refuse_fit_options([name for name, value in given.items() if value])
+        api.refuse_fit_options([name for name, value in fitting.items() if value])
     fit_options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
+        given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
         quality=quality or "fast", memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
         device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -91,6 +103,7 @@ def score(
             format=format,
             output_format=output_format,
             save_model=save_model,
+            scorer=scorer,  # type: ignore[arg-type]
             answer=False,
             progress=bars,
         )

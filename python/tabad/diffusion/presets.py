@@ -1,6 +1,6 @@
 """How large a network is and how long it trains, by quality and size of the table.
 
-Measured on two CPU cores; small tables overfit (SCIENCE.md), so they get smaller, regularised networks.
+Measured on two CPU cores; small tables overfit, so they get smaller, regularised networks.
 """
 
 from __future__ import annotations

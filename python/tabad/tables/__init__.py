@@ -9,7 +9,7 @@ parts are imported, never `pyarrow.dataset` (which imports pandas).
 import os
 from typing import Any
 
-from tabad.errors import UsageError
+from tabad.errors import InputError, UsageError
 from tabad.tables.files import find
 from tabad.tables.frames import wrap
 from tabad.tables.sources import FileTable, is_path
@@ -25,6 +25,7 @@ __all__ = [
     "check_taken",
     "destination_format",
     "open_table",
+    "refuse_text",
     "write",
     "write_bytes",
 ]
@@ -47,3 +48,13 @@ def open_table(data: Any, *, format: str | None = None) -> Table:
             hint="leave out `format`; the format of what is written is `output_format`",
         )
     return wrap(data)
+
+
+def refuse_text(table: Table) -> None:
+    """Raise `InputError` for a table of CSV or JSON lines: the types of its columns are told by their values."""
+    if isinstance(table, FileTable) and table.files.format in ("csv", "jsonl"):
+        raise InputError(
+            f"{table.name} is text, whose types are told by its values, and those are private",
+            name="private-text",
+            hint="write it as parquet or Arrow first, with types that you choose",
+        )

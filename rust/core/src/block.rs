@@ -78,6 +78,8 @@ pub struct Feature {
     pub slot: Slot,
     /// Factor on this feature's distance in the memory's kernel: 1 for a column of one part.
     pub weight: f32,
+    /// Context: a row is judged given this, and never for it.
+    pub given: bool,
 }
 
 /// A block of `rows` encoded rows.

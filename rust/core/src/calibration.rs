@@ -7,7 +7,9 @@
 
 use serde_json::{Value, json};
 
+use crate::block::Block;
 use crate::error::{Error, Result};
+use crate::groups::{GroupKeys, Groups};
 use crate::pareto::ParetoTail;
 use crate::store::Store;
 
@@ -45,13 +47,32 @@ pub struct Calibration {
     /// Ascending.
     scores: Vec<f64>,
     tail: ParetoTail,
+    groups: Groups,
 }
 
 impl Calibration {
     pub fn fit(source: Source, mut scores: Vec<f64>) -> Self {
         scores.sort_unstable_by(f64::total_cmp);
         let tail = ParetoTail::fit_cautious(&scores).unwrap_or_else(|| ParetoTail::coarse(&scores));
-        Self { source, scores, tail }
+        Self { source, scores, tail, groups: Groups::default() }
+    }
+
+    /// The same with a calibration of its own for each group. `rows`: the score and codes of each calibration row.
+    #[must_use]
+    pub fn with_groups<'a>(self, keys: GroupKeys, rows: impl Iterator<Item = (f64, &'a [u16])>) -> Self {
+        Self { groups: Groups::fit(keys, rows), ..self }
+    }
+
+    /// The calibration of another scorer by the same rows, in the same groups.
+    #[must_use]
+    pub fn of_other(&self, scores: &[f64], rows: &Block) -> Self {
+        let of_rows = scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row)));
+        Self::fit(self.source, scores.to_vec()).with_groups(self.groups.keys().clone(), of_rows)
+    }
+
+    /// Calibration rows of each group, the last the rows of no group of their own; empty without groups.
+    pub fn group_sizes(&self) -> Vec<usize> {
+        self.groups.scores.iter().map(Vec::len).collect()
     }
 
     /// n.
@@ -59,18 +80,17 @@ impl Calibration {
         self.scores.len()
     }
 
-    /// Calibration rows at least as odd.
-    pub fn rank(&self, score: f64) -> usize {
-        self.scores.len() - self.scores.partition_point(|&cal| cal < score)
+    /// The p-value of a row with this score and these codes, among the calibration rows of its group.
+    pub fn p_value(&self, score: f64, c_c: &[u16]) -> f64 {
+        let scores = self.groups.of(c_c).unwrap_or(&self.scores);
+        let rank = scores.len() - scores.partition_point(|&cal| cal < score);
+        (1 + rank) as f64 / (1 + scores.len()) as f64
     }
 
-    pub fn p_value(&self, score: f64) -> f64 {
-        (1 + self.rank(score)) as f64 / (1 + self.scores.len()) as f64
-    }
-
-    /// The level at which a fitted model flags unless told otherwise: `max(0.001, 1 / (1 + n))`.
+    /// The level at which a fitted model flags unless told otherwise: `max(0.001, 1 / (1 + n))`, n of the smallest group.
     pub fn level(&self) -> f64 {
-        (1.0 / (1 + self.scores.len()) as f64).max(0.001)
+        let fewest = self.groups.scores.iter().map(Vec::len).filter(|&n| n > 0).min().unwrap_or(self.scores.len());
+        (1.0 / (1 + fewest) as f64).max(0.001)
     }
 
     /// Whether a row stands out among `rows` rows.
@@ -78,25 +98,31 @@ impl Calibration {
         self.tail.log_probability(score) + (rows as f64).ln() <= EXPECTED_FALSE.ln()
     }
 
-    pub fn write(&self, store: &mut Store) -> Value {
-        store.put_f64("calibration.scores", self.scores.clone());
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
+        store.put_f64(format!("{prefix}.scores"), self.scores.clone());
         let ParetoTail { start, log_share, scale, shape } = self.tail;
-        store.put_f64("calibration.tail", vec![start, log_share, scale, shape]);
-        json!({"source": self.source.name(), "rows": self.scores.len()})
+        store.put_f64(format!("{prefix}.tail"), vec![start, log_share, scale, shape]);
+        let mut facts = json!({"source": self.source.name(), "rows": self.scores.len()});
+        if let Some(groups) = self.groups.write(store, prefix) {
+            facts["groups"] = groups;
+        }
+        facts
     }
 
-    pub fn read(value: &Value, store: &Store) -> Result<Self> {
+    /// `sizes`: codes per category of the block.
+    pub fn read(value: &Value, store: &Store, prefix: &str, sizes: &[u16]) -> Result<Self> {
         let damaged = || Error::model_file("the calibration is damaged");
         let source = value["source"].as_str().and_then(Source::parse).ok_or_else(damaged)?;
         let rows = value["rows"].as_u64().and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged)?;
-        let scores = store.get_finite("calibration.scores", rows)?.to_vec();
-        let tail = store.get_finite("calibration.tail", 4)?;
+        let scores = store.get_finite(&format!("{prefix}.scores"), rows)?.to_vec();
+        let tail = store.get_finite(&format!("{prefix}.tail"), 4)?;
         let tail = ParetoTail { start: tail[0], log_share: tail[1], scale: tail[2], shape: tail[3] };
         let sane = tail.scale > 0.0 && tail.shape >= 0.0 && tail.log_share <= 0.0;
         if scores.is_empty() || !sane || scores.windows(2).any(|pair| pair[0] > pair[1]) {
             return Err(damaged());
         }
-        Ok(Self { source, scores, tail })
+        let groups = Groups::read(&value["groups"], store, prefix, sizes, rows)?;
+        Ok(Self { source, scores, tail, groups })
     }
 }
 
@@ -107,9 +133,9 @@ mod tests {
     #[test]
     fn p_values_count_the_calibration_rows_that_are_at_least_as_odd() {
         let calibration = Calibration::fit(Source::HeldOut, vec![3.0, 1.0, 2.0, 2.0]);
-        assert_eq!(calibration.p_value(0.0), 1.0);
-        assert_eq!(calibration.p_value(2.0), 4.0 / 5.0);
-        assert_eq!(calibration.p_value(3.5), 1.0 / 5.0);
+        assert_eq!(calibration.p_value(0.0, &[]), 1.0);
+        assert_eq!(calibration.p_value(2.0, &[]), 4.0 / 5.0);
+        assert_eq!(calibration.p_value(3.5, &[]), 1.0 / 5.0);
     }
 
     #[test]

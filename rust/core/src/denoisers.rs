@@ -1,104 +1,205 @@
 //! The denoisers of a model, and the energies of a block under all of them.
 
-use crate::block::Block;
+use crate::block::{Block, Feature};
 use crate::combine::{EnergyBlock, Plan};
-use crate::memory::Memory;
-use crate::network::Network;
+use crate::mechanism::{Mechanism, Setting, bound, memory_errors, memory_time};
+use crate::memory::{Memory, Scratch};
+use crate::network::{DRAWS, Energies, Network};
 
-/// How much the network counts beside a memory. More of it gained on mixed tables what it lost on numeric ones.
-const NETWORK: f64 = 0.3;
+/// How much the network counts beside a memory: its joint energies alone. More of it loses where the memory is at its best.
+const NETWORK: f64 = 0.15;
 
 /// A closed set: every model has at least one.
 #[derive(Debug, Clone, Default)]
 pub struct Denoisers {
     pub memory: Option<Memory>,
     pub network: Option<Network>,
+    mechanism: Mechanism,
+    /// Per feature: context, which is never judged [F].
+    given: Vec<bool>,
+    /// The network as it is asked about corrupted rows, one per corruption, where the mechanism does.
+    noised: Vec<Network>,
 }
 
 impl Denoisers {
+    pub fn new(memory: Option<Memory>, network: Option<Network>, mechanism: Mechanism, features: &[Feature]) -> Self {
+        let given = features.iter().map(|feature| feature.given).collect();
+        Self { memory, network: None, mechanism, given, noised: Vec::new() }.with_network(network)
+    }
+
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// The same mechanism and context with another memory.
+    #[must_use]
+    pub fn with_memory(&self, memory: Option<Memory>) -> Self {
+        Self { memory, ..self.clone() }
+    }
+
+    /// The same with another network.
+    #[must_use]
+    pub fn with_network(self, network: Option<Network>) -> Self {
+        let asks = self.mechanism.own_network_terms(1) > 0;
+        let asked = network.as_ref().filter(|_| asks);
+        let noised = asked.map(|network| (0..DRAWS).map(|draw| network.noised(&self.given, draw)).collect());
+        let noised = noised.unwrap_or_default();
+        Self { network, noised, ..self }
+    }
+
     /// Each by itself, in the order of the plan.
     pub fn each(&self) -> Vec<Self> {
-        let memory = self.memory.iter().map(|memory| Self { memory: Some(memory.clone()), network: None });
-        let network = self.network.iter().map(|network| Self { memory: None, network: Some(network.clone()) });
+        let memory = self.memory.iter().map(|_| self.clone().with_network(None));
+        let network = self.network.iter().map(|_| self.with_memory(None));
         memory.chain(network).collect()
     }
 
-    /// Row energies and weights, which add up to 1.
-    ///
-    /// Of the memory: where the training rows are known to be normal, density, joint energy and columns count alike; where
-    /// they are not, wide density counts too and what asks for fine structure (joint, columns) counts half. The
-    /// marginal counts as much beside them as the share of the table's columns that are categories: what is rare by itself
-    /// tells much of a category, and little of a number that density does not. The network counts [`NETWORK`], two thirds
-    /// of it joint; nothing where it is not `judged`, that is, where no rows are left that it was not trained on.
-    pub fn plan(&self, features: usize, contaminated: bool, judged: bool) -> Plan {
-        let mut plan = Plan { features, geometric: !contaminated, ..Plan::default() };
+    /// Row energies and weights, which add up to 1, shared out by the mechanism. The network counts [`NETWORK`];
+    /// nothing where it is not `judged`, that is, where no rows are left that it was not trained on.
+    pub fn plan(&self, contaminated: bool, judged: bool) -> Plan {
+        let mut plan = Plan { features: self.given.len(), geometric: !contaminated, ..Plan::default() };
         let spread = |terms: &mut Vec<f64>, count: usize, weight: f64| {
             terms.extend(std::iter::repeat_n(weight / count.max(1) as f64, count));
         };
-        let network = match (&self.memory, &self.network) {
+        let shares = self.mechanism.network(self.memory.is_none()).filter(|_| self.network.is_some());
+        let network = match (&self.memory, shares) {
             (_, None) => 0.0,
             (None, Some(_)) => 1.0,
-            (Some(_), Some(_)) => {
-                if judged {
-                    NETWORK
-                } else {
-                    0.0
-                }
-            }
+            (Some(_), Some(_)) if judged => NETWORK,
+            (Some(_), Some(_)) => 0.0,
         };
         if let Some(memory) = &self.memory {
             let levels = memory.levels();
-            let (wide, fine) = if contaminated { (1.0 / 3.0, 1.0 / 6.0) } else { (0.0, 1.0 / 3.0) };
-            let marginal = memory.category_share();
-            let own = (1.0 - network) / (1.0 + marginal);
-            spread(&mut plan.terms, levels.local.len(), own / 3.0);
-            spread(&mut plan.terms, levels.wide.len(), own * wide);
-            spread(&mut plan.terms, levels.local.len(), own * fine);
-            plan.terms.push(own * marginal);
-            plan.columns.push(own * fine);
+            let setting = Setting { contaminated, category_share: memory.category_share() };
+            let (of, own) = (self.mechanism.memory(setting), 1.0 - network);
+            spread(&mut plan.terms, levels.local.len(), own * of.local);
+            spread(&mut plan.terms, levels.wide.len(), own * of.wide);
+            spread(&mut plan.terms, levels.local.len(), own * of.joint);
+            plan.terms.push(own * of.marginal);
+            spread(&mut plan.terms, self.mechanism.own_memory_terms(levels.local.len()), own * of.own);
+            plan.columns.push(own * of.columns);
         }
         if let Some(net) = &self.network {
-            spread(&mut plan.terms, net.joint_levels(), network * 2.0 / 3.0);
-            plan.terms.push(network / 3.0);
+            let of = shares.unwrap_or_default();
+            spread(&mut plan.terms, net.joint_levels(), network * of.joint);
+            plan.terms.push(network * of.conditional);
+            spread(&mut plan.terms, self.mechanism.own_network_terms(net.joint_levels()), network * of.own);
             plan.columns.push(0.0);
         }
         plan
     }
 
     /// Energies of every row under all denoisers.
-    pub fn energies(&self, block: &Block, features: usize) -> EnergyBlock {
-        let own = self.memory.as_ref().map_or(0, Memory::row_terms);
-        let levels = self.network.as_ref().map_or(0, Network::joint_levels);
-        let width = own + levels + usize::from(self.network.is_some());
+    pub fn energies(&self, block: &Block) -> EnergyBlock {
+        let features = self.given.len();
+        let (of_memory, of_network) = (self.memory_terms(), self.network_terms());
+        let width = of_memory + of_network;
         let mut out = EnergyBlock { rows: block.rows, terms: vec![0.0; block.rows * width], features: Vec::new() };
         if let Some(memory) = &self.memory {
             let mut columns = vec![0.0; block.rows * features];
             let mut scratch = memory.scratch();
             for row in 0..block.rows {
-                memory.energies(
-                    block.x_row(row),
-                    block.c_row(row),
-                    &mut scratch,
-                    &mut out.terms[row * width..row * width + own],
-                    &mut columns[row * features..(row + 1) * features],
-                );
+                let (x_n, c_c) = (block.x_row(row), block.c_row(row));
+                let terms = &mut out.terms[row * width..row * width + of_memory];
+                let (usual, own) = terms.split_at_mut(memory.row_terms());
+                let columns = &mut columns[row * features..(row + 1) * features];
+                memory.energies(x_n, c_c, &mut scratch, usual, columns);
+                self.own_memory_energies(memory, (x_n, c_c), &mut scratch, own);
             }
             out.features.push(columns);
         }
         if let Some(network) = &self.network {
-            let found = network.energies(block);
+            let mut found = network.energies(block);
+            self.drop_context(&mut found.conditional);
+            let noised: Vec<Energies> = self.noised.iter().map(|network| network.energies(block)).collect();
             for row in 0..block.rows {
-                for level in 0..levels {
-                    let at = (row * levels + level) * features;
-                    let sum: f32 = found.joint[at..at + features].iter().sum();
-                    out.terms[row * width + own + level] = (sum.max(0.0) + 1e-6).ln();
+                let terms = &mut out.terms[row * width + of_memory..(row + 1) * width];
+                let (joint, rest) = terms.split_at_mut(network.joint_levels());
+                for (level, term) in joint.iter_mut().enumerate() {
+                    *term = (self.joint_sum(&found, row, level, network.joint_levels()).max(0.0) + 1e-6).ln();
                 }
+                let Some((conditional, own)) = rest.split_first_mut() else { continue };
                 // In nats each: a column that is hard to tell is surprising by as much in every row.
-                let conditional: f32 = found.conditional[row * features..(row + 1) * features].iter().sum();
-                out.terms[row * width + own + levels] = conditional;
+                *conditional = found.conditional[row * features..(row + 1) * features].iter().sum();
+                if !own.is_empty() {
+                    self.own_network_energies(network, &noised, row, own);
+                }
             }
             out.features.push(found.conditional);
         }
         out
+    }
+
+    fn memory_terms(&self) -> usize {
+        self.memory
+            .as_ref()
+            .map_or(0, |memory| memory.row_terms() + self.mechanism.own_memory_terms(memory.levels().local.len()))
+    }
+
+    fn network_terms(&self) -> usize {
+        self.network
+            .as_ref()
+            .map_or(0, |network| network.joint_levels() + 1 + self.mechanism.own_network_terms(network.joint_levels()))
+    }
+
+    fn own_memory_energies(
+        &self,
+        memory: &Memory,
+        (x_n, c_c): (&[f32], &[u16]),
+        scratch: &mut Scratch,
+        own: &mut [f32],
+    ) {
+        match self.mechanism {
+            Mechanism::Reconstruction => memory_errors(memory, x_n, c_c, scratch, own),
+            Mechanism::DiffusionTime => own.fill(memory_time(memory, x_n, c_c, scratch)),
+            Mechanism::Combined | Mechanism::Density | Mechanism::ScoreFunction | Mechanism::Conditional => {}
+        }
+    }
+
+    /// Means over the corruptions.
+    fn own_network_energies(&self, network: &Network, noised: &[Energies], row: usize, own: &mut [f32]) {
+        let (levels, numbers) = (network.joint_levels(), network.shape().numbers());
+        let of_level = |level: usize| {
+            let at = (row * levels + level) * self.given.len();
+            let sum = |features: std::ops::Range<usize>| {
+                let judged = features.filter(|&feature| !self.given[feature]);
+                let of_draws = |feature: usize| noised.iter().map(|draw| draw.joint[at + feature]).sum::<f32>();
+                judged.map(of_draws).sum::<f32>() / noised.len() as f32
+            };
+            (sum(0..numbers), sum(numbers..self.given.len()))
+        };
+        if self.mechanism == Mechanism::Density {
+            let sums: Vec<(f32, f32, f32)> = network
+                .joint_sigmas()
+                .into_iter()
+                .enumerate()
+                .map(|(level, sigma)| {
+                    let (squares, nats) = of_level(level);
+                    (sigma, squares, nats)
+                })
+                .collect();
+            own.fill(bound(&sums));
+            return;
+        }
+        for (level, term) in own.iter_mut().enumerate() {
+            let (squares, nats) = of_level(level);
+            *term = ((squares + nats).max(0.0) + 1e-6).ln();
+        }
+    }
+
+    fn joint_sum(&self, found: &Energies, row: usize, level: usize, levels: usize) -> f32 {
+        let at = (row * levels + level) * self.given.len();
+        let energies = found.joint[at..at + self.given.len()].iter().zip(&self.given);
+        energies.filter(|(_, given)| !**given).map(|(energy, _)| energy).sum()
+    }
+
+    /// A context column is never surprising.
+    fn drop_context(&self, energies_bf: &mut [f32]) {
+        if !self.given.contains(&true) {
+            return;
+        }
+        for row in energies_bf.chunks_exact_mut(self.given.len()) {
+            row.iter_mut().zip(&self.given).filter(|(_, given)| **given).for_each(|(energy, _)| *energy = 0.0);
+        }
     }
 }

@@ -31,6 +31,8 @@ pub struct Column {
     /// The Arrow type when fitted, for people.
     pub data_type: String,
     pub role: Role,
+    /// Context: rows are judged given this column, and never for it.
+    pub given: bool,
 }
 
 /// Codecs with their places in a block.
@@ -74,7 +76,7 @@ impl Encoder {
                     Some(size) => Slot::Category { index: categories.len(), size },
                 };
                 let weight = if spec.part == Part::Status { 1.0 } else { weight };
-                let feature = Feature { column: index, part: spec.part, slot, weight };
+                let feature = Feature { column: index, part: spec.part, slot, weight, given: column.given };
                 match spec.size {
                     None => {
                         let base = categories.len() + status.unwrap_or(0);
@@ -196,6 +198,25 @@ impl Encoder {
         Ok(names.iter().filter_map(place).collect())
     }
 
+    /// Codes per category [C].
+    pub fn category_sizes(&self) -> Vec<u16> {
+        let size = |feature: &Feature| match feature.slot {
+            Slot::Category { size, .. } => Some(size),
+            Slot::Number { .. } => None,
+        };
+        self.features.iter().filter_map(size).collect()
+    }
+
+    /// The categories that are context, and the value itself of a column that is one: what groups of rows are told by.
+    pub fn context_categories(&self) -> Vec<usize> {
+        let context = self.features.iter().filter(|feature| feature.given && feature.part == Part::Value);
+        let place = |feature: &Feature| match feature.slot {
+            Slot::Category { index, .. } => Some(index),
+            Slot::Number { .. } => None,
+        };
+        context.filter_map(place).collect()
+    }
+
     /// Per column: its first number and its first category.
     pub fn places(&self) -> &[(usize, usize)] {
         &self.places
@@ -208,7 +229,11 @@ impl Encoder {
                 Role::Ignored => ("ignored", Value::Null),
                 Role::Label => ("label", Value::Null),
             };
-            json!({"name": column.name, "type": column.data_type, "role": role, "codec": codec})
+            let mut entry = json!({"name": column.name, "type": column.data_type, "role": role, "codec": codec});
+            if column.given {
+                entry["given"] = json!(true);
+            }
+            entry
         });
         Value::Array(columns.collect())
     }
@@ -227,7 +252,11 @@ impl Encoder {
                 Some("label") => Role::Label,
                 _ => return Err(damaged()),
             };
-            columns.push(Column { name: text("name")?, data_type: text("type")?, role });
+            let given = match &entry["given"] {
+                Value::Null => false,
+                value => value.as_bool().filter(|_| matches!(role, Role::Modelled(_))).ok_or_else(damaged)?,
+            };
+            columns.push(Column { name: text("name")?, data_type: text("type")?, role, given });
         }
         Ok(Self::new(columns))
     }

@@ -1,17 +1,20 @@
-//! A fitted model: encoder, denoisers, reference statistics, calibration.
+//! A fitted model: encoder, denoisers, scorers with their calibrations.
 
 use serde_json::{Map, Value, json};
 
 use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, Source};
 use crate::combine::{EnergyBlock, Reference};
 use crate::constraints::{self, Constraint};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
+use crate::mechanism::Mechanism;
 use crate::memory::Memory;
 use crate::network::Network;
+use crate::release::Release;
+use crate::scorer::{Name, Scorer};
 use crate::store::Store;
 
 /// Bumped when a file can no longer be read by the code of the last release.
@@ -46,23 +49,84 @@ pub struct Sizes {
 pub struct Model {
     pub encoder: Encoder,
     pub denoisers: Denoisers,
-    pub reference: Reference,
-    pub calibration: Calibration,
+    /// The one that scores.
+    pub scorer: Scorer,
+    /// The one that could.
+    pub other: Option<Scorer>,
     pub label: Option<Label>,
-    /// What few labels teach.
-    pub guide: Option<Guide>,
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
     /// What generated rows obey.
     pub constraints: Vec<Constraint>,
     pub sizes: Sizes,
+    /// Of a private fit: its guarantee, and what rows are drawn from.
+    pub release: Option<Release>,
 }
 
 impl Model {
-    /// Scores of a block's rows.
-    pub fn scores(&self, block: &Block) -> Vec<f64> {
-        let energies = self.denoisers.energies(block, self.encoder.features.len());
-        score_rows(block, &energies, &self.reference, self.guide.as_ref())
+    /// p-values and levels of the scorer in use.
+    pub fn calibration(&self) -> &Calibration {
+        self.scorer.calibration()
+    }
+
+    /// What few labels teach.
+    pub fn guide(&self) -> Option<&Guide> {
+        match self.scorer_of(Name::Teacher) {
+            Some(Scorer::Teacher { guide, .. }) => guide.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub fn scorer_of(&self, name: Name) -> Option<&Scorer> {
+        [Some(&self.scorer), self.other.as_ref()].into_iter().flatten().find(|scorer| scorer.name() == name)
+    }
+
+    /// The model with that scorer in use.
+    pub fn with_scorer(&self, name: Name) -> Result<Self> {
+        if self.scorer.name() == name {
+            return Ok(self.clone());
+        }
+        let mut model = self.clone();
+        match model.other.take() {
+            Some(other) => {
+                model.other = Some(std::mem::replace(&mut model.scorer, other));
+                Ok(model)
+            }
+            None => Err(self.without(name)),
+        }
+    }
+
+    fn without(&self, name: Name) -> Error {
+        let (message, hint) = match (name, self.calibration().source) {
+            (Name::Teacher, _) => (
+                "the model has a student alone: what its teacher needs was taken out of the file",
+                "score with --scorer student, or with the model it was made from",
+            ),
+            (Name::Student, Source::OwnTable) => {
+                ("the model has no student: it screened one table", "fit a model: tabad fit TABLE -o MODEL")
+            }
+            (Name::Student, Source::CrossFitted) => (
+                "the model has no student: it was fitted on fewer than 500 rows, too few to teach one",
+                "leave out --scorer, or fit on more rows",
+            ),
+            (Name::Student, Source::HeldOut) if self.guide().is_some() => (
+                "the model has no student: it follows feedback, which needs the kept rows",
+                "leave out --scorer, or fit without --feedback",
+            ),
+            (Name::Student, Source::HeldOut) => (
+                "the model has no student: only a fit with --quality default or best makes one, and an update drops it",
+                "leave out --scorer, or fit with --quality default",
+            ),
+        };
+        Error::usage("scorer-missing", message).hint(hint)
+    }
+
+    /// The student alone: no kept rows, no statistics of the teacher.
+    pub fn student_alone(&self) -> Result<Self> {
+        let mut model = self.with_scorer(Name::Student)?;
+        model.other = None;
+        model.denoisers.memory = None;
+        Ok(model)
     }
 
     /// All arrays, and the manifest that says what they are.
@@ -70,15 +134,19 @@ impl Model {
         let mut store = Store::default();
         let mut manifest = self.facts();
         manifest.insert("columns".into(), self.encoder.write(&mut store));
-        manifest.insert("reference".into(), self.reference.write(&mut store));
-        manifest.insert("calibration".into(), self.calibration.write(&mut store));
-        store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
+        for scorer in [Some(&self.scorer), self.other.as_ref()].into_iter().flatten() {
+            scorer.write(&mut manifest, &mut store);
+        }
         if !self.constraints.is_empty() {
             manifest.insert("constraints".into(), constraints::write(&self.constraints, &mut store));
         }
-        if let Some(guide) = &self.guide {
-            manifest.insert("guide".into(), guide.write(&mut store));
+        if let Some(release) = &self.release {
+            manifest.insert("private".into(), release.write(&mut store));
         }
+        if self.other.is_some() || self.scorer.name() == Name::Student {
+            manifest.insert("scorer".into(), json!(self.scorer.name().word()));
+        }
+        store.put_u8("seen", self.seen.iter().flatten().map(|&seen| u8::from(seen)).collect());
         let memory = self.denoisers.memory.as_ref().map(|memory| memory.write(&mut store, "memory"));
         manifest.insert("memory".into(), memory.unwrap_or(Value::Null));
         let network = self.denoisers.network.as_ref().map(|network| network.write(&mut store));
@@ -95,6 +163,7 @@ impl Model {
             "label": label,
             "sizes": {"rows": rows, "training": training, "reference": reference, "calibration": calibration},
             "seed": seed,
+            "mechanism": self.denoisers.mechanism().name(),
         });
         match facts {
             Value::Object(map) => map,
@@ -115,9 +184,6 @@ impl Model {
             None => return Err(damaged("tabad")),
         }
         let encoder = Encoder::read(&manifest["columns"], store)?;
-        let features = encoder.features.len();
-        let reference = Reference::read(&manifest["reference"], store, features)?;
-        let calibration = Calibration::read(&manifest["calibration"], store)?;
         let memory = match &manifest["memory"] {
             Value::Null => None,
             value => Some(Memory::read(value, store, "memory", &encoder.features)?),
@@ -126,24 +192,19 @@ impl Model {
             Value::Null => None,
             value => Some(Network::from_store(value, store, &network_shape(&encoder))?),
         };
-        let denoisers = Denoisers { memory, network };
-        let plan = denoisers.plan(features, true, true);
-        if plan.columns.is_empty()
-            || plan.terms.len() != reference.plan.terms.len()
-            || plan.columns.len() != reference.plan.columns.len()
-        {
-            return Err(damaged("reference"));
-        }
-        let guide = match &manifest["guide"] {
-            Value::Null => None,
-            value => {
-                let evidences = plan.terms.len() + plan.columns.len() + 2 * features;
-                let guide = Guide::read(value, store, &encoder.features, evidences)?;
-                if !denoisers.memory.as_ref().is_some_and(|memory| guide.has_levels(memory.levels())) {
-                    return Err(damaged("guide"));
-                }
-                Some(guide)
-            }
+        let mechanism =
+            manifest["mechanism"].as_str().and_then(Mechanism::parse).ok_or_else(|| damaged("mechanism"))?;
+        let denoisers = Denoisers::new(memory, network, mechanism, &encoder.features);
+        let teacher = Scorer::read_teacher(manifest, store, &encoder, &denoisers)?;
+        let student = Scorer::read_student(manifest, store, &network_shape(&encoder))?;
+        let in_use = match &manifest["scorer"] {
+            Value::Null => Some(Name::Teacher),
+            word => word.as_str().and_then(Name::parse),
+        };
+        let (scorer, other) = match (teacher, student, in_use) {
+            (Some(teacher), student, Some(Name::Teacher)) => (teacher, student),
+            (teacher, Some(student), Some(Name::Student)) => (student, teacher),
+            _ => return Err(damaged("scorer")),
         };
         let number = |key: &str| manifest["sizes"][key].as_u64().ok_or_else(|| damaged("sizes"));
         let size = |key: &str| number(key).and_then(|n| usize::try_from(n).map_err(|_| damaged("sizes")));
@@ -157,7 +218,11 @@ impl Model {
         let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
         let constraints = constraints::read(&manifest["constraints"], store, &encoder.names())?;
-        Ok(Self { encoder, denoisers, reference, calibration, label, guide, seen, constraints, sizes })
+        let release = match &manifest["private"] {
+            Value::Null => None,
+            value => Some(Release::read(value, store)?),
+        };
+        Ok(Self { encoder, denoisers, scorer, other, label, seen, constraints, sizes, release })
     }
 
     /// Codes that are never to be generated, counted over all category columns in a row: those no training row
@@ -182,16 +247,25 @@ impl Model {
         facts.insert("rows".into(), json!(self.sizes.rows));
         facts.insert("training_rows".into(), json!(self.sizes.training));
         facts.insert("reference_rows".into(), json!(self.sizes.reference));
-        facts.insert("calibration".into(), json!(self.calibration.source.name()));
-        facts.insert("calibration_rows".into(), json!(self.calibration.rows()));
-        facts.insert("level_ppm".into(), json!((self.calibration.level() * 1e6).round() as u64));
+        facts.insert("groups".into(), json!(self.calibration().group_sizes()));
+        facts.insert("calibration".into(), json!(self.calibration().source.name()));
+        facts.insert("calibration_rows".into(), json!(self.calibration().rows()));
+        facts.insert("level_ppm".into(), json!((self.calibration().level() * 1e6).round() as u64));
         let kept = self.denoisers.memory.as_ref().map_or(0, Memory::rows);
         facts.insert("kept_rows".into(), json!(kept));
-        let guide = self.guide.as_ref();
-        let described = guide.map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
         facts.insert("constraints".into(), constraints::describe(&self.constraints));
+        let described =
+            self.guide().map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
         facts.insert("guide".into(), described.unwrap_or(Value::Null));
+        facts.insert("scorer".into(), json!(self.scorer.name().word()));
+        facts.insert("teacher".into(), json!(self.scorer_of(Name::Teacher).is_some()));
+        let student = match self.scorer_of(Name::Student) {
+            Some(Scorer::Student { student, .. }) => student.config(),
+            _ => Value::Null,
+        };
+        facts.insert("student".into(), student);
         facts.insert("network".into(), self.denoisers.network.as_ref().map_or(Value::Null, Network::config));
+        facts.insert("private".into(), self.release.as_ref().map_or(Value::Null, |release| release.facts().clone()));
         Value::Object(facts)
     }
 }
@@ -247,7 +321,11 @@ pub fn describe_columns(encoder: &Encoder) -> Value {
                 Slot::Category { index, size } => json!({"part": feature.part.name(), "category": index, "size": size}),
             })
             .collect();
-        json!({"name": column.name, "type": column.data_type, "kind": kind, "summary": summary, "features": features})
+        let mut facts = json!({"name": column.name, "type": column.data_type, "kind": kind, "summary": summary, "features": features});
+        if column.given {
+            facts["given"] = json!(true);
+        }
+        facts
     });
     Value::Array(columns.collect())
 }

@@ -231,11 +231,11 @@ mod tests {
     use crate::block::Part;
 
     fn number(dim: usize, column: usize) -> Feature {
-        Feature { column, part: Part::Value, slot: Slot::Number { dim, status: 0 }, weight: 1.0 }
+        Feature { column, part: Part::Value, slot: Slot::Number { dim, status: 0 }, weight: 1.0, given: false }
     }
 
     fn category(index: usize, column: usize, weight: f32) -> Feature {
-        Feature { column, part: Part::Value, slot: Slot::Category { index, size: 9 }, weight }
+        Feature { column, part: Part::Value, slot: Slot::Category { index, size: 9 }, weight, given: false }
     }
 
     fn block(rows: &[(f32, u16)]) -> Block {

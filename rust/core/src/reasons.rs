@@ -6,7 +6,6 @@ use arrow_array::RecordBatch;
 
 use crate::block::{Block, OTHER, PRESENT, Part, Slot};
 use crate::codec::Codec;
-use crate::combine::EnergyBlock;
 use crate::memory::{Expected, Scratch};
 use crate::model::Model;
 
@@ -25,18 +24,18 @@ pub struct Reason {
     pub share: f32,
 }
 
-/// One row of a batch, with its block and energies (both of one row).
+/// One row of a batch, with its block and the squared tails of its features.
 pub struct Case<'a> {
     pub batch: &'a RecordBatch,
     pub alignment: &'a [Option<usize>],
     pub row: usize,
     pub block: &'a Block,
-    pub energies: &'a EnergyBlock,
+    pub squares: &'a [f32],
 }
 
 /// The reasons for a row, largest share first, at most `most`.
 pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
-    let squares = model.reference.squared_tails(case.energies, 0);
+    let squares = case.squares;
     let total: f32 = squares.iter().sum();
     if total <= 0.0 {
         return Vec::new();

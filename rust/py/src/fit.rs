@@ -10,17 +10,20 @@ use serde_json::json;
 use tabad_core::block::Block;
 use tabad_core::codec::Kind;
 use tabad_core::error::Error;
-use tabad_core::fit::{Fit as CoreFit, Options, Prepared};
+use tabad_core::fit::{Fit as CoreFit, Judged, Options, Prepared};
+use tabad_core::mechanism::Mechanism;
 use tabad_core::model::{Label, describe_columns, network_shape};
 use tabad_core::network::Network;
+use tabad_core::student::Student;
 
 use crate::error::{enter, to_py};
-use crate::model::{Model, block_parts, pool, within};
+use crate::model::{Model, block_of, block_parts, bytes, float_buffer, pool, within};
 use crate::stream::Input;
 
 enum State {
     Observing(Box<CoreFit>),
     Prepared(Box<Prepared>),
+    Judged(Box<Judged>),
     Done,
 }
 
@@ -45,7 +48,7 @@ fn out_of_order(what: &str) -> PyErr {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, threads=0))]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", threads=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
     fn new(
         py: Python<'_>,
@@ -57,6 +60,8 @@ impl Fit {
         memory: usize,
         seed: u64,
         screen: bool,
+        given: Option<Vec<String>>,
+        mechanism: &str,
         threads: usize,
     ) -> PyResult<Self> {
         let mut parsed = BTreeMap::new();
@@ -70,7 +75,10 @@ impl Fit {
             parsed.insert(column, kind);
         }
         let ignore = ignore.unwrap_or_default();
-        let options = Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen };
+        let mechanism = Mechanism::named(mechanism).map_err(|error| to_py(py, &error))?;
+        let given = given.unwrap_or_default();
+        let options =
+            Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen, given, mechanism };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }
@@ -125,8 +133,11 @@ impl Fit {
     }
 
     fn training_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
-        let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
-        part(py, &fit.training, &fit.training_classes)
+        match &self.state {
+            State::Prepared(fit) => part(py, &fit.training, &fit.training_classes),
+            State::Judged(fit) => part(py, &fit.training, &fit.training_classes),
+            State::Observing(_) | State::Done => Err(out_of_order("prepare it first")),
+        }
     }
 
     fn held_out_block<'py>(&self, py: Python<'py>) -> PyResult<Part<'py>> {
@@ -142,12 +153,50 @@ impl Fit {
         Ok(())
     }
 
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Model> {
+    fn judge(&mut self, py: Python<'_>) -> PyResult<bool> {
         let State::Prepared(fit) = std::mem::replace(&mut self.state, State::Done) else {
             return Err(out_of_order("prepare it first"));
         };
         let pool = pool(self.threads)?;
-        let model = enter(py, || within(&pool, || fit.finish()))?;
-        Ok(Model::new(model))
+        let can_teach = fit.can_teach();
+        let judged = enter(py, || within(&pool, || fit.judge()))?;
+        self.state = State::Judged(Box::new(judged));
+        Ok(can_teach)
+    }
+
+    fn teach<'py>(
+        &self,
+        py: Python<'py>,
+        rows: usize,
+        x: Bound<'py, PyAny>,
+        c: Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let State::Judged(fit) = &self.state else { return Err(out_of_order("judge it first")) };
+        let (x, c) = (bytes(&x)?, bytes(&c)?);
+        let pool = pool(self.threads)?;
+        let encoder = &fit.model.encoder;
+        let lesson = enter(py, || {
+            let block = block_of(rows, &x, &c, encoder.numbers, encoder.categories)?;
+            Ok(within(&pool, || fit.teach(&block)))
+        })?;
+        Ok((float_buffer(py, lesson.scores)?, float_buffer(py, lesson.tails)?))
+    }
+
+    fn set_student(&mut self, py: Python<'_>, config: &str, weights: &[u8]) -> PyResult<()> {
+        let State::Judged(fit) = &mut self.state else { return Err(out_of_order("judge it first")) };
+        enter(py, || {
+            let student = Student::read(config, weights, &network_shape(&fit.model.encoder))?;
+            fit.set_student(student);
+            Ok(())
+        })
+    }
+
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Model> {
+        let pool = pool(self.threads)?;
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Judged(fit) => Ok(Model::new(fit.model)),
+            State::Prepared(fit) => Ok(Model::new(enter(py, || within(&pool, || fit.finish()))?)),
+            State::Observing(_) | State::Done => Err(out_of_order("prepare it first")),
+        }
     }
 }

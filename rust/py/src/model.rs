@@ -17,7 +17,9 @@ use tabad_core::fit::update;
 use tabad_core::model::Model as CoreModel;
 use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
+use tabad_core::release::Release;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
+use tabad_core::scorer::Name;
 use tabad_core::{constraints, decode, file};
 
 use crate::error::{enter, to_py};
@@ -64,12 +66,17 @@ fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
     data.to_pyarrow(py)?.call_method0("buffers")?.get_item(1)
 }
 
+/// Floats that own what Rust computed.
+pub fn float_buffer(py: Python<'_>, values: Vec<f32>) -> PyResult<Bound<'_, PyAny>> {
+    buffer(py, Float32Array::new(ScalarBuffer::from(values), None).into_data())
+}
+
 /// The content of any buffer, whatever element type it declares.
-fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+pub fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     buffer.py().get_type::<PyBytes>().call1((buffer,))?.extract()
 }
 
-fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
+pub fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
     let mut block = Block::new(rows, numbers, categories);
     let (x_values, x_rest) = x.as_chunks::<4>();
     let (c_values, c_rest) = c.as_chunks::<2>();
@@ -110,6 +117,21 @@ impl Model {
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = enter(py, || file::to_bytes(&self.inner))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    fn with_scorer(&self, py: Python<'_>, scorer: &str) -> PyResult<Self> {
+        let model = enter(py, || match Name::parse(scorer) {
+            Some(name) => self.inner.with_scorer(name),
+            None => Err(Error::usage(
+                "option-unknown",
+                format!("`scorer` is '{scorer}', which is not one of teacher, student"),
+            )),
+        })?;
+        Ok(Self::new(model))
+    }
+
+    fn student_alone(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self::new(enter(py, || self.inner.student_alone())?))
     }
 
     fn manifest(&self) -> String {
@@ -175,7 +197,7 @@ impl Model {
         let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, top, poll)));
         py.check_signals()?;
         let found = found?;
-        Ok(json!({"rows": found.rows, "ranks": found.ranks, "threshold": found.threshold}).to_string())
+        Ok(json!({"rows": found.rows, "p_values": found.p_values, "threshold": found.threshold}).to_string())
     }
 
     #[pyo3(signature = (stream, *, memory=2048, seed=0, threads=0))]
@@ -235,9 +257,8 @@ impl Model {
             let search = Search { features: &encoder.features, columns: columns.as_deref(), count: k, exclude_self };
             Ok(within(&pool, || nearest(&rows, &reference, &search)))
         })?;
-        let distances = Float32Array::new(ScalarBuffer::from(found.distances), None);
         let names = UInt32Array::new(ScalarBuffer::from(found.rows), None);
-        Ok((buffer(py, distances.into_data())?, buffer(py, names.into_data())?))
+        Ok((float_buffer(py, found.distances)?, buffer(py, names.into_data())?))
     }
 
     #[pyo3(signature = (stream, *, threads=0))]
@@ -246,7 +267,7 @@ impl Model {
         let found = enter(py, || {
             let work = || {
                 let block = self.inner.encoder.encode_all(stream.0)?;
-                Ok(self.inner.denoisers.energies(&block, self.inner.encoder.features.len()))
+                Ok(self.inner.denoisers.energies(&block))
             };
             within(&pool, work)
         })?;
@@ -258,10 +279,28 @@ impl Model {
         let (config, weights) = enter(py, || network.to_bytes())?;
         Ok(Some((config, PyBytes::new(py, &weights))))
     }
+
+    fn with_release(&self, py: Python<'_>, facts: &str, numbers: &[u8]) -> PyResult<Self> {
+        let release = enter(py, || {
+            let facts = serde_json::from_str(facts).map_err(|error| Error::model_file(error.to_string()))?;
+            let (chunks, _) = numbers.as_chunks::<8>();
+            Release::new(facts, chunks.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+        })?;
+        let mut model = CoreModel::clone(&self.inner);
+        model.release = Some(release);
+        Ok(Self::new(model))
+    }
+
+    fn release<'py>(&self, py: Python<'py>) -> Option<(String, Bound<'py, PyBytes>)> {
+        let release = self.inner.release.as_ref()?;
+        let bytes: Vec<u8> = release.numbers().iter().flat_map(|number| number.to_le_bytes()).collect();
+        Some((release.facts().to_string(), PyBytes::new(py, &bytes)))
+    }
 }
 
 /// Energies of a network alone, for the tests that hold Rust, torch and numpy against each other.
 #[pyfunction]
+#[pyo3(signature = (config, weights, rows, x, c, noised=None))]
 pub fn network_energies<'py>(
     py: Python<'py>,
     config: &str,
@@ -269,12 +308,16 @@ pub fn network_energies<'py>(
     rows: usize,
     x: &[u8],
     c: &[u8],
+    noised: Option<usize>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let found = enter(py, || {
         let network = Network::read_alone(config, weights)?;
         let shape = network.shape();
         let block = block_of(rows, x, c, shape.numbers(), shape.categories())?;
-        Ok(network.energies(&block))
+        Ok(match noised {
+            None => network.energies(&block),
+            Some(draw) => network.noised(&[], draw).energies(&block),
+        })
     })?;
     let bytes = |values: &[f32]| PyBytes::new(py, bytemuck::cast_slice(values));
     Ok((bytes(&found.joint), bytes(&found.conditional)))

@@ -6,10 +6,13 @@
 //! back out of the codecs' counts. A table that is screened against itself holds nothing out.
 
 mod feedback;
+mod judge;
 mod options;
+mod parts;
 mod prepare;
 mod update;
 
+pub use judge::{Judged, Lesson};
 pub use options::{Options, Plan as ColumnPlan};
 pub use prepare::Prepared;
 pub use update::update;

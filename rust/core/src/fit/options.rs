@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow_schema::SchemaRef;
 
+use crate::block::{Feature, Slot};
 use crate::codec::{ColumnState, Kind, type_words};
+use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result, list_names};
+use crate::mechanism::Mechanism;
 
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -21,6 +24,9 @@ pub struct Options {
     pub seed: u64,
     /// The table will be screened against itself.
     pub screen: bool,
+    /// Context columns: rows are judged given them.
+    pub given: Vec<String>,
+    pub mechanism: Mechanism,
 }
 
 /// What becomes of a column.
@@ -51,7 +57,7 @@ impl Options {
 
     /// One plan per column; all unknown names and all nested columns are reported.
     pub fn plan(&self, schema: &SchemaRef) -> Result<Vec<Plan>> {
-        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label).chain(&self.feedback);
+        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label).chain(&self.feedback).chain(&self.given);
         let unknown: Vec<String> = named.filter(|name| schema.index_of(name).is_err()).cloned().collect();
         if !unknown.is_empty() {
             let have: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -104,5 +110,30 @@ impl Options {
             return Err(Error::input("column-nested", message).hint(format!("leave them out: {}", ignore.join(" "))));
         }
         Ok(plans)
+    }
+
+    /// What can be checked once the kinds of the columns are known.
+    pub fn check_columns(&self, encoder: &Encoder) -> Result<()> {
+        for column in encoder.columns.iter().filter(|column| column.given) {
+            let why = match &column.role {
+                Role::Modelled(codec) if !codec.specs().is_empty() => continue,
+                Role::Modelled(_) => "names the row",
+                Role::Ignored => "is left out",
+                Role::Label => "is the label",
+            };
+            let message = format!("column `{}` is to be given, and it {why}", column.name);
+            return Err(Error::usage("given-not-modelled", message)
+                .hint("give columns that are modelled; say what an identifier is with --kind COLUMN=category"));
+        }
+        if encoder.features.iter().all(|feature| feature.given) {
+            return Err(Error::usage("given-all", "every modelled column is given, and none is left to be judged")
+                .hint("give fewer columns"));
+        }
+        let judged = |feature: &&Feature| !feature.given && matches!(feature.slot, Slot::Number { .. });
+        if self.mechanism == Mechanism::ScoreFunction && !encoder.features.iter().any(|feature| judged(&feature)) {
+            let message = "the score function is a gradient, and no column that is judged has a number";
+            return Err(Error::usage("mechanism-misfits", message).hint("use the mechanism conditional or density"));
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,8 @@ use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
 use super::feedback::{Collector, Feedback};
-use super::{CALIBRATION_ROWS, CROSS_FIT_ROWS, ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
+use super::parts::Parts;
+use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
 use crate::codec::{ColumnState, type_words};
@@ -13,11 +14,13 @@ use crate::combine::{EnergyBlock, Reference};
 use crate::denoisers::Denoisers;
 use crate::encoder::{Column, Encoder, Role, label_values};
 use crate::error::{Error, Result};
+use crate::groups::GroupKeys;
 use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
 use crate::sample::Sampler;
+use crate::scorer::Scorer;
 
 const FOLDS: usize = 5;
 /// So many rows that the memory has not seen are enough for its tails.
@@ -35,7 +38,7 @@ pub struct Prepared {
     pub training_classes: Vec<u16>,
     pub reference: Block,
     pub reference_classes: Vec<u16>,
-    calibration: Block,
+    pub(super) calibration: Block,
     /// Rows known to be anomalies or normal; the latter are the first of the training rows too.
     anomalies: Block,
     known_normal: Block,
@@ -43,7 +46,7 @@ pub struct Prepared {
     inherited: Option<Guide>,
     pub denoisers: Denoisers,
     pub label: Option<Label>,
-    source: Source,
+    pub(super) source: Source,
     settings: Settings,
     /// Of the rows that the memory may keep: which are known to be normal.
     trusted: Vec<bool>,
@@ -104,6 +107,7 @@ pub fn prepare(
     } else {
         None
     };
+    let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
@@ -119,7 +123,7 @@ pub fn prepare(
         encoder,
         training,
         normal,
-        denoisers: Denoisers { memory: built, network: None },
+        denoisers,
         label,
         source: parts.source,
         settings,
@@ -143,50 +147,6 @@ fn with_feedback(
     feedback.normals = feedback.normals.slice(0, feedback.normals.num_rows().min(memory / 4));
     let all = arrow_select::concat::concat_batches(&sample.schema(), [&feedback.normals, &unlabelled])?;
     Ok((Some(all), Some(feedback)))
-}
-
-/// Sample rows by what they serve.
-pub(super) struct Parts {
-    /// Ascending.
-    pub training: Vec<u32>,
-    pub reference: Vec<u32>,
-    pub calibration: Vec<u32>,
-    pub source: Source,
-}
-
-impl Parts {
-    /// The sample is in hash order, so that its first normal rows are a random part of them. `normal`: without those that
-    /// feedback says are normal, which only train.
-    pub fn new(options: &Options, normal: &[u32], rows: usize) -> Self {
-        let all: Vec<u32> = (0..rows as u32).collect();
-        if options.screen {
-            let first = |count: usize| normal[..normal.len().min(count)].to_vec();
-            let (reference, calibration) = (first(REFERENCE_ROWS), first(CALIBRATION_ROWS));
-            return Self { training: all, reference, calibration, source: Source::OwnTable };
-        }
-        if normal.len() < CROSS_FIT_ROWS {
-            let (reference, calibration) = (normal.to_vec(), normal.to_vec());
-            return Self { training: all, reference, calibration, source: Source::CrossFitted };
-        }
-        let held = (normal.len() / 5).min(CALIBRATION_ROWS);
-        let judged = held + (normal.len() / 10).min(REFERENCE_ROWS);
-        let mut in_training = vec![true; rows];
-        normal[..judged].iter().for_each(|&row| in_training[row as usize] = false);
-        Self {
-            training: all.into_iter().filter(|&row| in_training[row as usize]).collect(),
-            reference: normal[held..judged].to_vec(),
-            calibration: normal[..held].to_vec(),
-            source: Source::HeldOut,
-        }
-    }
-
-    /// Rows that must leave no trace in the codecs.
-    fn held_out(&self) -> Vec<u32> {
-        match self.source {
-            Source::HeldOut => [self.calibration.as_slice(), &self.reference].concat(),
-            Source::CrossFitted | Source::OwnTable => Vec::new(),
-        }
-    }
 }
 
 pub(super) fn take(sample: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
@@ -284,7 +244,8 @@ fn fit_codecs(
                 }
                 (ColumnPlan::Ignore | ColumnPlan::Feedback | ColumnPlan::Model, _) => Role::Ignored,
             };
-            Ok(Column { name: field.name().clone(), data_type: type_words(field.data_type()), role })
+            let given = options.given.contains(field.name());
+            Ok(Column { name: field.name().clone(), data_type: type_words(field.data_type()), role, given })
         })
         .collect();
     let encoder = Encoder::new(columns?);
@@ -292,6 +253,7 @@ fn fit_codecs(
         return Err(Error::input("nothing-to-model", "no column is left to model: all are ids, ignored or the label")
             .hint("name the kind of a column: --kind COLUMN=text"));
     }
+    options.check_columns(&encoder)?;
     Ok(encoder)
 }
 
@@ -328,7 +290,7 @@ impl Prepared {
     }
 
     pub fn set_network(&mut self, network: Network) {
-        self.denoisers.network = Some(network);
+        self.denoisers = std::mem::take(&mut self.denoisers).with_network(Some(network));
     }
 
     pub fn sizes(&self) -> Sizes {
@@ -347,77 +309,84 @@ impl Prepared {
             return Err(Error::usage("nothing-fitted", "a model without kept rows needs a network")
                 .hint("leave out --memory none, or use --quality default"));
         }
-        let features = self.encoder.features.len();
+        if self.denoisers.memory.is_none() && self.denoisers.mechanism().network(true).is_none() {
+            return Err(Error::usage(
+                "options-conflict",
+                "the diffusion time is told by kept rows, and none are to be kept",
+            )
+            .hint("leave out --memory none, or use another mechanism"));
+        }
         // Where the training rows are not known to be normal, global structure counts too.
         let judged = self.source != Source::CrossFitted;
-        let plan = self.denoisers.plan(features, self.settings.clean, judged);
+        let plan = self.denoisers.plan(self.settings.clean, judged);
         let contaminated = self.settings.clean;
-        let parts: Vec<EnergyBlock> =
-            self.denoisers.each().iter().map(|one| self.reference_energies(one, features)).collect();
+        let parts: Vec<EnergyBlock> = self.denoisers.each().iter().map(|one| self.reference_energies(one)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
-        let guide = self.inherited.clone().or_else(|| self.guide(&reference, features));
-        let scores = match self.source {
+        let guide = self.inherited.clone().or_else(|| self.guide(&reference));
+        let (judged, energies) = match self.source {
             Source::CrossFitted => {
                 let pool = self.pool();
-                let energies = self.cross_energies(&self.denoisers, &pool, features);
-                score_rows(&pool.take(&fold_order(pool.rows)), &energies, &reference, guide.as_ref())
+                (pool.take(&fold_order(pool.rows)), self.cross_energies(&self.denoisers, &pool))
             }
             Source::HeldOut | Source::OwnTable => {
-                let energies = energies_of(&self.denoisers, &self.calibration, features);
-                score_rows(&self.calibration, &energies, &reference, guide.as_ref())
+                (self.calibration.clone(), energies_of(&self.denoisers, &self.calibration))
             }
         };
+        let scores = score_rows(&judged, &energies, &reference, guide.as_ref());
+        let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
+        let grouped = scores.clone();
         let sizes = self.sizes();
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();
         let counts = memory::marginal_counts(&self.training, &self.encoder.features, &every);
         let seen = counts.iter().map(|codes| codes.iter().map(|&count| count > 0).collect()).collect();
-        let calibration = Calibration::fit(self.source, scores);
+        let calibration = Calibration::fit(self.source, scores)
+            .with_groups(keys, grouped.iter().enumerate().map(|(row, &score)| (score, judged.c_row(row))));
         Ok(Model {
             encoder: self.encoder,
             denoisers: self.denoisers,
-            reference,
-            calibration,
+            scorer: Scorer::Teacher { reference, guide, calibration },
+            other: None,
             label: self.label,
-            guide,
             seen,
             constraints: Vec::new(),
             sizes,
+            release: None,
         })
     }
 
     /// Energies by which one denoiser's tails are measured. Where rows are held out they are rows that it has not seen: the
     /// network's are those that it was not trained on; the memory, which keeps rows of both parts, takes rows it
     /// had no place for or, where those are few, every row under a memory without it.
-    fn reference_energies(&self, one: &Denoisers, features: usize) -> EnergyBlock {
+    fn reference_energies(&self, one: &Denoisers) -> EnergyBlock {
         match self.source {
             // The reference rows are the first of the calibration rows: nothing is held out.
             Source::OwnTable => {
                 let first: Vec<usize> = (0..self.reference.rows).collect();
-                energies_of(one, &self.calibration.take(&first), features)
+                energies_of(one, &self.calibration.take(&first))
             }
-            Source::HeldOut if one.memory.is_none() => energies_of(one, &self.reference, features),
+            Source::HeldOut if one.memory.is_none() => energies_of(one, &self.reference),
             Source::HeldOut | Source::CrossFitted => {
                 let pool = self.pool();
                 let passed_over: Vec<usize> =
                     (memory::most_considered(self.settings)..pool.rows).take(REFERENCE_ROWS).collect();
                 if passed_over.len() >= ENOUGH_ROWS {
-                    return energies_of(one, &pool.take(&passed_over), features);
+                    return energies_of(one, &pool.take(&passed_over));
                 }
-                self.cross_energies(one, &pool, features)
+                self.cross_energies(one, &pool)
             }
         }
     }
 
     /// What few labels teach; None without any.
-    fn guide(&self, reference: &Reference, features: usize) -> Option<Guide> {
+    fn guide(&self, reference: &Reference) -> Option<Guide> {
         let memory = self.denoisers.memory.as_ref().filter(|_| self.feedback() != (0, 0))?;
         // Reference rows and rows known to be normal may be kept: they are judged without their own vote.
-        let apart = Denoisers { memory: Some(memory.with_own_vote()), network: self.denoisers.network.clone() };
+        let apart = self.denoisers.with_memory(Some(memory.with_own_vote()));
         let energies = [
-            energies_of(&self.denoisers, &self.anomalies, features),
-            energies_of(&apart, &self.reference, features),
-            energies_of(&apart, &self.known_normal, features),
+            energies_of(&self.denoisers, &self.anomalies),
+            energies_of(&apart, &self.reference),
+            energies_of(&apart, &self.known_normal),
         ];
         let blocks = [&self.anomalies, &self.reference, &self.known_normal];
         let [anomalies, judged, normals] =
@@ -437,7 +406,7 @@ impl Prepared {
     }
 
     /// Energies of every row under a memory that keeps none of the row's fold.
-    fn cross_energies(&self, denoisers: &Denoisers, rows: &Block, features: usize) -> EnergyBlock {
+    fn cross_energies(&self, denoisers: &Denoisers, rows: &Block) -> EnergyBlock {
         let mut found = EnergyBlock::default();
         for fold in 0..FOLDS {
             let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.rows).partition(|&at| in_fold(at, fold));
@@ -449,8 +418,7 @@ impl Prepared {
                 part.set_levels(whole.levels().clone());
                 part
             });
-            let denoisers = Denoisers { memory, network: denoisers.network.clone() };
-            found.append(energies_of(&denoisers, &rows.take(&own), features));
+            found.append(energies_of(&denoisers.with_memory(memory), &rows.take(&own)));
         }
         found
     }
@@ -477,13 +445,13 @@ pub(super) fn pool_of(training: &Block, normal: &[usize], source: Source, refere
 }
 
 /// Energies of a block, in parallel tiles.
-fn energies_of(denoisers: &Denoisers, block: &Block, features: usize) -> EnergyBlock {
+pub(super) fn energies_of(denoisers: &Denoisers, block: &Block) -> EnergyBlock {
     let starts: Vec<usize> = (0..block.rows).step_by(TILE).collect();
     let tiles: Vec<EnergyBlock> = starts
         .into_par_iter()
         .map(|start| {
             let rows: Vec<usize> = (start..(start + TILE).min(block.rows)).collect();
-            denoisers.energies(&block.take(&rows), features)
+            denoisers.energies(&block.take(&rows))
         })
         .collect();
     let mut all = EnergyBlock::default();

@@ -5,15 +5,16 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
-use super::prepare::{Parts, Prepared, encode, read_classes, take};
+use super::parts::Parts;
+use super::prepare::{Prepared, encode, read_classes, take};
 use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
-use crate::denoisers::Denoisers;
 use crate::error::{Error, Result};
 use crate::memory::{self, Settings};
 use crate::model::Model;
 use crate::sample::Sampler;
+use crate::scorer::Name;
 
 /// The model as it is after `stream`. `memory`: rows that it keeps at most. `poll` is asked between batches whether to go on.
 pub fn update<R: RecordBatchReader>(
@@ -22,12 +23,24 @@ pub fn update<R: RecordBatchReader>(
     (memory, seed): (usize, u64),
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Model> {
-    if base.calibration.source == Source::OwnTable {
+    if base.calibration().source == Source::OwnTable {
         return Err(Error::usage(
             "update-of-screen",
             "this model screened one table, and is calibrated on its very rows",
         )
         .hint("fit a model of that table first: tabad fit TABLE -o MODEL"));
+    }
+    if base.release.is_some() {
+        let message = "this model is private, and an update would bring rows into it that nothing protects";
+        return Err(Error::usage("update-of-private", message)
+            .hint("fit all rows again with --private; guarantees of two fits of the same rows add up"));
+    }
+    if base.scorer_of(Name::Teacher).is_none() {
+        return Err(Error::usage(
+            "update-without-teacher",
+            "the model has a student alone, and an update needs its teacher",
+        )
+        .hint("update the model it was made from"));
     }
     let schema = stream.schema();
     base.encoder.align(&schema)?;
@@ -69,9 +82,9 @@ pub fn update<R: RecordBatchReader>(
             super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
         memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted)
     });
-    let guide = base.guide.clone().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
+    let guide = base.guide().cloned().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
     let calibration = part(&parts.calibration)?;
-    let denoisers = Denoisers { memory: built, network: base.denoisers.network.clone() };
+    let denoisers = base.denoisers.with_memory(built);
     let mut model = Prepared::of_update(
         base,
         (training, reference, calibration),

@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, layout};
+use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, Price, layout};
 use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::{LANES, exp, fold};
 
@@ -15,6 +15,8 @@ use crate::numeric::{LANES, exp, fold};
 const LOCAL: [f32; 3] = [3.0, 10.0, 30.0];
 const WIDE: [f32; 2] = [100.0, 1000.0];
 const CONDITIONAL: [(f32, f32); 2] = [(10.0, 0.5), (100.0, 1.0)];
+/// Kept rows that vote on conditional energies, which cost most: more of them gain little, more rows in the densities do.
+const CONDITIONAL_ROWS: usize = 2_048;
 /// A level never asks for more than this share of the kept rows.
 const LARGEST_SHARE: f32 = 0.6;
 /// Rows on which widths are calibrated.
@@ -113,17 +115,17 @@ fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec
     let categories = prices
         .into_iter()
         .enumerate()
-        .map(|(c, (weight, status))| {
+        .map(|(c, Price { weight, status, given })| {
             let first = column_c(c).first().copied();
             let constant = first.filter(|first| column_c(c).iter().all(|code| code == first));
             let total: u64 = marginals[c].iter().sum();
             let size = marginals[c].len() as f64;
             let marginal =
                 marginals[c].iter().map(|&n| ((n as f64 + 0.5) / (total as f64 + 0.5 * size)) as f32).collect();
-            Category { weight, constant, marginal, status }
+            Category { weight, constant, marginal, status, given }
         })
         .collect();
-    Memory::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), Levels::default(), false)
+    Memory::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), Levels::default(), (false, CONDITIONAL_ROWS))
 }
 
 /// Widths for every purpose, merged where duplicates of rows make them equal.
@@ -151,6 +153,9 @@ fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
         local: distinct(LOCAL.iter().map(|&p| tau(p)).collect()),
         wide: distinct(WIDE.iter().map(|&p| tau(p)).collect()),
         conditional: {
+            let voting: Vec<Vec<f32>> = distances.iter().map(|d| d[..memory.conditional].to_vec()).collect();
+            let most = (LARGEST_SHARE * memory.conditional as f32).max(1.5);
+            let tau = |perplexity: f32| width(&voting, perplexity.min(most));
             let [narrow, wide] = CONDITIONAL.map(|(perplexity, floor)| tau(perplexity).max(floor));
             let power = (wide / narrow).round().clamp(1.0, MOST_POWER as f32);
             if power > 1.0 { vec![wide / power, wide] } else { vec![narrow] }

@@ -30,9 +30,15 @@ impl Tiles {
 impl Memory {
     /// The distance of a row to every kept row, padding at [`PADDING`]: as it is, and with no number further than
     /// [`BOUND`], which is what conditional energies weigh rows by. Otherwise one outlying number would leave the vote on
-    /// all other columns to the one kept row nearest in it. True where an exact copy of the row was left out.
+    /// all other columns to the one kept row nearest in it. The kept row that is an exact copy and was left out.
     #[inline(always)]
-    pub(super) fn distances(&self, x_n: &[f32], c_c: &[u16], out_m: &mut [f32], bounded_m: &mut [f32]) -> bool {
+    pub(super) fn distances(
+        &self,
+        x_n: &[f32],
+        c_c: &[u16],
+        out_m: &mut [f32],
+        bounded_m: &mut [f32],
+    ) -> Option<usize> {
         let (numbers, categories) = (self.numbers.len(), self.categories.len());
         let (out, bounded) = (lanes_mut(out_m), lanes_mut(bounded_m));
         for tile in 0..out.len().min(bounded.len()) {
@@ -87,9 +93,9 @@ impl Memory {
             && let Some(row) = self.own_copy(x_n, c_c, out_m)
         {
             (out_m[row], bounded_m[row]) = (PADDING, PADDING);
-            return true;
+            return Some(row);
         }
-        false
+        None
     }
 
     #[inline(always)]
@@ -97,11 +103,11 @@ impl Memory {
         code == OTHER && !self.categories[category].status
     }
 
-    /// Adds a number's distances, each at most [`BOUND`].
+    /// Adds a number's distances, each at most `bound` before its weight.
     #[inline(always)]
-    pub(super) fn add_number(&self, number: usize, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
+    pub(super) fn add_number(&self, number: usize, bound: f32, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
         let spec = self.numbers[number];
-        let bound = BOUND * spec.weight;
+        let bound = bound * spec.weight;
         let half = 0.5 * spec.weight;
         let apart = ABSENT_DISTANCE * spec.weight;
         let (kept, status) = (self.x(number), self.c(spec.status));
@@ -129,7 +135,7 @@ impl Memory {
 
     /// Adds a category's mismatches.
     #[inline(always)]
-    fn add_category(&self, category: usize, code: u16, out_m: &mut [f32]) {
+    pub(super) fn add_category(&self, category: usize, code: u16, out_m: &mut [f32]) {
         let weight = self.categories[category].weight;
         let kept = self.c(category);
         let count = out_m.len().min(kept.len());
@@ -164,7 +170,7 @@ impl Memory {
     pub(super) fn column_rest(&self, column: &Column, x_n: &[f32], c_c: &[u16], bounded_m: &[f32], rest_m: &mut [f32]) {
         rest_m.fill(0.0);
         for &number in &column.numbers {
-            self.add_number(number, x_n, c_c, rest_m);
+            self.add_number(number, BOUND, x_n, c_c, rest_m);
         }
         for &category in &column.categories {
             self.add_category(category, c_c[category], rest_m);

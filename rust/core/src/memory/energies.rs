@@ -3,12 +3,9 @@
 use multiversion::multiversion;
 
 use super::distance::least;
-use super::{BOUND, Category, Column, MARGINAL_SHARE, Memory, Scratch};
+use super::{BOUND, Category, Column, MARGINAL_SHARE, Memory, NEGLIGIBLE, Scratch};
 use crate::block::{OTHER, PRESENT};
 use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, sum};
-
-/// Kept rows that weigh less than this together are out of reach: they do not vote on a mean.
-const NEGLIGIBLE: f32 = 1e-30;
 
 impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints, marginal) and the conditional energy
@@ -35,11 +32,12 @@ fn dispatched_densities(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut
 
 #[inline(always)]
 fn row_densities<const FMA: bool>(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, found: &mut [f32]) {
-    memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
+    let left_out = memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
     let nearest = minimum(&scratch.distance);
     for (density, &tau) in found.iter_mut().zip(memory.levels.local.iter().chain(&memory.levels.wide)) {
         *density = nearest / tau - (total_weight::<FMA>(&scratch.distance, nearest, tau) / memory.rows as f32).ln();
     }
+    given::<FMA>(memory, (x_n, c_c), left_out, scratch, found);
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
@@ -81,9 +79,29 @@ fn row_energies<const FMA: bool>(
         let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
-    rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out);
+    given::<FMA>(memory, (x_n, c_c), left_out, scratch, &mut rows[..local + wide]);
+    rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out.is_some());
     features.fill(0.0);
-    conditional::<FMA>(memory, (x_n, c_c, left_out), scratch, features);
+    conditional::<FMA>(memory, (x_n, c_c, left_out.is_some()), scratch, features);
+}
+
+/// Takes the density of the context columns alone out of the densities: what is left is given them.
+#[inline(always)]
+fn given<const FMA: bool>(
+    memory: &Memory,
+    (x_n, c_c): (&[f32], &[u16]),
+    left_out: Option<usize>,
+    scratch: &mut Scratch,
+    densities: &mut [f32],
+) {
+    if !memory.has_context() {
+        return;
+    }
+    memory.context_distances(x_n, c_c, left_out, &mut scratch.context);
+    let nearest = minimum(&scratch.context);
+    for (density, &tau) in densities.iter_mut().zip(memory.levels.local.iter().chain(&memory.levels.wide)) {
+        *density -= nearest / tau - (total_weight::<FMA>(&scratch.context, nearest, tau) / memory.rows as f32).ln();
+    }
 }
 
 /// `w_i = exp(-(E_i - shift) / tau)` and their sum.
@@ -130,7 +148,7 @@ fn joint<const FMA: bool>(
 ) -> f32 {
     let mut sum = 0.0_f32;
     for (number, spec) in memory.numbers.iter().enumerate() {
-        if c_c[spec.status] != PRESENT {
+        if spec.given || c_c[spec.status] != PRESENT {
             continue;
         }
         let (moment, mass) = if spec.absent {
@@ -195,16 +213,17 @@ fn conditional_at<const FMA: bool, const POWER: u32>(
     let (x_n, c_c, left_out) = row;
     let numbers = memory.numbers.len();
     let widths = times::<POWER>();
-    let nearest = minimum(&scratch.bounded);
-    let total = weigh_both::<FMA, POWER>(&scratch.bounded, nearest, tau, &mut scratch.whole);
-    for column in &memory.columns {
+    let voters = memory.conditional;
+    let nearest = minimum(&scratch.bounded[..voters]);
+    let total = weigh_both::<FMA, POWER>(&scratch.bounded[..voters], nearest, tau, &mut scratch.whole[..voters]);
+    for column in memory.columns.iter().filter(|column| !column.given) {
         match (column.numbers.as_slice(), column.categories.as_slice()) {
             (&[], &[category]) => {
                 // A lone category needs no second pass: the rows that mismatch regain e^(weight / tau).
                 let (spec, code) = (&memory.categories[category], c_c[category]);
                 let varies = spec.varies(code);
                 let same = if varies {
-                    matching::<POWER>(memory.c(category), code, &scratch.whole, &mut scratch.part)
+                    matching::<POWER>(memory.c(category), code, &scratch.whole[..voters], &mut scratch.part)
                 } else {
                     [0.0; 2]
                 };
@@ -224,8 +243,14 @@ fn conditional_at<const FMA: bool, const POWER: u32>(
                 features[numbers + status] += widths.len() as f32 * spec.energy(code, spec.constant_share(code));
                 if code == PRESENT {
                     let reach = BOUND * memory.numbers[number].weight;
-                    let free =
-                        without::<FMA, POWER>(memory, number, x_n[number], &scratch.bounded, nearest - reach, tau);
+                    let free = without::<FMA, POWER>(
+                        memory,
+                        number,
+                        x_n[number],
+                        &scratch.bounded[..voters],
+                        nearest - reach,
+                        tau,
+                    );
                     let beyond = memory.beyond(number, x_n[number], left_out);
                     for (level, &times) in widths.iter().enumerate() {
                         features[number] += (free[level] / total[level]).ln() + (reach + beyond) * times / tau;
@@ -260,7 +285,9 @@ fn several<const FMA: bool, const POWER: u32>(
 ) {
     let (x_n, c_c, left_out) = row;
     let numbers = memory.numbers.len();
+    let voters = memory.conditional;
     let Scratch { bounded, column: rest, part, weights, .. } = scratch;
+    let (rest, part, weights) = (&mut rest[..voters], &mut part[..voters], &mut weights[..voters]);
     memory.column_rest(column, x_n, c_c, bounded, rest);
     let shift = minimum(rest);
     let mass = weigh_both::<FMA, POWER>(rest, shift, tau, weights);
@@ -278,7 +305,7 @@ fn several<const FMA: bool, const POWER: u32>(
             continue;
         }
         part.copy_from_slice(rest);
-        memory.add_number(number, x_n, c_c, part);
+        memory.add_number(number, BOUND, x_n, c_c, part);
         let with_shift = minimum(part);
         let with = weigh_both::<FMA, POWER>(part, with_shift, tau, weights);
         let beyond = memory.beyond(number, x_n[number], left_out);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Category, Levels, Memory, layout};
+use super::{Category, Levels, Memory, Price, layout};
 use crate::block::{Feature, PRESENT, Slot};
 use crate::error::{Error, Result};
 use crate::numeric::LANES;
@@ -27,6 +27,7 @@ impl Memory {
         json!({
             "rows": self.rows,
             "own_vote": self.own_vote,
+            "conditional_rows": self.conditional.min(self.rows),
             "levels": [self.levels.local.len(), self.levels.wide.len(), self.levels.conditional.len()],
         })
     }
@@ -36,6 +37,9 @@ impl Memory {
         let rows = value["rows"].as_u64().and_then(|rows| usize::try_from(rows).ok());
         let rows = rows.filter(|&rows| rows > 0 && rows <= MOST_ROWS).ok_or_else(|| damaged("row count"))?;
         let own_vote = value["own_vote"].as_bool().ok_or_else(|| damaged("own vote"))?;
+        let conditional = value["conditional_rows"].as_u64().and_then(|n| usize::try_from(n).ok());
+        let conditional =
+            conditional.filter(|&n| n > 0 && n <= rows).ok_or_else(|| damaged("number of conditional rows"))?;
         let (mut numbers, prices, columns) = layout(features);
         let sizes: Vec<u16> = features
             .iter()
@@ -55,7 +59,7 @@ impl Memory {
         let x_nm = pad(x, rows, padded);
         let c_cm = pad(c, rows, padded);
         let mut categories = Vec::with_capacity(prices.len());
-        for (index, ((weight, status), &size)) in prices.into_iter().zip(&sizes).enumerate() {
+        for (index, (Price { weight, status, given }, &size)) in prices.into_iter().zip(&sizes).enumerate() {
             let (own, rest) = marginals.split_at(usize::from(size));
             marginals = rest;
             let codes = &c[index * rows..(index + 1) * rows];
@@ -63,7 +67,7 @@ impl Memory {
                 return Err(damaged("categories"));
             }
             let constant = codes.first().copied().filter(|first| codes.iter().all(|code| code == first));
-            categories.push(Category { weight, constant, marginal: own.to_vec(), status });
+            categories.push(Category { weight, constant, marginal: own.to_vec(), status, given });
         }
         for number in &mut numbers {
             let codes = &c[number.status * rows..(number.status + 1) * rows];
@@ -83,7 +87,7 @@ impl Memory {
         if levels.conditional.len() > 2 || !levels.conditional.is_sorted() {
             return Err(damaged("levels"));
         }
-        Ok(Self::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), levels, own_vote))
+        Ok(Self::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), levels, (own_vote, conditional)))
     }
 }
 

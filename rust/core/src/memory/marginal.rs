@@ -20,12 +20,12 @@ impl Memory {
     /// In nats. A row whose copy was left out of the vote (`left_out`) does not count itself.
     pub(super) fn marginal(&self, x_n: &[f32], c_c: &[u16], left_out: bool) -> f32 {
         let mut total = 0.0;
-        for (number, spec) in self.numbers.iter().enumerate() {
+        for (number, spec) in self.numbers.iter().enumerate().filter(|(_, spec)| !spec.given) {
             if c_c[spec.status] == PRESENT {
                 total += spec.weight * self.rarity(number, x_n[number], left_out);
             }
         }
-        for (category, spec) in self.categories.iter().enumerate() {
+        for (category, spec) in self.categories.iter().enumerate().filter(|(_, spec)| !spec.given) {
             let share = spec.marginal.get(usize::from(c_c[category])).copied().unwrap_or(1e-6);
             total -= spec.weight * share.ln();
         }

@@ -10,6 +10,8 @@
 //! then categories), L levels. Kept rows are stored column by column: `x_NM`, `c_CM`.
 
 mod build;
+mod context;
+mod corrupted;
 mod distance;
 mod energies;
 mod expected;
@@ -17,6 +19,7 @@ mod file;
 mod marginal;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
+pub use corrupted::Corruption;
 pub use expected::Expected;
 
 use distance::Tiles;
@@ -30,6 +33,8 @@ pub const ABSENT_DISTANCE: f32 = 1.0;
 const BOUND: f32 = 4.5;
 /// Distance of padding rows: far enough that their weight is 0.
 const PADDING: f32 = 1e30;
+/// Kept rows that weigh less than this together are out of reach: they do not vote on a mean.
+const NEGLIGIBLE: f32 = 1e-30;
 /// Smallest width: exact duplicates would drive it to 0.
 const LEVEL_FLOOR: f32 = 0.02;
 /// Share of a category's probability that comes from its marginal.
@@ -44,6 +49,8 @@ struct Number {
     weight: f32,
     /// Some kept row lacks this number.
     absent: bool,
+    /// Context.
+    given: bool,
 }
 
 /// A category as the kernel sees it.
@@ -56,6 +63,8 @@ struct Category {
     marginal: Vec<f32>,
     /// A status category has no "another value": every code of it can match.
     status: bool,
+    /// Context.
+    given: bool,
 }
 
 /// Features of one column of the table, left out of the kernel together.
@@ -63,6 +72,7 @@ struct Category {
 struct Column {
     numbers: Vec<usize>,
     categories: Vec<usize>,
+    given: bool,
 }
 
 /// Widths, as tau, by what they serve.
@@ -102,6 +112,8 @@ pub struct Memory {
     levels: Levels,
     /// Self-screening: a row does not vote for itself; one exact copy of it is left out.
     own_vote: bool,
+    /// The first so many kept rows vote on conditional energies; padded.
+    conditional: usize,
 }
 
 /// Working space of one thread, so that scoring a row allocates nothing.
@@ -113,6 +125,7 @@ pub struct Scratch {
     weights: Vec<f32>,
     whole: Vec<f32>,
     bounded: Vec<f32>,
+    context: Vec<f32>,
 }
 
 impl Memory {
@@ -122,7 +135,7 @@ impl Memory {
         (x_nm, c_cm): (Vec<f32>, Vec<u16>),
         (numbers, categories, columns): (Vec<Number>, Vec<Category>, Vec<Column>),
         levels: Levels,
-        own_vote: bool,
+        (own_vote, conditional): (bool, usize),
     ) -> Self {
         let padded = rows.next_multiple_of(LANES).max(LANES);
         let tiles = Tiles::new(&x_nm, &c_cm, padded);
@@ -133,7 +146,8 @@ impl Memory {
             values
         });
         let sorted = sorted.collect();
-        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote }
+        let conditional = conditional.min(rows).next_multiple_of(LANES).clamp(LANES, padded);
+        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote, conditional }
     }
 
     /// Number of kept rows M.
@@ -190,10 +204,11 @@ impl Memory {
         self.levels.local.len() * 2 + self.levels.wide.len() + 1
     }
 
-    /// Share of the columns that are categories alone.
+    /// Share of the columns that are judged and are categories alone.
     pub fn category_share(&self) -> f64 {
-        let categories = self.columns.iter().filter(|column| column.numbers.is_empty()).count();
-        categories as f64 / self.columns.len().max(1) as f64
+        let judged = || self.columns.iter().filter(|column| !column.given);
+        let categories = judged().filter(|column| column.numbers.is_empty()).count();
+        categories as f64 / judged().count().max(1) as f64
     }
 
     pub fn scratch(&self) -> Scratch {
@@ -204,6 +219,7 @@ impl Memory {
             part: zeros.clone(),
             weights: zeros.clone(),
             whole: zeros.clone(),
+            context: zeros.clone(),
             bounded: zeros,
         }
     }
@@ -217,21 +233,31 @@ impl Memory {
     }
 }
 
+/// A category before the kept rows are known.
+struct Price {
+    weight: f32,
+    status: bool,
+    given: bool,
+}
+
 /// The kernel's view of the features: numbers, categories, and the columns that own them.
-fn layout(features: &[Feature]) -> (Vec<Number>, Vec<(f32, bool)>, Vec<Column>) {
+fn layout(features: &[Feature]) -> (Vec<Number>, Vec<Price>, Vec<Column>) {
     let mut numbers = Vec::new();
     let mut categories = Vec::new();
     let count = features.iter().map(|feature| feature.column + 1).max().unwrap_or(0);
     let mut columns = vec![Column::default(); count];
     for feature in features {
+        let Feature { weight, given, .. } = *feature;
+        columns[feature.column].given = given;
         match feature.slot {
             Slot::Number { status, .. } => {
                 columns[feature.column].numbers.push(numbers.len());
-                numbers.push(Number { status, weight: feature.weight, absent: false });
+                numbers.push(Number { status, weight, absent: false, given });
             }
             Slot::Category { .. } => {
                 columns[feature.column].categories.push(categories.len());
-                categories.push((feature.weight, feature.part == crate::block::Part::Status));
+                let status = feature.part == crate::block::Part::Status;
+                categories.push(Price { weight, status, given });
             }
         }
     }

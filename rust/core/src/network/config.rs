@@ -57,7 +57,7 @@ impl Shape {
     }
 
     /// Where the codes of each category start among all codes [C].
-    pub(super) fn offsets(&self) -> Vec<usize> {
+    pub fn offsets(&self) -> Vec<usize> {
         let mut end = 0;
         let start = |&size: &u16| {
             let start = end;

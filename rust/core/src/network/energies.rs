@@ -98,11 +98,12 @@ impl Network {
         let (own, categories) = energies.split_at_mut(numbers);
         let raw = &tile.out[row * head.outputs()..];
         let cells = tile.x[row * numbers..].iter().zip(&tile.present[row * numbers..]);
-        for (((energy, raw), (x, &there)), (pull, inverse)) in own.iter_mut().zip(raw).zip(cells).zip(&probe.pull) {
-            let residual = (raw - pull * x) * inverse;
+        let probed = probe.pull.iter().zip(&probe.shift);
+        for (((energy, raw), (x, &there)), ((pull, inverse), shift)) in own.iter_mut().zip(raw).zip(cells).zip(probed) {
+            let residual = (raw - pull * x) * inverse + shift;
             *energy = if there { cap(residual * residual) } else { 0.0 };
         }
-        for (category, logits) in self.segments(tile, row, head) {
+        for (category, logits) in self.segments(tile, row, head).filter(|(category, _)| probe.asked[*category]) {
             categories[category] = cap(self.nats(tile, row, category, logits));
         }
     }

@@ -15,11 +15,13 @@ mod energies;
 mod file;
 mod forward;
 mod kernels;
+mod noised;
 mod probe;
 mod quantile;
 
 pub use config::{Kind, Shape};
 pub use energies::Energies;
+pub use noised::DRAWS;
 
 use config::Config;
 use probe::{Head, Probe};

@@ -18,6 +18,10 @@ pub(super) struct Probe {
     pub bias: Vec<f32>,
     /// Which categories are seen [C].
     pub seen: Vec<bool>,
+    /// Per number what fixed noise adds to its residual, 0 without noise [N].
+    pub shift: Vec<f32>,
+    /// Categories whose nats a joint probe counts [C].
+    pub asked: Vec<bool>,
     /// Index into the network's heads.
     pub head: usize,
 }
@@ -40,6 +44,15 @@ impl Head {
 }
 
 impl Network {
+    /// Turns what a probe's bias says of a column at `level` into what it says of a hidden one.
+    pub(super) fn tell_hidden(&self, bias: &mut [f32], column: usize, level: f32) {
+        let width = self.config.width;
+        let row = column * width..(column + 1) * width;
+        let change = (HIDDEN_NOISE - f64::from(level).ln() / 4.0) as f32;
+        let rows = self.weights.level[row.clone()].iter().zip(&self.weights.hidden[row]);
+        bias.iter_mut().zip(rows).for_each(|(sum, (by_level, by_flag))| *sum += change * by_level + by_flag);
+    }
+
     pub(super) fn assemble(config: Config, weights: Weights) -> Self {
         let columns = config.shape.columns();
         let owner = &config.shape.column_of_feature;
@@ -85,8 +98,10 @@ fn probe_of(config: &Config, weights: &Weights, levels: &[f32], hidden: &[bool],
         scale.push(if is_hidden { 0.0 } else { inverse as f32 });
         pull.push(((sigma * inverse) as f32, inverse as f32));
     }
-    let seen = hidden[numbers..].iter().map(|&is_hidden| !is_hidden).collect();
-    Probe { scale, pull, bias: bias.into_iter().map(|sum| sum as f32).collect(), seen, head }
+    let seen: Vec<bool> = hidden[numbers..].iter().map(|&is_hidden| !is_hidden).collect();
+    let asked = vec![true; seen.len()];
+    let bias = bias.into_iter().map(|sum| sum as f32).collect();
+    Probe { scale, pull, bias, seen, shift: vec![0.0; numbers], asked, head }
 }
 
 fn head_of(config: &Config, weights: &Weights, wanted: &[bool]) -> Head {

@@ -15,7 +15,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use rayon::prelude::*;
 
-use crate::combine::EnergyBlock;
+use crate::block::Block;
 use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
@@ -133,17 +133,11 @@ impl Engine {
         rows.par_iter()
             .map(|&row| {
                 let block = opened.encode(row..row + 1);
-                let energies = self.energies(&block);
-                {
-                    let case = Case { batch, alignment: &self.alignment, row, block: &block, energies: &energies };
-                    explain(&self.model, &case, self.options.reasons)
-                }
+                let squares = self.model.scorer.squared_tails(&self.model.denoisers, &block);
+                let case = Case { batch, alignment: &self.alignment, row, block: &block, squares: &squares };
+                explain(&self.model, &case, self.options.reasons)
             })
             .collect()
-    }
-
-    fn energies(&self, block: &crate::block::Block) -> EnergyBlock {
-        self.model.denoisers.energies(block, self.model.encoder.features.len())
     }
 
     /// Keeps the oddest rows of all batches, with reasons, for the summary.
@@ -175,18 +169,19 @@ impl Model {
     /// A self-calibrated model flags what stands out among as many rows as it was fitted on; any other
     /// model flags at its default level.
     pub fn default_rule(&self) -> Rule {
-        match self.calibration.source {
+        match self.calibration().source {
             crate::calibration::Source::OwnTable => Rule::StandsOut(self.sizes.rows),
-            _ => Rule::Level(self.calibration.level()),
+            _ => Rule::Level(self.calibration().level()),
         }
     }
 
-    pub fn verdict(&self, score: f64, rule: Rule) -> Verdict {
-        let p_value = self.calibration.p_value(score);
+    /// What is decided of a row with this score and these codes.
+    pub fn verdict(&self, score: f64, c_c: &[u16], rule: Rule) -> Verdict {
+        let p_value = self.calibration().p_value(score, c_c);
         let flag = match rule {
             Rule::Level(level) => p_value <= level,
             Rule::Threshold(threshold) => score >= threshold,
-            Rule::StandsOut(rows) => self.calibration.stands_out(score, rows),
+            Rule::StandsOut(rows) => self.calibration().stands_out(score, rows),
         };
         Verdict { score, p_value, flag }
     }
@@ -194,15 +189,26 @@ impl Model {
 
 /// Scores, p-values and flags of all rows of a batch, in order.
 fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule) -> Vec<Verdict> {
+    each(model, opened, rows, |score, c_c| model.verdict(score, c_c, rule))
+}
+
+/// What `then` makes of the score and the codes of every row of a batch, in order.
+fn each<T: Send>(model: &Model, opened: &Opened<'_>, rows: usize, then: impl Fn(f64, &[u16]) -> T + Sync) -> Vec<T> {
     let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-    let tiles: Vec<Vec<Verdict>> = starts
+    let tiles: Vec<Vec<T>> = starts
         .into_par_iter()
-        .map(|start| {
-            let block = opened.encode(start..(start + TILE).min(rows));
-            model.scores(&block).into_iter().map(|score| model.verdict(score, rule)).collect()
-        })
+        .map_init(
+            || (Block::default(), model.scorer.room()),
+            |(block, room), start| {
+                let mut scores = Vec::with_capacity(TILE);
+                opened.encode_into(start..(start + TILE).min(rows), block);
+                model.scorer.scores_into(&model.denoisers, block, room, &mut scores);
+                let rows = scores.into_iter().enumerate();
+                rows.map(|(row, score)| then(score, block.c_row(row))).collect()
+            },
+        )
         .collect();
-    tiles.concat()
+    tiles.into_iter().flatten().collect()
 }
 
 impl<R: RecordBatchReader> Iterator for Scoring<R> {

@@ -1,19 +1,18 @@
 //! A first pass over a table, for decisions that are about the whole of it (`--fdr`, `--top`).
 
 use arrow_array::RecordBatchReader;
-use rayon::prelude::*;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
-use super::TILE;
+use super::each;
 use crate::error::Result;
 use crate::model::Model;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Survey {
     pub rows: u64,
-    /// `ranks[r]`: rows with p-value `(1 + r) / (1 + n_cal)`.
-    pub ranks: Vec<u64>,
+    /// P-values that rows have, ascending, and how many rows have each.
+    pub p_values: Vec<(f64, u64)>,
     /// Score of the `top`-th oddest row.
     pub threshold: Option<f64>,
 }
@@ -44,20 +43,18 @@ pub fn survey<R: RecordBatchReader>(
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Survey> {
     let alignment = model.encoder.align(&input.schema())?;
-    let mut found = Survey { ranks: vec![0; model.calibration.rows() + 1], ..Survey::default() };
+    let mut found = Survey::default();
+    // Positive floats are in the order of their bits.
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     let mut oddest: BinaryHeap<Reverse<Score>> = BinaryHeap::new();
     for batch in input {
         let batch = batch?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-        let scores: Vec<Vec<f64>> =
-            starts.into_par_iter().map(|start| model.scores(&opened.encode(start..(start + TILE).min(rows)))).collect();
+        let scored = each(model, &opened, rows, |score, c_c| (score, model.calibration().p_value(score, c_c)));
         found.rows += rows as u64;
-        for score in scores.into_iter().flatten() {
-            if let Some(count) = found.ranks.get_mut(model.calibration.rank(score)) {
-                *count += 1;
-            }
+        for (score, p_value) in scored {
+            *counts.entry(p_value.to_bits()).or_default() += 1;
             if top > 0 {
                 oddest.push(Reverse(Score(score)));
                 if oddest.len() > top {
@@ -67,6 +64,7 @@ pub fn survey<R: RecordBatchReader>(
         }
         poll()?;
     }
+    found.p_values = counts.into_iter().map(|(bits, count)| (f64::from_bits(bits), count)).collect();
     found.threshold = oddest.peek().map(|Reverse(score)| score.0);
     Ok(found)
 }

@@ -1,0 +1,75 @@
+"""Rows straight from a private release, batch by batch; conditions and classes are met by drawing again."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from tabad.conditions import Condition
+from tabad.errors import InputError, UsageError
+from tabad.private.release import Release
+
+__all__ = ["generated"]
+
+BATCH = 65_536
+LEAST_SHARE = 0.002
+"""Below this share of rows that obey, conditions are given up."""
+
+
+def generated(
+    release: Release, rows: int, *, seed: int, where: Sequence[Condition]
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Schema and batches of `rows` rows. The same seed gives the same rows.
+
+    Raises `UsageError` for a column or value that the release does not know, and `InputError` from the stream where
+    fewer than one row in 500 obeys.
+    """
+    tests = [(one, _value(release, one)) for one in where]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        draw = np.random.default_rng(seed)
+        done = drawn = obeying = 0
+        while done < rows:
+            count = BATCH if tests else min(BATCH, rows - done)
+            made = release.rows(count, draw)
+            drawn += count
+            for one, value in tests:
+                made = made.filter(one.test(made.column(one.column), value))
+            obeying += made.num_rows
+            if obeying < LEAST_SHARE * drawn:
+                raise InputError(
+                    f"{obeying:,} of {drawn:,} rows drawn obey {' and '.join(f'`{one}`' for one, _ in tests)}: too few",
+                    name="where-rare",
+                    hint="widen the condition",
+                )
+            made = made.slice(0, rows - done)
+            done += made.num_rows
+            if made.num_rows:
+                yield made
+
+    return release.schema, batches()
+
+
+def _value(release: Release, one: Condition) -> pa.Array:
+    """The value of a condition as an array of one, in the column's type."""
+    kinds = {column.name: column for column in release.columns}
+    if one.column not in kinds:
+        raise UsageError(
+            f"`{one.column}` cannot be held at a value: it is no column of the model",
+            name="where-column",
+            hint=f"modelled columns are {', '.join(f'`{name}`' for name in list(kinds)[:10])}",
+        )
+    column = kinds[one.column]
+    if one.ordered and column.kind in ("category", "boolean"):
+        raise UsageError(
+            f"`{one}`: the values of column `{one.column}` have no order ({column.kind})",
+            name="where-order",
+            hint="compare it with = or !=",
+        )
+    plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    try:
+        return pa.array([str(one.value)], pa.string()).cast(plain)
+    except pa.ArrowException:
+        raise UsageError(
+            f"`{one.value}` is not a value of column `{one.column}`, which is {column.type}", name="where-value"
+        ) from None

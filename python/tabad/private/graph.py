@@ -1,0 +1,154 @@
+"""From noisy marginals to a distribution that rows can be drawn from. Nothing here sees the table.
+
+The graphical model of maximum entropy whose marginals fit best in least squares, weighed by their noise: Private-PGM
+by mirror descent (McKenna, Sheldon and Miklau 2019, algorithm 1), sums by message passing over a junction tree, in
+logs. Axes of a clique's array are its columns, ascending.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from tabad.private.tree import Tree, junction_tree
+
+__all__ = ["Marginal", "Model", "Step", "estimate", "total_of"]
+
+Floats = npt.NDArray[np.float64]
+
+ITERATIONS = 1_500
+_FASTER, _SLOWER = 1.2, 0.5
+_ENOUGH = 1e-6
+"""Relative gain of 50 steps below which the descent ends."""
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Noisy counts of some columns together, one axis per column, columns ascending."""
+
+    columns: tuple[int, ...]
+    values: Floats
+    sigma: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Columns drawn together, given columns drawn before: `table[parents, columns]`, whose rows sum to 1."""
+
+    parents: tuple[int, ...]
+    columns: tuple[int, ...]
+    table: Floats
+
+
+@dataclass(frozen=True)
+class Model:
+    """An estimated distribution: expected rows per cell of every clique."""
+
+    tree: Tree
+    counts: list[Floats]
+    total: float
+    loss: float
+
+    def marginal(self, columns: tuple[int, ...]) -> Floats:
+        """Expected rows per cell of columns that lie within one clique."""
+        place = next(at for at, clique in enumerate(self.tree.cliques) if set(columns) <= set(clique))
+        return _sum(self.counts[place], self.tree.cliques[place], columns)
+
+    def steps(self) -> list[Step]:
+        """The chain of tables, clique by clique from the root on."""
+        found = []
+        for place, clique in enumerate(self.tree.cliques):
+            parents = self.tree.separator(place)
+            own = tuple(column for column in clique if column not in parents)
+            axes = [clique.index(column) for column in (*parents, *own)]
+            joint = np.transpose(self.counts[place], axes)
+            flat = joint.reshape(prod(joint.shape[: len(parents)]), -1)
+            sums = flat.sum(axis=1, keepdims=True)
+            even = np.full(flat.shape[1], 1.0 / flat.shape[1])
+            found.append(Step(parents, own, np.where(sums > 0, flat / np.where(sums > 0, sums, 1.0), even)))
+        return found
+
+
+def total_of(marginals: list[Marginal]) -> float:
+    """The number of rows by the sums of the marginals, weighed by their noise; at least 1."""
+    weights = np.array([1.0 / (one.sigma**2 * one.values.size) for one in marginals])
+    sums = np.array([one.values.sum() for one in marginals])
+    return max(1.0, float((weights * sums).sum() / weights.sum()))
+
+
+def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITERATIONS) -> Model:
+    """The distribution of rows (bins per column: `sizes`) that fits the marginals best."""
+    tree = junction_tree(sizes, [one.columns for one in marginals])
+    total = total_of(marginals)
+    home = [next(at for at, c in enumerate(tree.cliques) if set(one.columns) <= set(c)) for one in marginals]
+    potentials = [np.zeros([sizes[column] for column in clique]) for clique in tree.cliques]
+    counts = _counts(tree, potentials, total)
+    loss, gradient = _loss(tree, counts, marginals, home)
+    rate, before = 1.0 / total, loss
+    for step in range(1, iterations + 1):
+        moved = [theta - rate * slope for theta, slope in zip(potentials, gradient, strict=True)]
+        there = _counts(tree, moved, total)
+        new, slopes = _loss(tree, there, marginals, home)
+        fall = sum(float((g * (old - now)).sum()) for g, old, now in zip(gradient, counts, there, strict=True))
+        if loss - new >= 0.5 * fall and new < loss:
+            potentials, counts, loss, gradient = moved, there, new, slopes
+            rate *= _FASTER
+        else:
+            rate *= _SLOWER
+        if step % 50 == 0:
+            if before - loss <= _ENOUGH * loss:
+                break
+            before = loss
+    return Model(tree, counts, total, loss)
+
+
+def _loss(tree: Tree, counts: list[Floats], marginals: list[Marginal], home: list[int]) -> tuple[float, list[Floats]]:
+    """Half the squared errors over the noise, and its slope by the cells of every clique."""
+    slopes = [np.zeros_like(one) for one in counts]
+    loss = 0.0
+    for one, place in zip(marginals, home, strict=True):
+        error = (_sum(counts[place], tree.cliques[place], one.columns) - one.values) / one.sigma
+        loss += 0.5 * float((error * error).sum())
+        slopes[place] += _spread(error / one.sigma, one.columns, tree.cliques[place])
+    return loss, slopes
+
+
+def _counts(tree: Tree, potentials: list[Floats], total: float) -> list[Floats]:
+    """Expected rows per cell of every clique: messages to the root and back (sum-product, in logs)."""
+    inward = list(potentials)
+    messages: dict[int, Floats] = {}
+    for place in range(len(tree.cliques) - 1, 0, -1):
+        shared, parent = tree.separator(place), tree.parents[place]
+        messages[place] = _log_sum(inward[place], tree.cliques[place], shared)
+        inward[parent] = inward[parent] + _spread(messages[place], shared, tree.cliques[parent])
+    found: list[Floats] = []
+    for place, clique in enumerate(tree.cliques):
+        logs = inward[place]
+        if place:
+            shared, parent = tree.separator(place), tree.parents[place]
+            held = np.log(np.maximum(_sum(found[parent], tree.cliques[parent], shared), 1e-280))
+            logs = logs + _spread(held - messages[place], shared, clique)
+        else:
+            logs = logs + (np.log(total) - _log_sum(logs, clique, ()))
+        found.append(np.exp(logs))
+    return found
+
+
+def _sum(values: Floats, clique: tuple[int, ...], columns: tuple[int, ...]) -> Floats:
+    away = tuple(axis for axis, column in enumerate(clique) if column not in columns)
+    return np.asarray(values.sum(axis=away) if away else values)
+
+
+def _log_sum(values: Floats, clique: tuple[int, ...], columns: tuple[int, ...]) -> Floats:
+    away = tuple(axis for axis, column in enumerate(clique) if column not in columns)
+    if not away:
+        return values
+    top = values.max(axis=away, keepdims=True)
+    return np.asarray(np.log(np.exp(values - top).sum(axis=away)) + top.squeeze(away))
+
+
+def _spread(values: Floats, columns: tuple[int, ...], clique: tuple[int, ...]) -> Floats:
+    """With an axis of 1 for every column of the clique that is not among `columns`, to be broadcast."""
+    shape = iter(np.shape(values))
+    return np.asarray(values).reshape([next(shape) if column in columns else 1 for column in clique])

@@ -1,0 +1,171 @@
+"""One scoring of one table: the decision, the two passes it may need, the stream and its summary."""
+
+# ruff: noqa: A002  (`format` is what everyone calls it)
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from tabad import _core, tables
+from tabad.config import Decision, ScoreOptions
+from tabad.errors import InputError, UsageError
+from tabad.tables import Table
+
+if TYPE_CHECKING:
+    from tabad.model import Model
+
+__all__ = ["Run", "benjamini_hochberg", "check_decision"]
+
+
+class Run:
+    """One scoring of one table: what a table answers with, and its summary once the stream has been read."""
+
+    def __init__(self, model: "Model", table: Table, options: ScoreOptions) -> None:
+        self.model = model
+        self.table = table
+        self.options = options
+        self.notes: list[str] = []
+        self._rule: dict[str, float] | None = None
+        self._scored: _core.ScoreStream | None = None
+        facts = model.manifest
+        self._calibration: str = facts["calibration"]
+        self._calibration_rows: int = facts["calibration_rows"]
+        self._needed = [c["name"] for c in facts["columns"] if c["kind"] not in ("id", "ignored", "label")]
+        check_decision(options.decision, self._calibration)
+        self._note_level(options.decision.level)
+
+    def stream(self, *, append: bool) -> pa.RecordBatchReader:
+        """The table's rows with the four columns, or these alone, as they are scored."""
+        rule = self.rule()
+        reader = self.table.open(types=self.model.schema)
+        if not append:
+            tables.check_taken(reader.schema, self.options.columns)
+        return self._score(reader, append, rule)
+
+    def batch(self, rows: Any) -> pa.Table:
+        """The four columns for any rows."""
+        tables.check_taken(pa.RecordBatchReader.from_stream(rows).schema, self.options.columns)
+        return self.model.run_rows(rows, self.options, self.rule())
+
+    def read(self) -> None:
+        """Score every row for the summary alone, reading no column that the model does not use."""
+
+        def action() -> None:
+            rule = self.rule()
+            reader = self.table.open(columns=self._needed, types=self.model.schema)
+            for _ in self._score(reader, False, rule):
+                pass
+
+        self.table.reread(action)
+
+    def write(self, destination: str, format: str | None = None) -> int:
+        """Write the scored table, whole or not at all; returns the number of rows."""
+        tables.check_destination(destination, format)
+        rows: int = self.table.reread(lambda: tables.write(self.stream(append=True), destination, format))
+        return rows
+
+    def summary(self) -> dict[str, Any]:
+        """What was scored: rows, flagged, the rule, and the oddest rows with their reasons."""
+        assert self._scored is not None, "a summary is of a stream that was read"  # noqa: S101
+        facts: dict[str, Any] = json.loads(self._scored.summary())
+        decision = self.options.decision
+        return {**facts, "fdr": decision.fdr, "top": decision.top, "calibration": self._calibration}
+
+    def rule(self) -> dict[str, float]:
+        """The argument by which the core flags rows; reads the whole table once where the decision needs it."""
+        if self._rule is None:
+            self._rule = self._find_rule()
+        return self._rule
+
+    def _score(self, reader: pa.RecordBatchReader, append: bool, rule: dict[str, float]) -> pa.RecordBatchReader:
+        o = self.options
+        self._scored = self.model._core.score(
+            reader,
+            append=append,
+            explain=o.explain,
+            reasons=o.reasons,
+            prefix=o.prefix,
+            oddest=o.oddest,
+            threads=o.threads,
+            level=rule.get("level"),
+            threshold=rule.get("threshold"),
+        )
+        scored = pa.RecordBatchReader.from_stream(self._scored)
+
+        def batches() -> Any:
+            try:
+                yield from scored
+            except (pa.ArrowException, OSError) as error:
+                # Across the C interface an exception becomes a text; the table kept the exception.
+                raise self.table.failure or InputError(str(error), name="stream-failed") from error
+
+        return pa.RecordBatchReader.from_batches(scored.schema, batches())
+
+    def _find_rule(self) -> dict[str, float]:
+        decision = self.options.decision
+        if decision.level is not None:
+            return {"level": decision.level}
+        if not decision.whole_table:
+            return {}
+        found = self.table.reread(self._survey)
+        if decision.top is not None:
+            threshold = found["threshold"]
+            return {"level": 0.0} if threshold is None else {"threshold": threshold}
+        fdr = decision.fdr or 0.0
+        level = benjamini_hochberg(found["p_values"], fdr)
+        if level == 0.0 and found["rows"]:
+            self.notes.append(self._unreachable(found["p_values"], found["rows"], fdr))
+        return {"level": level}
+
+    def _survey(self) -> dict[str, Any]:
+        reader = self.table.open(columns=self._needed, types=self.model.schema)
+        top = self.options.decision.top or 0
+        found: dict[str, Any] = json.loads(self.model._core.survey(reader, top=top, threads=self.options.threads))
+        return found
+
+    def _unreachable(self, p_values: list[tuple[float, int]], rows: int, fdr: float) -> str:
+        n = self._calibration_rows
+        # With groups no p-value is as small as that of all calibration rows together.
+        reached = sum(count for p, count in p_values if p <= 1 / (1 + n))
+        needed = math.ceil(rows / ((n + 1) * fdr) - 1e-9)  # rows at p = 1/(1+n) that bring the rate down to fdr
+        start = f"nothing is flagged: a false discovery rate of {fdr:g} among {rows:,} rows"
+        if needed > rows:
+            return f"{start} cannot be reached with {n:,} calibration rows"
+        return (
+            f"{start} with {n:,} calibration rows needs {needed:,} rows odder than every calibration row, "
+            f"and there are {reached:,}"
+        )
+
+    def _note_level(self, level: float | None) -> None:
+        n = self._calibration_rows
+        if level is not None and level < 1 / (1 + n):
+            self.notes.append(
+                f"nothing can be flagged at level {level:g}: with {n:,} calibration rows "
+                f"the smallest p-value is {1 / (1 + n):.2g}"
+            )
+
+
+def check_decision(decision: Decision, calibration: str) -> None:
+    """Raise `UsageError` for a false discovery rate where the p-values are rank shares of the table itself."""
+    if decision.fdr is not None and calibration == "self":
+        raise UsageError(
+            "a false discovery rate needs p-values from rows that took no part in the fit, and here the table is "
+            "screened against itself",
+            name="fdr-without-calibration",
+            hint="fit a model on other rows first (tabad fit OTHER -o m.tabad), or use --top or --level",
+        )
+
+
+def benjamini_hochberg(p_values: list[tuple[float, int]], fdr: float) -> float:
+    """The largest p-value of a row, `p`, with `p * rows / #{p_i <= p} <= fdr`, or 0.0 where there is none.
+
+    `p_values`: the p-values that rows have, ascending, each with its number of rows (Benjamini and Hochberg 1995,
+    procedure (1)).
+    """
+    rows, below, level = sum(count for _, count in p_values), 0, 0.0
+    for p, count in p_values:
+        below += count
+        if p * rows <= fdr * below:
+            level = p
+    return level

@@ -1,0 +1,143 @@
+//! Tiles of rows through the student.
+
+use multiversion::multiversion;
+
+use super::Student;
+use super::kernels::{ROWS, add_point, add_row, below, dot, layer, rectify};
+use crate::block::{Block, PRESENT};
+
+/// Rows of a tile: what it needs stays in the first cache.
+const TILE: usize = 32;
+/// ln(1 + score) and ln(1 + tail) are bounded by this before they are turned back into nats: e^6 is further out than any.
+const MOST_LOG: f32 = 6.0;
+
+/// Working space of one thread, so that scoring allocates nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Space {
+    h: Vec<f32>,
+    next: Vec<f32>,
+    beyond: Vec<f32>,
+}
+
+impl Student {
+    pub fn space(&self) -> Space {
+        let rows = TILE.next_multiple_of(ROWS);
+        Space { h: vec![0.0; rows * self.width], next: vec![0.0; rows * self.width], beyond: vec![0.0; rows] }
+    }
+
+    /// Scores of a block's rows, in nats, appended to `scores`.
+    pub fn scores_into(&self, block: &Block, space: &mut Space, scores: &mut Vec<f64>) {
+        for first in (0..block.rows).step_by(TILE) {
+            let rows = TILE.min(block.rows - first);
+            trunk(self, block, (first, rows), space);
+            for row in 0..rows {
+                let h = &space.h[row * self.width..(row + 1) * self.width];
+                let log = head(self, h) + self.weights.score_bias[0];
+                // NaN, which only forged weights can give, is as odd as it gets.
+                let log = if log <= MOST_LOG { log } else { MOST_LOG };
+                scores.push(f64::from(log.exp_m1() + space.beyond[row]));
+            }
+        }
+    }
+
+    pub fn scores(&self, block: &Block) -> Vec<f64> {
+        let mut scores = Vec::with_capacity(block.rows);
+        self.scores_into(block, &mut self.space(), &mut scores);
+        scores
+    }
+
+    /// The tail of each feature of the rows [B, F], in nats, >= 0.
+    pub fn tails(&self, block: &Block) -> Vec<f32> {
+        let (numbers, features) = (self.shape.numbers(), self.weights.tails_bias.len());
+        let mut space = self.space();
+        let mut found = Vec::with_capacity(block.rows * features);
+        for first in (0..block.rows).step_by(TILE) {
+            let rows = TILE.min(block.rows - first);
+            trunk(self, block, (first, rows), &mut space);
+            for row in 0..rows {
+                let h = &space.h[row * self.width..(row + 1) * self.width];
+                let (x, c) = (block.x_row(first + row), block.c_row(first + row));
+                for feature in 0..features {
+                    let products = h.iter().enumerate().map(|(k, h)| h * self.weights.tails[k * features + feature]);
+                    let log = products.sum::<f32>() + self.weights.tails_bias[feature];
+                    let tail = log.clamp(0.0, MOST_LOG).exp_m1();
+                    let there = feature < numbers && c[self.shape.status_of_number[feature]] == PRESENT;
+                    found.push(if there { tail + self.excess(feature, x[feature]) } else { tail });
+                }
+            }
+        }
+        found
+    }
+
+    fn knots_of(&self, number: usize) -> &[f32] {
+        &self.weights.knot[number * self.knots..(number + 1) * self.knots]
+    }
+
+    /// How far a number is beyond its last knots.
+    #[inline(always)]
+    fn excess(&self, number: usize, x: f32) -> f32 {
+        let knots = self.knots_of(number);
+        (x - knots[self.knots - 1]).max(knots[0] - x).max(0.0)
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+fn trunk(student: &Student, block: &Block, rows: (usize, usize), space: &mut Space) {
+    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
+    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+        through::<true>(student, block, rows, space);
+    } else {
+        through::<false>(student, block, rows, space);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+fn head(student: &Student, h: &[f32]) -> f32 {
+    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
+    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+        dot::<true>(h, &student.weights.score)
+    } else {
+        dot::<false>(h, &student.weights.score)
+    }
+}
+
+/// All but the heads for `rows` rows from `first`: their last layer in `space.h`, what lies beyond the knots in `space.beyond`.
+#[inline(always)]
+fn through<const FMA: bool>(student: &Student, block: &Block, (first, rows): (usize, usize), space: &mut Space) {
+    let width = student.width;
+    for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
+        h.copy_from_slice(&student.first.base);
+        space.beyond[row] = 0.0;
+    }
+    for (number, &status) in student.shape.status_of_number.iter().enumerate() {
+        let knots = student.knots_of(number);
+        let curve = &student.weights.curve[number * student.knots * width..(number + 1) * student.knots * width];
+        let (low, high) = (knots[0], knots[student.knots - 1]);
+        for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
+            if block.c[(first + row) * block.categories + status] != PRESENT {
+                continue;
+            }
+            let seen = block.x[(first + row) * block.numbers + number];
+            let x = if seen > low { seen.min(high) } else { low };
+            let at = below(knots, x).clamp(1, student.knots - 1) - 1;
+            add_point::<FMA>(curve, at, (x - knots[at]) / (knots[at + 1] - knots[at]), h);
+            space.beyond[row] += student.weights.beyond[number] * student.excess(number, seen);
+        }
+    }
+    for (category, &offset) in student.first.offsets.iter().enumerate() {
+        let most = student.shape.sizes[category] - 1;
+        for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
+            let code = block.c[(first + row) * block.categories + category].min(most);
+            if !(student.first.is_status[category] && code == PRESENT) {
+                add_row(&student.first.code, offset + usize::from(code), h);
+            }
+        }
+    }
+    let padded = rows.next_multiple_of(ROWS) * width;
+    rectify(&mut space.h[..padded]);
+    for (weights, bias) in &student.weights.hidden {
+        layer::<FMA>(&space.h[..padded], weights, bias, width, &mut space.next[..padded]);
+        std::mem::swap(&mut space.h, &mut space.next);
+        rectify(&mut space.h[..padded]);
+    }
+}

@@ -1,0 +1,78 @@
+"""Estimates against distributions that are known in closed form, and rows against the distribution."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tabad.private.bounds import Column
+from tabad.private.graph import Marginal, estimate
+from tabad.private.grids import Grid
+from tabad.private.release import Release
+from tabad.private.tree import cells, junction_tree
+
+SIZES = [3, 4, 2, 5]
+
+
+def joint() -> np.ndarray:
+    return np.random.default_rng(1).dirichlet(np.ones(120)).reshape(SIZES) * 1000
+
+
+def marginal(columns: tuple[int, ...]) -> Marginal:
+    away = tuple(column for column in range(4) if column not in columns)
+    return Marginal(columns, joint().sum(axis=away), 1.0)
+
+
+def test_a_chain_becomes_its_most_even_distribution() -> None:
+    # Given pairs (0, 1) and (1, 2), entropy is largest where 0 and 2 are independent given 1.
+    left, right = marginal((0, 1)).values, marginal((1, 2)).values
+    model = estimate(SIZES, [marginal((0, 1)), marginal((1, 2)), marginal((3,))], iterations=3000)
+
+    assert model.marginal((0, 1)) == pytest.approx(left, abs=0.05)
+    assert model.marginal((1, 2)) == pytest.approx(right, abs=0.05)
+    assert model.marginal((3,)) == pytest.approx(marginal((3,)).values, abs=0.05)
+    assert model.total == pytest.approx(1000.0)
+
+
+def test_a_loop_is_fitted_in_all_its_pairs() -> None:
+    pairs = [(0, 1), (1, 3), (2, 3), (0, 2)]
+    model = estimate(SIZES, [marginal(pair) for pair in pairs], iterations=3000)
+
+    for pair in pairs:
+        assert model.marginal(pair) == pytest.approx(marginal(pair).values, abs=0.5)
+
+
+def test_the_more_exact_of_two_counts_weighs_more() -> None:
+    exact, rough = np.array([300.0, 700.0]), np.array([500.0, 500.0])
+    model = estimate([2], [Marginal((0,), exact, 1.0), Marginal((0,), rough, 3.0)])
+
+    # Weights 1 and 1/9.
+    assert model.marginal((0,)) == pytest.approx(exact * 0.9 + rough * 0.1, rel=1e-3)
+
+
+def test_trees_hold_every_group_and_every_column() -> None:
+    groups = [(0, 1), (1, 3), (2, 3), (0, 2)]
+    tree = junction_tree(SIZES, groups)
+
+    assert all(any(set(group) <= set(clique) for clique in tree.cliques) for group in groups)
+    # Running intersection: what a clique shares with any earlier one, its parent has.
+    for place, clique in enumerate(tree.cliques[1:], start=1):
+        earlier = {column for other in tree.cliques[:place] for column in other}
+        assert set(clique) & earlier == set(tree.separator(place))
+    assert cells(SIZES, []) == 3 + 4 + 2 + 5
+    assert len(junction_tree(SIZES, []).cliques) == 4
+
+
+def test_rows_follow_the_distribution() -> None:
+    model = estimate([3, 4], [Marginal((0, 1), joint().sum(axis=(2, 3)), 1.0)], iterations=3000)
+    columns = [
+        Column("a", pa.string(), "category", False, ("x", "y", "z")),
+        Column("b", pa.int64(), "number", False, None, 5, 8, 1),
+    ]
+    ones = [np.ones(size) for size in (3, 4)]
+    grids = [Grid(np.arange(len(one)), one.astype(np.int64), one, np.arange(len(one)), 1.0) for one in ones]
+    rows = Release(columns, grids, model.steps(), model.total).rows(200_000, np.random.default_rng(0))
+
+    found = np.zeros((3, 4))
+    np.add.at(found, (np.searchsorted(["x", "y", "z"], rows.column(0).to_pylist()), rows.column(1).to_numpy() - 5), 1)
+    # Shares of 200,000 rows are within 0.006 of their probability (five standard errors).
+    assert found / 200_000 == pytest.approx(model.marginal((0, 1)) / model.total, abs=0.006)
