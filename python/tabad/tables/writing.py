@@ -181,7 +181,7 @@ def _parquet(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, _p
     import pyarrow.parquet
 
     # Dictionaries of floats and times are built for nothing: without them, and at level 1, a file of ordinary rows
-    # takes half the time and a tenth less room.
+    # takes less time and a tenth less room.
     plain = [pa.types.is_floating(field.type) or pa.types.is_temporal(field.type) for field in schema]
     coded = [field.name for field, is_plain in zip(schema, plain, strict=True) if not is_plain]
     writer: Any = stack.enter_context(
