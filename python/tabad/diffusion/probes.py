@@ -1,7 +1,7 @@
 """The fixed corruption patterns under which a row is scored, stored with the network.
 
 A probe is one level per table column. *Joint* probes put every column at one level and add no noise (deterministic:
-the residual is then the score function, SCIENCE.md); *conditional* probes hide about a quarter of the columns and
+the residual is then the score function); *conditional* probes hide about a quarter of the columns and
 leave the others clean. Axes: K probes, P table columns.
 """
 
