@@ -99,12 +99,13 @@ def fit_table(
     fit: _core.Fit = table.reread(observed)
     table.on_rows = None
     manifest = json.loads(fit.prepare())
-    interrupted = options.quality != "fast" and _train_network(
-        fit, manifest, options, preset or options.quality, progress
-    )
-    # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
-    if options.quality != "fast" and preset is None and not (screen or interrupted):
-        interrupted = _teach_student(fit, manifest, options, progress)
+    interrupted = False
+    if options.quality != "fast":
+        parts = _Parts.of(fit, manifest)
+        interrupted = _train_network(fit, parts, options, preset or options.quality, progress)
+        # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
+        if preset is None and not (screen or interrupted):
+            interrupted = _teach_student(fit, parts, options, progress)
     labels = (
         {}
         if table.head is None
@@ -174,20 +175,33 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     return Fitted(updated)
 
 
-def _train_network(
-    fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, size: str, progress: OnProgress | None
-) -> bool:
+@dataclass(frozen=True)
+class _Parts:
+    """What a network is trained on and judged by: numbers, codes, labels where there are any."""
+
+    layout: Any
+    training: tuple[Any, Any, Any]
+    held_out: tuple[Any, Any, Any]
+    label: dict[str, Any]
+
+    @classmethod
+    def of(cls, fit: _core.Fit, manifest: dict[str, Any]) -> "_Parts":
+        from tabad.diffusion.layout import Layout
+
+        layout = Layout.of(*_shape(manifest))
+        training, held_out = (_arrays(part, layout) for part in (fit.training_block(), fit.held_out_block()))
+        return cls(layout, training, held_out, manifest.get("label") or {"values": [], "normal": None})
+
+
+def _train_network(fit: _core.Fit, parts: _Parts, options: FitOptions, size: str, progress: OnProgress | None) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
     from tabad.diffusion.device import pick
     from tabad.diffusion.export import export
-    from tabad.diffusion.layout import Layout
     from tabad.diffusion.presets import preset
     from tabad.diffusion.train import train
 
-    layout = Layout.of(*_shape(manifest))
-    x, c, labels = _arrays(fit.training_block(), layout)
-    held_out = _arrays(fit.held_out_block(), layout)
-    label = manifest.get("label") or {"values": [], "normal": None}
+    x, c, labels = parts.training
+    label = parts.label
 
     def report(step: Any) -> None:
         if progress is not None:
@@ -196,32 +210,28 @@ def _train_network(
     trained = train(
         x,
         c,
-        layout,
+        parts.layout,
         preset=preset(size, len(x)),
         device=pick(options.device),
         seed=options.seed,
         labels=labels,
         classes=len(label["values"]),
         scored_label=label["values"].index(label["normal"]) if label["normal"] in label["values"] else None,
-        held_out=held_out if len(held_out[0]) else None,
+        held_out=parts.held_out if len(parts.held_out[0]) else None,
         progress=report,
     )
     fit.set_network(*export(trained))
     return trained.interrupted
 
 
-def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions, progress: OnProgress | None) -> bool:
+def _teach_student(fit: _core.Fit, parts: _Parts, options: FitOptions, progress: OnProgress | None) -> bool:
     """Judge the fit, distil it into a student and give it that; True when Ctrl-C ended it: then there is none."""
     import numpy as np
 
     from tabad.diffusion.device import pick
     from tabad.diffusion.distill import FEWEST_ROWS, distill, size_for
-    from tabad.diffusion.layout import Layout
 
-    layout = Layout.of(*_shape(manifest))
-    x, c, _ = _arrays(fit.training_block(), layout)
-    fresh_x, fresh_c, _ = _arrays(fit.held_out_block(), layout)
-    if not fit.judge() or len(x) < FEWEST_ROWS:
+    if not fit.judge() or len(parts.training[0]) < FEWEST_ROWS:
         return False
 
     def teach(x: Any, c: Any) -> tuple[Any, Any]:
@@ -236,9 +246,9 @@ def _teach_student(fit: _core.Fit, manifest: dict[str, Any], options: FitOptions
     size = size_for(options.quality)
     try:
         student = distill(
-            (x, c),
-            (fresh_x, fresh_c),
-            layout,
+            parts.training[:2],
+            parts.held_out[:2],
+            parts.layout,
             teach,
             size=size,
             seed=options.seed,

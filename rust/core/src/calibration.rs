@@ -57,17 +57,16 @@ impl Calibration {
         Self { source, scores, tail, groups: Groups::default() }
     }
 
-    /// The same with a calibration of its own for each group. `rows`: the score and codes of each calibration row.
-    #[must_use]
-    pub fn with_groups<'a>(self, keys: GroupKeys, rows: impl Iterator<Item = (f64, &'a [u16])>) -> Self {
-        Self { groups: Groups::fit(keys, rows), ..self }
+    /// From the scores of these rows, with a calibration of its own for each group.
+    pub fn of_rows(source: Source, scores: Vec<f64>, rows: &Block, keys: GroupKeys) -> Self {
+        let groups = Groups::fit(keys, scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row))));
+        Self { groups, ..Self::fit(source, scores) }
     }
 
     /// The calibration of another scorer by the same rows, in the same groups.
     #[must_use]
-    pub fn of_other(&self, scores: &[f64], rows: &Block) -> Self {
-        let of_rows = scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row)));
-        Self::fit(self.source, scores.to_vec()).with_groups(self.groups.keys().clone(), of_rows)
+    pub fn of_other(&self, scores: Vec<f64>, rows: &Block) -> Self {
+        Self::of_rows(self.source, scores, rows, self.groups.keys().clone())
     }
 
     /// Calibration rows of each group, the last the rows of no group of their own; empty without groups.

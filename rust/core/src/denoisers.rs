@@ -2,8 +2,8 @@
 
 use crate::block::{Block, Feature};
 use crate::combine::{EnergyBlock, Plan};
-use crate::mechanism::{Mechanism, Setting, bound, memory_errors, memory_time};
-use crate::memory::{Memory, Scratch};
+use crate::mechanism::{Mechanism, Setting, bound, corruptions, memory_errors, memory_time};
+use crate::memory::{Corruption, Memory, Scratch};
 use crate::network::{DRAWS, Energies, Network};
 
 /// How much the network counts beside a memory: its joint energies alone. More of it loses where the memory is at its best.
@@ -24,7 +24,7 @@ pub struct Denoisers {
 impl Denoisers {
     pub fn new(memory: Option<Memory>, network: Option<Network>, mechanism: Mechanism, features: &[Feature]) -> Self {
         let given = features.iter().map(|feature| feature.given).collect();
-        Self { memory, network: None, mechanism, given, noised: Vec::new() }.with_network(network)
+        Self { memory, mechanism, given, ..Self::default() }.with_network(network)
     }
 
     pub fn mechanism(&self) -> Mechanism {
@@ -34,7 +34,8 @@ impl Denoisers {
     /// The same mechanism and context with another memory.
     #[must_use]
     pub fn with_memory(&self, memory: Option<Memory>) -> Self {
-        Self { memory, ..self.clone() }
+        let Self { network, mechanism, given, noised, .. } = self;
+        Self { memory, network: network.clone(), mechanism: *mechanism, given: given.clone(), noised: noised.clone() }
     }
 
     /// The same with another network.
@@ -49,7 +50,8 @@ impl Denoisers {
 
     /// Each by itself, in the order of the plan.
     pub fn each(&self) -> Vec<Self> {
-        let memory = self.memory.iter().map(|_| self.clone().with_network(None));
+        let alone = || Self { mechanism: self.mechanism, given: self.given.clone(), ..Self::default() };
+        let memory = self.memory.iter().map(|memory| alone().with_memory(Some(memory.clone())));
         let network = self.network.iter().map(|_| self.with_memory(None));
         memory.chain(network).collect()
     }
@@ -91,6 +93,18 @@ impl Denoisers {
 
     /// Energies of every row under all denoisers.
     pub fn energies(&self, block: &Block) -> EnergyBlock {
+        self.some_energies(block, true)
+    }
+
+    /// The same, but for what no score under this plan asks of the network.
+    pub fn energies_for(&self, block: &Block, plan: &Plan) -> EnergyBlock {
+        let conditional = self.memory_terms() + self.network.as_ref().map_or(0, Network::joint_levels);
+        let counts = plan.terms.get(conditional).is_some_and(|&weight| weight > 0.0);
+        self.some_energies(block, counts || plan.columns.get(1).is_some_and(|&weight| weight > 0.0))
+    }
+
+    /// Without `conditional` the network's conditional energies are 0, and its features have none.
+    fn some_energies(&self, block: &Block, conditional: bool) -> EnergyBlock {
         let features = self.given.len();
         let (of_memory, of_network) = (self.memory_terms(), self.network_terms());
         let width = of_memory + of_network;
@@ -98,29 +112,34 @@ impl Denoisers {
         if let Some(memory) = &self.memory {
             let mut columns = vec![0.0; block.rows * features];
             let mut scratch = memory.scratch();
+            let asks = self.mechanism == Mechanism::Reconstruction;
+            let probes = asks.then(|| corruptions(block.numbers, block.categories));
+            let probes = probes.as_ref().map_or(&[][..], |probes| probes);
             for row in 0..block.rows {
                 let (x_n, c_c) = (block.x_row(row), block.c_row(row));
                 let terms = &mut out.terms[row * width..row * width + of_memory];
                 let (usual, own) = terms.split_at_mut(memory.row_terms());
                 let columns = &mut columns[row * features..(row + 1) * features];
                 memory.energies(x_n, c_c, &mut scratch, usual, columns);
-                self.own_memory_energies(memory, (x_n, c_c), &mut scratch, own);
+                self.own_memory_energies(memory, (x_n, c_c), probes, &mut scratch, own);
             }
             out.features.push(columns);
         }
         if let Some(network) = &self.network {
-            let mut found = network.energies(block);
+            let mut found = if conditional { network.energies(block) } else { network.joint_energies(block) };
             self.drop_context(&mut found.conditional);
-            let noised: Vec<Energies> = self.noised.iter().map(|network| network.energies(block)).collect();
+            let noised: Vec<Energies> = self.noised.iter().map(|network| network.joint_energies(block)).collect();
             for row in 0..block.rows {
                 let terms = &mut out.terms[row * width + of_memory..(row + 1) * width];
                 let (joint, rest) = terms.split_at_mut(network.joint_levels());
                 for (level, term) in joint.iter_mut().enumerate() {
                     *term = (self.joint_sum(&found, row, level, network.joint_levels()).max(0.0) + 1e-6).ln();
                 }
-                let Some((conditional, own)) = rest.split_first_mut() else { continue };
-                // In nats each: a column that is hard to tell is surprising by as much in every row.
-                *conditional = found.conditional[row * features..(row + 1) * features].iter().sum();
+                let Some((sum, own)) = rest.split_first_mut() else { continue };
+                if conditional {
+                    // In nats each: a column that is hard to tell is surprising by as much in every row.
+                    *sum = found.conditional[row * features..(row + 1) * features].iter().sum();
+                }
                 if !own.is_empty() {
                     self.own_network_energies(network, &noised, row, own);
                 }
@@ -146,11 +165,12 @@ impl Denoisers {
         &self,
         memory: &Memory,
         (x_n, c_c): (&[f32], &[u16]),
+        probes: &[Corruption],
         scratch: &mut Scratch,
         own: &mut [f32],
     ) {
         match self.mechanism {
-            Mechanism::Reconstruction => memory_errors(memory, x_n, c_c, scratch, own),
+            Mechanism::Reconstruction => memory_errors(memory, (x_n, c_c), probes, scratch, own),
             Mechanism::DiffusionTime => own.fill(memory_time(memory, x_n, c_c, scratch)),
             Mechanism::Combined | Mechanism::Density | Mechanism::ScoreFunction | Mechanism::Conditional => {}
         }

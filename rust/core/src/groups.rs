@@ -44,7 +44,7 @@ impl GroupKeys {
         Self { categories, keys }
     }
 
-    /// Some rows have a group of their own, and not all of them the same.
+    /// Some rows have a group of their own.
     pub fn tell_apart(&self) -> bool {
         !self.categories.is_empty() && !self.keys.is_empty()
     }

@@ -73,7 +73,11 @@ impl Scorer {
     pub fn scores_into(&self, denoisers: &Denoisers, block: &Block, room: &mut Room, scores: &mut Vec<f64>) {
         match self {
             Self::Teacher { reference, guide, .. } => {
-                let energies = denoisers.energies(block);
+                // A guide looks at everything.
+                let energies = match guide {
+                    Some(_) => denoisers.energies(block),
+                    None => denoisers.energies_for(block, &reference.plan),
+                };
                 scores.extend(score_rows(block, &energies, reference, guide.as_ref()));
             }
             Self::Student { student, .. } => student.scores_into(block, &mut room.space, scores),

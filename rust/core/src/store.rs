@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
+/// No trained weight comes near.
+const MOST_WEIGHT: f32 = 1e6;
+
 /// One array with its element type and shape.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tensor {
@@ -76,6 +79,16 @@ impl Store {
     vector_access!(put_f64, get_f64, F64, f64);
     matrix_access!(put_u16, get_u16, U16, u16);
     matrix_access!(put_f32, get_f32, F32, f32);
+
+    /// The weights of a network: exactly this shape, all finite and none too large.
+    pub fn get_weights(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>> {
+        let data = self.get_f32(name, expected)?;
+        if data.iter().all(|weight| weight.abs() <= MOST_WEIGHT) {
+            Ok(data.to_vec())
+        } else {
+            Err(Error::model_file(format!("tensor `{name}` holds a weight that is not finite or too large")))
+        }
+    }
 
     /// Exactly `count` numbers, all finite.
     pub fn get_finite(&self, name: &str, count: usize) -> Result<&[f64]> {

@@ -63,7 +63,7 @@ impl Judged {
     /// Gives the model a student, calibrated by its own scores of the calibration rows.
     pub fn set_student(&mut self, student: Student) {
         let scores = student.scores(&self.calibration);
-        let calibration = self.model.calibration().of_other(&scores, &self.calibration);
+        let calibration = self.model.calibration().of_other(scores, &self.calibration);
         self.model.other = Some(Scorer::Student { student, calibration });
     }
 }

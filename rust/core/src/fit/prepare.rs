@@ -334,14 +334,12 @@ impl Prepared {
         };
         let scores = score_rows(&judged, &energies, &reference, guide.as_ref());
         let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
-        let grouped = scores.clone();
         let sizes = self.sizes();
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();
         let counts = memory::marginal_counts(&self.training, &self.encoder.features, &every);
         let seen = counts.iter().map(|codes| codes.iter().map(|&count| count > 0).collect()).collect();
-        let calibration = Calibration::fit(self.source, scores)
-            .with_groups(keys, grouped.iter().enumerate().map(|(row, &score)| (score, judged.c_row(row))));
+        let calibration = Calibration::of_rows(self.source, scores, &judged, keys);
         Ok(Model {
             encoder: self.encoder,
             denoisers: self.denoisers,

@@ -12,7 +12,7 @@ mod score_function;
 mod time;
 
 pub(crate) use density::bound;
-pub(crate) use reconstruction::memory_errors;
+pub(crate) use reconstruction::{corruptions, memory_errors};
 pub(crate) use time::memory_time;
 
 use crate::error::{Error, Result};

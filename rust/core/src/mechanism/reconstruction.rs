@@ -21,7 +21,7 @@ pub fn network() -> NetworkShares {
 
 /// The corruptions of a table with so many numbers and categories. The second half undoes the first: noise of the
 /// other sign, the other categories hidden.
-fn corruptions(numbers: usize, categories: usize) -> [Corruption; PROBES] {
+pub fn corruptions(numbers: usize, categories: usize) -> [Corruption; PROBES] {
     std::array::from_fn(|probe| {
         let (draw, turned) = ((probe % (PROBES / 2)) as u64, probe >= PROBES / 2);
         let sign = if turned { -1.0 } else { 1.0 };
@@ -35,10 +35,17 @@ fn corruptions(numbers: usize, categories: usize) -> [Corruption; PROBES] {
 
 /// Per local level the log of the memory's mean error over the corruptions: squares in units of the noise, and nats of what
 /// was hidden.
-pub fn memory_errors(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, out: &mut [f32]) {
-    let probes = corruptions(x_n.len(), c_c.len());
+pub fn memory_errors(
+    memory: &Memory,
+    (x_n, c_c): (&[f32], &[u16]),
+    probes: &[Corruption],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let left_out = memory.left_out(x_n, c_c, scratch);
     for (error, &tau) in out.iter_mut().zip(&memory.levels().local) {
-        let sum: f32 = probes.iter().map(|probe| memory.reconstruction(x_n, c_c, probe, tau, scratch)).sum();
+        let error_of = |probe| memory.reconstruction((x_n, c_c), left_out, probe, tau, scratch);
+        let sum: f32 = probes.iter().map(error_of).sum();
         *error = (sum / PROBES as f32 + 1e-6).ln();
     }
 }

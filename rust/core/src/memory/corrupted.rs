@@ -14,16 +14,21 @@ pub struct Corruption {
 }
 
 impl Memory {
+    /// The kept row that is an exact copy of this one and does not vote on it, where there is one.
+    pub fn left_out(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch) -> Option<usize> {
+        self.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded)
+    }
+
     /// How far the denoised row is from the clean one: squares of numbers in units of the noise, nats of hidden categories.
+    /// The kept row `left_out` does not vote.
     pub fn reconstruction(
         &self,
-        x_n: &[f32],
-        c_c: &[u16],
+        (x_n, c_c): (&[f32], &[u16]),
+        left_out: Option<usize>,
         corruption: &Corruption,
         tau: f32,
         scratch: &mut Scratch,
     ) -> f32 {
-        let left_out = self.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
         let Scratch { distance, weights, .. } = scratch;
         distance.fill(0.0);
         let mut noised_n = x_n.to_vec();
@@ -78,7 +83,7 @@ impl Memory {
         (widest, least, steps): (f32, f32, usize),
         scratch: &mut Scratch,
     ) -> f32 {
-        let left_out = self.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
+        let left_out = self.left_out(x_n, c_c, scratch);
         let Scratch { distance, weights, context, .. } = scratch;
         let numbers = self.numbers.iter().filter(|spec| !spec.given && c_c[spec.status] == PRESENT);
         let categories = self.categories.iter().filter(|spec| !spec.given && spec.constant.is_none());

@@ -22,6 +22,18 @@ pub struct Energies {
 impl Network {
     /// Energies of every row. Sequential: callers share out blocks among threads.
     pub fn energies(&self, block: &Block) -> Energies {
+        self.energies_under(&self.probes, block)
+    }
+
+    /// The joint energies alone, to the same bits; no conditional ones.
+    pub fn joint_energies(&self, block: &Block) -> Energies {
+        // Whole groups, so that the products are the same.
+        let asked = self.config.joint.next_multiple_of(GROUP).min(self.probes.len());
+        let found = self.energies_under(&self.probes[..asked], block);
+        Energies { conditional: Vec::new(), ..found }
+    }
+
+    fn energies_under(&self, probes: &[Probe], block: &Block) -> Energies {
         let features = self.config.shape.column_of_feature.len();
         let levels = self.config.joint;
         let mut found = Energies {
@@ -31,7 +43,7 @@ impl Network {
         let mut tile = self.tile(TILE);
         for first in (0..block.rows).step_by(TILE) {
             self.fill(&mut tile, block, first);
-            self.each_probe(&mut tile, |level, probe, head, tile| {
+            self.each_probe(probes, &mut tile, |level, probe, head, tile| {
                 for row in 0..tile.rows {
                     if level < levels {
                         let at = ((first + row) * levels + level) * features;
@@ -58,7 +70,7 @@ impl Network {
         self.fill(&mut tile, &block, 0);
         let mut means = vec![0.0_f32; numbers];
         let mut shares: Vec<Vec<f32>> = shape.sizes.iter().map(|&size| vec![0.0; usize::from(size)]).collect();
-        self.each_probe(&mut tile, |level, _, head, tile| {
+        self.each_probe(&self.probes, &mut tile, |level, _, head, tile| {
             if level < self.config.joint {
                 return;
             }
@@ -81,9 +93,9 @@ impl Network {
         means.into_iter().enumerate().map(as_number).chain(shares.into_iter().map(Expected::Category)).collect()
     }
 
-    /// Hand every probe's raw outputs for the tile to `then`, with the probe's number.
-    fn each_probe(&self, tile: &mut Tile, mut then: impl FnMut(usize, &Probe, &Head, &Tile)) {
-        for (group_at, group) in self.probes.chunks(GROUP).enumerate() {
+    /// Hand the raw outputs of each of these probes for the tile to `then`, with the probe's number.
+    fn each_probe(&self, probes: &[Probe], tile: &mut Tile, mut then: impl FnMut(usize, &Probe, &Head, &Tile)) {
+        for (group_at, group) in probes.chunks(GROUP).enumerate() {
             self.trunk(tile, group);
             for (slot, probe) in group.iter().enumerate() {
                 self.head(tile, slot, probe);

@@ -11,8 +11,6 @@ use crate::store::Store;
 
 /// Where a model file keeps the tensors; a file of the network alone has no prefix.
 const PREFIX: &str = "network.";
-/// No trained weight comes near.
-const MOST_WEIGHT: f32 = 1e6;
 const MOST_LEVEL: f32 = 1e4;
 const LEAST_LEVEL: f32 = 1e-4;
 const HIDDEN: f32 = -1.0;
@@ -80,16 +78,7 @@ impl Network {
 impl Weights {
     fn get(config: &Config, store: &Store, prefix: &str) -> Result<Self> {
         let (shape, width) = (&config.shape, config.width);
-        let get = |name: &str, expected: &[usize]| -> Result<Vec<f32>> {
-            let data = store.get_f32(&format!("{prefix}{name}"), expected)?;
-            if data.iter().all(|weight| weight.abs() <= MOST_WEIGHT) {
-                Ok(data.to_vec())
-            } else {
-                Err(Error::model_file(format!(
-                    "tensor `{prefix}{name}` holds a weight that is not finite or too large"
-                )))
-            }
-        };
+        let get = |name: &str, expected: &[usize]| store.get_weights(&format!("{prefix}{name}"), expected);
         let outputs = shape.numbers() + shape.codes();
         let block = |at: usize| -> Result<BlockWeights> {
             Ok(BlockWeights {

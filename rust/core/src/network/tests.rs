@@ -97,6 +97,14 @@ fn a_row_has_the_same_bits_alone_shifted_and_in_company() {
 }
 
 #[test]
+fn joint_energies_alone_have_the_same_bits() {
+    let (network, block) = (network(1), block(200));
+    let alone = network.joint_energies(&block);
+    assert_eq!(alone.joint, network.energies(&block).joint);
+    assert!(alone.conditional.is_empty());
+}
+
+#[test]
 fn no_rows_have_no_energies() {
     assert_eq!(network(1).energies(&block(0)), Energies::default());
 }

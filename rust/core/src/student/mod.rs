@@ -13,8 +13,6 @@
 mod file;
 mod forward;
 mod kernels;
-#[cfg(test)]
-mod tests;
 
 pub use forward::Space;
 

@@ -1,1 +1,0 @@
-//! See `tests/seam/test_student.py` for the comparison with numpy and torch.
