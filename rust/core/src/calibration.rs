@@ -86,9 +86,11 @@ impl Calibration {
         (1 + rank) as f64 / (1 + scores.len()) as f64
     }
 
-    /// The level at which a fitted model flags unless told otherwise: `max(0.001, 1 / (1 + n))`, n of the smallest group.
+    /// The level at which a fitted model flags unless told otherwise: `max(0.001, 1 / (1 + n))`, n of the smallest group of its
+    /// own. The rest may be a few rows: they must not raise the level of all others, and are flagged where they can reach it.
     pub fn level(&self) -> f64 {
-        let fewest = self.groups.scores.iter().map(Vec::len).filter(|&n| n > 0).min().unwrap_or(self.scores.len());
+        let own = self.groups.scores.split_last().map_or(&[][..], |(_, own)| own);
+        let fewest = own.iter().map(Vec::len).filter(|&n| n > 0).min().unwrap_or(self.scores.len());
         (1.0 / (1 + fewest) as f64).max(0.001)
     }
 
@@ -135,6 +137,17 @@ mod tests {
         assert_eq!(calibration.p_value(0.0, &[]), 1.0);
         assert_eq!(calibration.p_value(2.0, &[]), 4.0 / 5.0);
         assert_eq!(calibration.p_value(3.5, &[]), 1.0 / 5.0);
+    }
+
+    #[test]
+    fn a_few_rows_of_no_group_do_not_raise_the_level_of_all() {
+        let block =
+            Block { rows: 502, numbers: 0, categories: 1, x: Vec::new(), c: [vec![2; 500], vec![3; 2]].concat() };
+        let every: Vec<usize> = (0..502).collect();
+        let keys = GroupKeys::of(vec![0], &block, &every, 502);
+        let calibration = Calibration::of_rows(Source::HeldOut, vec![1.0; 502], &block, keys);
+        assert_eq!(calibration.group_sizes(), vec![500, 2]);
+        assert_eq!(calibration.level(), 1.0 / 501.0);
     }
 
     #[test]
