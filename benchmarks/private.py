@@ -1,6 +1,7 @@
 """Public bounds, splits and judges of the comparison of private generators, and the environment of the peers.
 
-The bounds are those of the tables' documentation (UCI), the same for every method. The peers are MST and AIM of dpmm
+The bounds of numbers are those of the tables' documentation (UCI); vocabularies and whether a column has nulls are read
+from the tables, which a user must not do. Both are the same for every method. The peers are MST and AIM of dpmm
 0.1.9, which needs Python below 3.12 and numpy 1.26: an environment that is built here with uv, once.
 """
 
@@ -40,7 +41,7 @@ def table(name: str) -> pa.Table:
 
 
 def public(name: str, rows: pa.Table) -> dict[str, Any]:
-    """The public schema: bounds by the documentation, which also lists every category of these tables."""
+    """The schema that counts as public: bounds by the documentation, vocabularies and nulls by the table itself."""
     columns: dict[str, Any] = {}
     for column in rows.column_names:
         if column in BOUNDS[name]:
