@@ -122,15 +122,16 @@ def assert_agrees(model: _core.Model, table: pa.Table) -> None:
     terms_BR = np.array(found["terms"], dtype=float).reshape(len(x_BN), -1)
     (features,) = found["features"]
     features_BF = np.array(features, dtype=float).reshape(len(x_BN), -1)
-    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 1
+    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 2
     for x_N, c_C, terms_R, features_F in zip(x_BN, c_BC, terms_BR, features_BF, strict=True):
         densities = [oracle.density(memory, x_N, c_C, tau) for tau in (*levels["local"], *levels["wide"])]
         joints = [oracle.joint(memory, x_N, c_C, tau) for tau in levels["local"]]
         conditionals = oracle.conditional(memory, x_N, c_C, levels["conditional"])
-        expected = np.array([*densities, oracle.marginal(memory, x_N, c_C), *conditionals])
-        got = np.array([*terms_R[: len(densities)], terms_R[-1], *features_F])
+        alone = [oracle.marginal(memory, x_N, c_C), oracle.isolation(memory, x_N, c_C)]
+        expected = np.array([*densities, *alone, *conditionals])
+        got = np.array([*terms_R[: len(densities)], *terms_R[-2:], *features_F])
         assert (np.abs(got - expected) <= TOLERANCE * np.maximum(1, np.abs(expected))).all(), (got, expected)
-        for joint, wanted, tau in zip(terms_R[len(densities) : -1], joints, levels["local"], strict=True):
+        for joint, wanted, tau in zip(terms_R[len(densities) : -2], joints, levels["local"], strict=True):
             assert abs(joint - wanted) <= joint_tolerance(memory, x_N, c_C, tau, wanted), (joint, wanted, tau)
 
 

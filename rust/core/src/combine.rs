@@ -4,14 +4,15 @@
 //! score, in nats, is minus the log of a weighted mean of the p_k, which may be taken of dependent tests (Vovk and Wang 2020):
 //! the geometric mean where training rows are known to be normal (`sum_k weight_k t_k`), the harmonic one where they are not
 //! (`log sum_k weight_k exp(t_k)`, Wilson 2019): there the tails are less to be trusted, one telling term has to be
-//! enough, and few rows are to stand out from many. The terms are the row energies of all denoisers and, for the
-//! memory, f2: the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an irrelevant
+//! enough, and few rows are to stand out from many. The terms are the row energies of all denoisers, what
+//! [`crate::crowding`] makes of two of them and, for the memory, f2: the root of the sum of squared column tails (it beat Fisher's sum, the maximum and raw sums: an irrelevant
 //! column does not drown a telling one).
 //!
 //! Legend: B rows, R row energies, D denoisers, F features.
 
 use serde_json::{Value, json};
 
+use crate::crowding::{Crowd, Crowding};
 use crate::error::{Error, Result};
 use crate::pareto::ParetoTail;
 use crate::store::Store;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub terms: Vec<f64>,
     /// Weight of each denoiser's column tails.
     pub columns: Vec<f64>,
+    /// What two row energies of the first denoiser say together, where it counts.
+    pub crowding: Option<Crowding>,
     /// Tail probabilities are merged by their geometric mean, else by their harmonic one.
     pub geometric: bool,
 }
@@ -62,6 +65,8 @@ pub struct Reference {
     terms: Vec<Tails>,
     /// Per denoiser and feature.
     tails: Vec<Vec<Tails>>,
+    /// Fitted where the plan counts it.
+    crowd: Crowd,
 }
 
 /// f2 of a row's feature energies.
@@ -75,7 +80,11 @@ impl Reference {
     pub fn fit(plan: Plan, denoisers: &[EnergyBlock], contaminated: bool) -> Self {
         let of_column = if contaminated { Tails::fit_robust } else { Tails::fit };
         let features = plan.features;
-        let mut fitted = Self { plan, terms: Vec::new(), tails: Vec::new() };
+        let crowd = match (plan.crowding, denoisers.first()) {
+            (Some(of), Some(energies)) => Crowd::fit(of, energies),
+            _ => Crowd::default(),
+        };
+        let mut fitted = Self { plan, terms: Vec::new(), tails: Vec::new(), crowd };
         let mut columns = Vec::new();
         for energies in denoisers {
             let rows = energies.rows;
@@ -119,8 +128,12 @@ impl Reference {
         let tail = |term: usize| f64::from(self.term_tail(energies, row, term));
         // Tails grow as logarithms beyond the knee: exp of them cannot overflow.
         let of = |tail: f64| if self.plan.geometric { tail } else { tail.exp() };
-        let sum: f64 =
+        let mut sum: f64 =
             weights.enumerate().map(|(term, &weight)| if weight > 0.0 { weight * of(tail(term)) } else { 0.0 }).sum();
+        if let Some(Crowding { local, wide, weight }) = self.plan.crowding {
+            let at = |term: usize| energies.terms[row * self.plan.terms.len() + term];
+            sum += weight * of(f64::from(self.crowd.tail(at(local), at(wide))));
+        }
         let score = if self.plan.geometric { sum } else { sum.ln() };
         // NaN cannot come from finite energies, and would be as odd as it gets.
         if score.is_finite() { score } else { f64::MAX.sqrt() }
@@ -139,8 +152,12 @@ impl Reference {
     }
 
     pub fn write(&self, store: &mut Store) -> Value {
-        store.put_f64("reference.weights", [self.plan.terms.as_slice(), &self.plan.columns].concat());
-        let all: Vec<&Tails> = self.terms.iter().chain(self.tails.iter().flatten()).collect();
+        let crowding = self.plan.crowding;
+        let weight = crowding.map(|of| of.weight);
+        let weights = self.plan.terms.iter().chain(&self.plan.columns).copied().chain(weight);
+        store.put_f64("reference.weights", weights.collect());
+        let of_crowd = crowding.map(|_| &self.crowd.tails);
+        let all: Vec<&Tails> = self.terms.iter().chain(self.tails.iter().flatten()).chain(of_crowd).collect();
         let lengths: Vec<u32> = all.iter().map(|t| u32::try_from(t.energies.len()).unwrap_or(0)).collect();
         let flat = |pick: fn(&Tails) -> &Vec<f32>| all.iter().flat_map(|t| pick(t).iter().copied()).collect::<Vec<_>>();
         let energies = flat(|t| &t.energies);
@@ -151,9 +168,14 @@ impl Reference {
         let beyond = all.iter().flat_map(|t| t.pareto.map_or([0.0; 4], |p| [p.start, p.log_share, p.scale, p.shape]));
         store.put_f64("reference.pareto", beyond.collect());
         store.put_f32("reference.slopes", &[all.len()], all.iter().map(|t| t.slope).collect());
+        if crowding.is_some() {
+            let knots = self.crowd.wide.iter().chain(&self.crowd.local);
+            store.put_f64("reference.crowd", knots.map(|&knot| f64::from(knot)).collect());
+        }
         json!({
             "terms": self.plan.terms.len(),
             "denoisers": self.plan.columns.len(),
+            "crowding": crowding.map(|of| [of.local, of.wide]),
             "mean": if self.plan.geometric { "geometric" } else { "harmonic" },
         })
     }
@@ -165,8 +187,13 @@ impl Reference {
             count.filter(|&n| n <= 1024).ok_or_else(damaged)
         };
         let (terms, denoisers) = (count("terms")?, count("denoisers")?);
-        let weights = store.get_finite("reference.weights", terms + denoisers)?;
-        let count = terms + denoisers + denoisers * features;
+        let compared = match &value["crowding"] {
+            Value::Null => None,
+            pair => Some(read_pair(pair).filter(|pair| pair.iter().all(|&term| term < terms)).ok_or_else(damaged)?),
+        };
+        let crowds = usize::from(compared.is_some());
+        let weights = store.get_finite("reference.weights", terms + denoisers + crowds)?;
+        let count = terms + denoisers + denoisers * features + crowds;
         let lengths = store.get_u32("reference.knots")?;
         let total: usize = lengths.iter().map(|&n| n as usize).sum();
         let mut energies = store.get_f32("reference.energies", &[total])?;
@@ -192,6 +219,13 @@ impl Reference {
             }
             flat.push(Tails { energies: own.to_vec(), tails: own_tails.to_vec(), slope, pareto });
         }
+        let (weights, crowding_weight) = weights.split_at(terms + denoisers);
+        let crowding = match (compared, crowding_weight) {
+            (Some([local, wide]), &[weight]) => Some(Crowding { local, wide, weight }),
+            _ => None,
+        };
+        let of_crowd = if crowding.is_some() { flat.pop() } else { None };
+        let crowd = of_crowd.map_or(Ok(Crowd::default()), |tails| read_crowd(store, tails))?;
         let columns = flat.split_off(terms + denoisers);
         let tails = if features == 0 {
             vec![Vec::new(); denoisers]
@@ -204,7 +238,24 @@ impl Reference {
             Some("harmonic") => false,
             _ => return Err(damaged()),
         };
-        let plan = Plan { features, terms: term_weights.to_vec(), columns: column_weights.to_vec(), geometric };
-        Ok(Self { plan, terms: flat, tails })
+        let (terms, columns) = (term_weights.to_vec(), column_weights.to_vec());
+        let plan = Plan { features, terms, columns, crowding, geometric };
+        Ok(Self { plan, terms: flat, tails, crowd })
     }
+}
+
+fn read_pair(value: &Value) -> Option<[usize; 2]> {
+    let at = |place: usize| value.get(place)?.as_u64().and_then(|n| usize::try_from(n).ok());
+    (value.as_array()?.len() == 2).then_some([at(0)?, at(1)?])
+}
+
+fn read_crowd(store: &Store, tails: Tails) -> Result<Crowd> {
+    let damaged = || Error::model_file("the reference statistics are damaged");
+    let knots: Vec<f32> = store.get_f64("reference.crowd")?.iter().map(|&knot| knot as f32).collect();
+    let (wide, local) = knots.split_at(knots.len() / 2);
+    let finite = knots.iter().all(|knot| knot.is_finite());
+    if !finite || wide.len() != local.len() || wide.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(damaged());
+    }
+    Ok(Crowd { wide: wide.to_vec(), local: local.to_vec(), tails })
 }

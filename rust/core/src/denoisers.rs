@@ -2,6 +2,8 @@
 
 use crate::block::{Block, Feature};
 use crate::combine::{EnergyBlock, Plan};
+use crate::crowding::Crowding;
+use crate::guide::Guide;
 use crate::mechanism::{Mechanism, Setting, bound, corruptions, memory_errors, memory_time};
 use crate::memory::{Corruption, Memory, Scratch};
 use crate::network::{DRAWS, Energies, Network};
@@ -38,6 +40,15 @@ impl Denoisers {
         Self { memory, network: network.clone(), mechanism: *mechanism, given: given.clone(), noised: noised.clone() }
     }
 
+    /// The same, where the kept rows that the guide knows to be normal are known to the memory too.
+    #[must_use]
+    pub fn anchored(self, guide: &Guide) -> Self {
+        match (self.memory, guide.known()) {
+            (Some(memory), Some(known)) => Self { memory: Some(memory.anchored(&known)), ..self },
+            (memory, _) => Self { memory, ..self },
+        }
+    }
+
     /// The same with another network.
     #[must_use]
     pub fn with_network(self, network: Option<Network>) -> Self {
@@ -72,12 +83,17 @@ impl Denoisers {
         };
         if let Some(memory) = &self.memory {
             let levels = memory.levels();
-            let setting = Setting { contaminated, category_share: memory.category_share() };
+            let setting =
+                Setting { contaminated, category_share: memory.category_share(), context: self.given.contains(&true) };
             let (of, own) = (self.mechanism.memory(setting), 1.0 - network);
             spread(&mut plan.terms, levels.local.len(), own * of.local);
             spread(&mut plan.terms, levels.wide.len(), own * of.wide);
             spread(&mut plan.terms, levels.local.len(), own * of.joint);
             plan.terms.push(own * of.marginal);
+            plan.terms.push(own * of.isolation);
+            if of.crowding > 0.0 {
+                plan.crowding = Some(Crowding::of(levels, own * of.crowding));
+            }
             spread(&mut plan.terms, self.mechanism.own_memory_terms(levels.local.len()), own * of.own);
             plan.columns.push(own * of.columns);
         }

@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod codec;
 pub mod combine;
 pub mod constraints;
+mod crowding;
 pub mod decode;
 pub mod denoisers;
 pub mod encoder;

@@ -196,6 +196,10 @@ impl Model {
             manifest["mechanism"].as_str().and_then(Mechanism::parse).ok_or_else(|| damaged("mechanism"))?;
         let denoisers = Denoisers::new(memory, network, mechanism, &encoder.features);
         let teacher = Scorer::read_teacher(manifest, store, &encoder, &denoisers)?;
+        let denoisers = match &teacher {
+            Some(Scorer::Teacher { guide: Some(guide), .. }) => denoisers.anchored(guide),
+            _ => denoisers,
+        };
         let student = Scorer::read_student(manifest, store, &network_shape(&encoder))?;
         let in_use = match &manifest["scorer"] {
             Value::Null => Some(Name::Teacher),

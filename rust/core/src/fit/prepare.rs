@@ -101,20 +101,19 @@ pub fn prepare(
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
     let trusted = vec![true; known];
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
-    let built = if options.memory > 0 {
-        let pool = pool_of(&training, &normal, parts.source, &reference);
-        Some(memory::build(&pool, &encoder.features, &marginals, settings, &trusted))
-    } else {
-        None
-    };
-    let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
     };
+    let known_normal = labelled(|feedback| &feedback.normals)?;
+    let built = (options.memory > 0).then(|| {
+        let pool = pool_of(&training, &normal, parts.source, &reference);
+        memory::build(&pool, &encoder.features, &marginals, settings, &trusted).anchored(&known_normal)
+    });
+    let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     Ok(Prepared {
         anomalies: labelled(|feedback| &feedback.anomalies)?,
-        known_normal: labelled(|feedback| &feedback.normals)?,
+        known_normal,
         inherited: None,
         reference,
         calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
@@ -393,6 +392,11 @@ impl Prepared {
         Some(guide::learn([&anomalies, &judged, &normals], of, reference))
     }
 
+    /// Rows known to be normal, of this fit or of an earlier one.
+    fn known(&self) -> Block {
+        self.inherited.as_ref().and_then(Guide::known).unwrap_or_else(|| self.known_normal.clone())
+    }
+
     /// Rows known to be anomalies and to be normal.
     pub fn feedback(&self) -> (usize, usize) {
         (self.anomalies.rows, self.known_normal.rows)
@@ -411,7 +415,8 @@ impl Prepared {
             let memory: Option<Memory> = denoisers.memory.as_ref().map(|whole| {
                 let trusted: Vec<bool> = others.iter().map(|&at| self.trusted.get(at) == Some(&true)).collect();
                 let rows = rows.take(&others);
-                let mut part = memory::build(&rows, &self.encoder.features, &self.marginals, self.settings, &trusted);
+                let part = memory::build(&rows, &self.encoder.features, &self.marginals, self.settings, &trusted);
+                let mut part = part.anchored(&self.known());
                 // The widths are those of the memory that will score.
                 part.set_levels(whole.levels().clone());
                 part

@@ -11,6 +11,7 @@ use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
 use crate::error::{Error, Result};
+use crate::guide::Guide;
 use crate::memory::{self, Settings};
 use crate::model::Model;
 use crate::sample::Sampler;
@@ -80,7 +81,11 @@ pub fn update<R: RecordBatchReader>(
     let built = old.map(|_| {
         let pool =
             super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
-        memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted)
+        let memory = memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted);
+        match base.guide().and_then(Guide::known) {
+            Some(known) => memory.anchored(&known),
+            None => memory,
+        }
     });
     let guide = base.guide().cloned().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
     let calibration = part(&parts.calibration)?;

@@ -71,6 +71,11 @@ impl Guide {
         self.normal.as_ref().map_or(0, Memory::rows)
     }
 
+    /// The rows known to be normal.
+    pub fn known(&self) -> Option<Block> {
+        self.normal.as_ref().map(Memory::kept)
+    }
+
     /// Known anomalies change the order of rows.
     pub fn helps(&self) -> bool {
         self.odd.as_ref().is_some_and(Learned::helps)

@@ -1,23 +1,41 @@
 //! The default: density, score function and conditional energies together, with the marginals beside them.
 //!
-//! Where the training rows are known to be normal, density, joint energy and columns count alike; where they are not, wide
-//! density counts too and what asks for fine structure (joint, columns) counts half. The marginal counts as much
-//! beside them as the share of the table's columns that are categories: what is rare by itself tells much of a
-//! category, and little of a number that density does not.
+//! Where the training rows are known to be normal, density, joint energy and columns count alike. Where they are not, what
+//! asks for fine structure (joint, columns) counts half, and the isolation as much as all else together: anomalies
+//! among the kept rows hide like ones in a density, and hardly in it. Beside context columns, of which the isolation knows
+//! nothing, the wide densities take its place. The marginal counts as much beside them as the share of the table's
+//! columns that are categories: what is rare by itself tells much of a category, and little of a number that density does not.
 
 use super::{MemoryShares, NetworkShares, Setting};
 
+/// Share of the crowding.
+const CROWDING: f64 = 0.1;
+
 pub fn memory(setting: Setting) -> MemoryShares {
-    let (wide, fine) = if setting.contaminated { (1.0 / 3.0, 1.0 / 6.0) } else { (0.0, 1.0 / 3.0) };
-    let unit = 1.0 / (1.0 + setting.category_share);
-    MemoryShares {
-        local: unit / 3.0,
-        wide: unit * wide,
-        joint: unit * fine,
-        marginal: unit * setting.category_share,
-        columns: unit * fine,
-        own: 0.0,
-    }
+    let marginal = setting.category_share;
+    let parts = match setting {
+        Setting { contaminated: false, .. } => {
+            MemoryShares { local: 1.0, joint: 1.0, columns: 1.0, marginal: 3.0 * marginal, ..MemoryShares::default() }
+        }
+        Setting { context: true, .. } => MemoryShares {
+            local: 2.0,
+            wide: 2.0,
+            joint: 1.0,
+            columns: 1.0,
+            marginal: 6.0 * marginal,
+            ..MemoryShares::default()
+        },
+        Setting { .. } => MemoryShares {
+            local: 4.0,
+            joint: 2.0,
+            columns: 2.0,
+            marginal: 12.0 * marginal,
+            isolation: 12.0,
+            ..MemoryShares::default()
+        },
+    };
+    let crowding = if setting.contaminated && !setting.context { CROWDING } else { 0.0 };
+    MemoryShares { crowding, ..parts.scaled_to(1.0 - crowding) }
 }
 
 /// Beside a memory, whose conditional energies are the better ones, the network adds its joint energies.

@@ -8,8 +8,8 @@ use crate::block::{OTHER, PRESENT};
 use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, sum};
 
 impl Memory {
-    /// Raw row energies `rows` (local densities, wide densities, joints, marginal) and the conditional energy
-    /// of every feature (numbers then categories; 0 where a number is absent), in nats.
+    /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation) and the conditional
+    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats.
     pub fn energies(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, rows: &mut [f32], features: &mut [f32]) {
         dispatched(self, x_n, c_c, scratch, rows, features);
     }
@@ -81,6 +81,7 @@ fn row_energies<const FMA: bool>(
     }
     given::<FMA>(memory, (x_n, c_c), left_out, scratch, &mut rows[..local + wide]);
     rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out.is_some());
+    rows[2 * local + wide + 1] = memory.isolation(&scratch.distance);
     features.fill(0.0);
     conditional::<FMA>(memory, (x_n, c_c, left_out.is_some()), scratch, features);
 }

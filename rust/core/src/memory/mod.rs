@@ -16,6 +16,7 @@ mod distance;
 mod energies;
 mod expected;
 mod file;
+mod isolation;
 mod marginal;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
@@ -106,6 +107,9 @@ pub struct Memory {
     tiles: Tiles,
     /// Per number the kept values that are there, ascending.
     sorted: Vec<Vec<f32>>,
+    /// Kept rows by which isolation is told, and those of them all that are known to be normal.
+    grouped: Vec<u32>,
+    anchors: Vec<u32>,
     numbers: Vec<Number>,
     categories: Vec<Category>,
     columns: Vec<Column>,
@@ -139,6 +143,7 @@ impl Memory {
     ) -> Self {
         let padded = rows.next_multiple_of(LANES).max(LANES);
         let tiles = Tiles::new(&x_nm, &c_cm, padded);
+        let grouped = isolation::group_rows(rows, padded, &x_nm, &c_cm);
         let sorted = numbers.iter().enumerate().map(|(n, number)| {
             let there = (0..rows).filter(|row| c_cm[number.status * padded + row] == PRESENT);
             let mut values: Vec<f32> = there.map(|row| x_nm[n * padded + row]).collect();
@@ -147,7 +152,22 @@ impl Memory {
         });
         let sorted = sorted.collect();
         let conditional = conditional.min(rows).next_multiple_of(LANES).clamp(LANES, padded);
-        Self { rows, padded, x_nm, c_cm, tiles, sorted, numbers, categories, columns, levels, own_vote, conditional }
+        Self {
+            rows,
+            padded,
+            x_nm,
+            c_cm,
+            tiles,
+            sorted,
+            grouped,
+            anchors: Vec::new(),
+            numbers,
+            categories,
+            columns,
+            levels,
+            own_vote,
+            conditional,
+        }
     }
 
     /// Number of kept rows M.
@@ -199,9 +219,9 @@ impl Memory {
         self.numbers.len() + self.categories.len()
     }
 
-    /// Raw row energies per row: local densities, wide densities, joints, the marginal.
+    /// Raw row energies per row: local densities, wide densities, joints, the marginal, the isolation.
     pub fn row_terms(&self) -> usize {
-        self.levels.local.len() * 2 + self.levels.wide.len() + 1
+        self.levels.local.len() * 2 + self.levels.wide.len() + 2
     }
 
     /// Share of the columns that are judged and are categories alone.
