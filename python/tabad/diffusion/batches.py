@@ -6,7 +6,7 @@ No loader: a batch is one gather. Axes: B rows, N numbers, C category columns, P
 # ruff: noqa: N815  (tensors carry their axes in their names)
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .layout import Index
     from .quantile import Quantiles
 
-__all__ = ["Corrupted", "Rows", "batch_loss", "corrupt", "draw_rows", "on_scale", "take", "to_rows"]
+__all__ = ["Corrupted", "Rows", "batch_loss", "corrupt", "draw_rows", "loss_sum", "on_scale", "take", "to_rows"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Corrupted:
     seen_BC: Tensor
     sigma_BP: Tensor
     label_B: Tensor
+
+    def split(self, rows: int) -> list[Corrupted]:
+        """In batches of so many rows."""
+        parts = (getattr(self, field.name).split(rows) for field in fields(self))
+        return [Corrupted(*part) for part in zip(*parts, strict=True)]
 
 
 def to_rows(
@@ -140,22 +145,30 @@ def corrupt(
     x_BN = quantile.within(rows.low_BN[indices_B], rows.high_BN[indices_B], generator=generator)
     c_BC = rows.c_BC[indices_B]
     sigma_BP = draw_levels(len(c_BC), index.layout.table_columns, generator=generator)
-    noisy_BN = gaussian.corrupt(x_BN, sigma_BP[:, index.column_N], generator=generator)
-    seen_BC = categorical.corrupt(c_BC, sigma_BP[:, index.column_C], index, kind, generator=generator)
+    noisy_BN = gaussian.corrupt(x_BN, sigma_BP.index_select(1, index.column_N), generator=generator)
+    seen_BC = categorical.corrupt(c_BC, sigma_BP.index_select(1, index.column_C), index, kind, generator=generator)
     return Corrupted(x_BN, c_BC, noisy_BN, seen_BC, sigma_BP, label_B)
 
 
 def batch_loss(net: Denoiser, batch: Corrupted, index: Index, *, generator: torch.Generator | None = None) -> Tensor:
     """EDM loss of numbers, nats of categories: mean over the cells that are neither absent nor context (SIGMA_MIN)."""
+    total, cells = loss_sum(net, batch, index, generator=generator)
+    return total / cells.clamp_min(1)
+
+
+def loss_sum(
+    net: Denoiser, batch: Corrupted, index: Index, *, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """The sum of that loss, and over how many cells."""
     fed = inputs(batch.noisy_BN, batch.seen_BC, batch.sigma_BP, index)
     raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, batch.label_B, generator)
     active_BP = batch.sigma_BP != SIGMA_MIN
-    active_BN = active_BP[:, index.column_N] & index.present(batch.c_BC)
-    active_BC = active_BP[:, index.column_C]
+    active_BN = active_BP.index_select(1, index.column_N) & index.present(batch.c_BC)
+    active_BC = active_BP.index_select(1, index.column_C)
     squared_BN = gaussian.loss(raw_BN.float(), batch.x_BN, fed.clipped_BN, fed.scales)
     nats_BC = categorical.cross_entropy(logits_BS.float(), batch.c_BC, index)
     total = torch.where(active_BN, squared_BN, 0.0).sum() + torch.where(active_BC, nats_BC, 0.0).sum()
-    return total / (active_BN.sum() + active_BC.sum()).clamp_min(1)
+    return total, active_BN.sum() + active_BC.sum()
 
 
 def _below(uniform: Tensor, bound: Tensor) -> Tensor:

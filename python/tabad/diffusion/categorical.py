@@ -139,12 +139,20 @@ def _pad(logits_BS: Tensor) -> Tensor:
 
 
 def _logsumexp(logits_BS: Tensor, index: Index) -> Tensor:
+    """Per category column [B, C]. The largest logit of a column is a constant here, whose gradient cancels, and the
+    sum is a product with the columns' members: the gradients of gathers cost more than all else of a training step."""
     if not index.buckets:
         return logits_BS.new_zeros(len(logits_BS), 0)
+    with torch.no_grad():
+        top_BC = _largest(logits_BS, index)
+    exp_BS = (logits_BS - top_BC.index_select(1, index.category_S)).exp()
+    with torch.autocast(logits_BS.device.type, enabled=False):
+        return (exp_BS @ index.member_SC.to(exp_BS.dtype)).log() + top_BC
+
+
+def _largest(logits_BS: Tensor, index: Index) -> Tensor:
     padded_BS = _pad(logits_BS)
     parts = [
-        padded_BS.index_select(1, places.flatten()).view(-1, *places.shape).logsumexp(dim=2)
-        for _, places in index.buckets
+        padded_BS.index_select(1, places.flatten()).view(-1, *places.shape).amax(dim=2) for _, places in index.buckets
     ]
-    order = torch.cat([members for members, _ in index.buckets]).argsort()
-    return torch.cat(parts, dim=1)[:, order]
+    return torch.cat(parts, dim=1).index_select(1, index.bucket_C)

@@ -107,7 +107,9 @@ class Denoiser(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """`(raw_BN, logits_BS)`. `code_BC` holds MASK where a cell is not seen. With a generator: dropout."""
         layout, width = self.config.layout, (self.config.width,)
-        h_BH = self.label[label_B] + self._codes(code_BC)
+        # Without classes there is one label; its rows need no gathering, nor their gradients a scattering.
+        told_BH = functional.embedding(label_B, self.label) if self.config.classes else self.label
+        h_BH = told_BH + self._codes(code_BC)
         h_BH = h_BH + torch.cat([number_BN, level_BP, hidden_BP], dim=1) @ torch.cat(
             [self.number, self.level, self.hidden]
         )

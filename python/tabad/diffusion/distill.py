@@ -1,7 +1,7 @@
 """Distillation: the student learns the teacher's scores and column tails by regression (Hinton et al. 2015).
 
 The order of a run and nothing else: rows are `lessons`, the network is `student`. A seed gives the same student bit for
-bit on one machine with the same number of threads.
+bit on one machine.
 Axes: B rows, N numbers, C category columns, F features.
 """
 
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .halves import Halves, one_thread
 from .layout import PRESENT, Index, Layout
 from .lessons import lessons
 from .student import KNOTS, Student, knots
@@ -93,17 +94,23 @@ def distill(
         torch.tensor(np.log1p(score_B), device=device),
         torch.tensor(np.log1p(tail_BF), device=device),
     )
-    _fit(net, rows, size, generator, progress)
+    halves = Halves(net)
+    try:
+        with one_thread():
+            _fit(halves, rows, size, generator, progress)
+    finally:
+        halves.close()
     return export(net)
 
 
 def _fit(
-    net: Student,
+    halves: Halves[Student],
     rows: tuple[Tensor, Tensor, Tensor, Tensor],
     size: Size,
     generator: torch.Generator,
     progress: Callable[[int, int], object] | None,
 ) -> None:
+    net = halves.net
     x_BN, c_BC, score_B, log_BF = rows  # the last two as logarithms
     spread = score_B.std().clamp_min(1e-3)
     # A column that never surprises has nothing to be learned.
@@ -119,12 +126,16 @@ def _fit(
         if step % an_epoch == 0:
             order_B = torch.randperm(len(score_B), generator=generator, device=generator.device)
         start = step % an_epoch * size.batch
-        at_B = order_B[start : start + size.batch]
-        said_B, logs_BF = net(x_BN[at_B], c_BC[at_B])
-        score_loss = functional.smooth_l1_loss(said_B / spread, score_B[at_B] / spread)
-        loss = score_loss + _TAILS * ((logs_BF - log_BF[at_B]).square() * weight_F).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = order_B[start : start + size.batch].tensor_split(2)
+
+        def of_half(net: Student, half: int, parts: tuple[Tensor, ...] = parts) -> tuple[Tensor, Tensor]:
+            at_B = parts[half]
+            said_B, logs_BF = net(x_BN[at_B], c_BC[at_B])
+            score_loss = functional.smooth_l1_loss(said_B / spread, score_B[at_B] / spread, reduction="sum")
+            tails_loss = ((logs_BF - log_BF[at_B]).square() * weight_F).mean(dim=1).sum()
+            return score_loss + _TAILS * tails_loss, torch.tensor(len(at_B), device=at_B.device)
+
+        halves.backward(of_half)
         torch.nn.utils.clip_grad_norm_(net.parameters(), _GRADIENT_NORM)
         optimiser.step()
         if progress is not None and (step + 1) % _PROGRESS_STEPS == 0:

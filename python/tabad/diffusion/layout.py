@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,7 @@ class Index:
         self.is_status_C = torch.tensor(is_status, dtype=torch.bool, device=device)
         self.category_S = self._long([category for category, size in enumerate(sizes) for _ in range(size)])
         """The category column that each code belongs to."""
+        self.member_SC = functional.one_hot(self.category_S, len(sizes)).float()
         self.buckets: list[tuple[Tensor, Tensor]] = []
         """Category columns of like size: their indices [n], and places of their codes [n, K], padded with S."""
         by_width: dict[int, list[int]] = {}
@@ -96,10 +98,13 @@ class Index:
             width = max(sizes[category] for category in members)
             places = [[offsets[c] + k if k < sizes[c] else layout.codes for k in range(width)] for c in members]
             self.buckets.append((self._long(members), self._long(places)))
+        in_buckets = [category for members in by_width.values() for category in members]
+        self.bucket_C = self._long(sorted(range(len(sizes)), key=in_buckets.__getitem__))
+        """The place of each category column where the buckets stand side by side."""
 
     def _long(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.device)
 
     def present(self, c_BC: Tensor) -> Tensor:
         """Which numbers these codes declare present [B, N]; a masked status (-1) declares nothing."""
-        return c_BC[:, self.status_N] == PRESENT
+        return c_BC.index_select(1, self.status_N) == PRESENT

@@ -49,16 +49,16 @@ def inputs(x_BN: Tensor, code_BC: Tensor, sigma_BP: Tensor, index: Index) -> Inp
 
     Whatever a hidden column holds is replaced here, so that it cannot reach the network.
     """
-    code_BC = torch.where(sigma_BP[:, index.column_C] < 0, MASK, code_BC)
+    code_BC = torch.where(sigma_BP.index_select(1, index.column_C) < 0, MASK, code_BC)
     per_column = precondition(sigma_BP)
-    seen_BN = index.present(code_BC) & (sigma_BP[:, index.column_N] >= 0)
+    seen_BN = index.present(code_BC) & (sigma_BP.index_select(1, index.column_N) >= 0)
     at = index.column_N
     scales = Preconditioning(
-        skip=torch.where(seen_BN, per_column.skip[:, at], 0.0),
-        out=torch.where(seen_BN, per_column.out[:, at], 1.0),
-        scale=torch.where(seen_BN, per_column.scale[:, at], 0.0),
-        noise=per_column.noise[:, at],
-        hidden=per_column.hidden[:, at],
+        skip=torch.where(seen_BN, per_column.skip.index_select(1, at), 0.0),
+        out=torch.where(seen_BN, per_column.out.index_select(1, at), 1.0),
+        scale=torch.where(seen_BN, per_column.scale.index_select(1, at), 0.0),
+        noise=per_column.noise.index_select(1, at),
+        hidden=per_column.hidden.index_select(1, at),
     )
     clipped_BN = torch.where(seen_BN, x_BN.clamp(-gaussian.CLIP, gaussian.CLIP), 0.0)
     number_BN = scales.scale * clipped_BN

@@ -1,8 +1,8 @@
 """Training of the network: AdamW, one cosine cycle, an average of the weights, early stopping on held-out rows.
 
-The order of a run and nothing else: rows and losses are `batches`, sizes are `presets`. Every draw comes from one
-generator, so a seed gives the same network bit for bit on one machine with the same number of threads, as long as the
-cap on seconds is not met.
+The order of a run and nothing else: rows and losses are `batches`, sizes are `presets`. Every draw comes from
+generators of one seed, so that it gives the same network bit for bit on one machine, as long as the cap on seconds is
+not met.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from . import probes, quantile
-from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, on_scale, take, to_rows
+from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
 from .energies import hidden_variance
+from .halves import Halves, one_thread
 from .layout import Index, Layout
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _WARM_UP = 0.15
 _UNSEEN = 0.1
 """Rows that count for a code which no training row has."""
 _GRADIENT_NORM = 1.0
+_AHEAD = 8
+"""Batches that are corrupted together: small tensors cost their overhead, not their arithmetic."""
 _FIRST_STEPS, _PACE_STEPS = 5, 20
 """Steps that do not count for the pace (they warm up), and how often it is looked at."""
 
@@ -157,15 +160,23 @@ class _Run:
         self.best = copy.deepcopy(self.net)
         self.held = _fixed_corruption(held, index, config, preset)
         self.log: list[Evaluation] = []
+        self.ahead: list[Corrupted] = []
+        self.halves = Halves(self.net)
+        # Each half drops out cells by itself.
+        seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()
+        self.dropped = [torch.Generator(device=generator.device).manual_seed(seed) for seed in seeds]
         self.step = 0
         self.began = time.monotonic()
 
     def loop(self, progress: Callable[[Progress], object] | None, stop: Callable[[], bool] | None) -> str:
         """Train to the end; return the reason for it. `best` and `log` hold the outcome."""
         try:
-            reason = self._loop(progress, stop)
+            with one_thread():
+                reason = self._loop(progress, stop)
         except KeyboardInterrupt:
             reason = "interrupted"
+        finally:
+            self.halves.close()
         if not self.log:
             self.best = self.average
         return reason
@@ -212,27 +223,35 @@ class _Run:
         return self.step + max(1, total // self.preset.evaluations)
 
     def _update(self, optimiser: torch.optim.Optimizer) -> Tensor:
-        generator, preset, device = self.generator, self.preset, self.index.device
-        indices_B, label_B = draw_rows(
-            self.rows,
-            preset.batch,
-            classes=self.config.classes,
-            drop_label=preset.drop_label,
-            rare_share=preset.rare_share,
-            generator=generator,
-        )
-        batch = corrupt(self.rows, indices_B, label_B, self.index, preset.kind, generator=generator)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-            loss = batch_loss(self.net, batch, self.index, generator=generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        preset, device = self.preset, self.index.device
+        if not self.ahead:
+            self.ahead = self._batches()
+        batch = self.ahead.pop().split(-(-preset.batch // 2))
+
+        def of_half(net: Denoiser, half: int) -> tuple[Tensor, Tensor]:
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+                return loss_sum(net, batch[half], self.index, generator=self.dropped[half])
+
+        loss = self.halves.backward(of_half)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
         optimiser.step()
         decay = min(preset.ema, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(value, 1.0 - decay)
-        return loss.detach()
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1.0 - decay)
+        return loss
+
+    def _batches(self) -> list[Corrupted]:
+        preset = self.preset
+        indices_B, label_B = draw_rows(
+            self.rows,
+            preset.batch * _AHEAD,
+            classes=self.config.classes,
+            drop_label=preset.drop_label,
+            rare_share=preset.rare_share,
+            generator=self.generator,
+        )
+        drawn = corrupt(self.rows, indices_B, label_B, self.index, preset.kind, generator=self.generator)
+        return drawn.split(preset.batch)
 
     def _evaluate(self, training_loss: float) -> None:
         with torch.no_grad():

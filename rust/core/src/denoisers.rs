@@ -109,18 +109,27 @@ impl Denoisers {
 
     /// Energies of every row under all denoisers.
     pub fn energies(&self, block: &Block) -> EnergyBlock {
-        self.some_energies(block, true)
+        self.some_energies(block, 0, true)
     }
 
-    /// The same, but for what no score under this plan asks of the network.
+    /// The same, but for what costs most and no score under this plan asks for.
     pub fn energies_for(&self, block: &Block, plan: &Plan) -> EnergyBlock {
+        let counts = |term: usize| plan.terms.get(term).is_some_and(|&weight| weight > 0.0);
         let conditional = self.memory_terms() + self.network.as_ref().map_or(0, Network::joint_levels);
-        let counts = plan.terms.get(conditional).is_some_and(|&weight| weight > 0.0);
-        self.some_energies(block, counts || plan.columns.get(1).is_some_and(|&weight| weight > 0.0))
+        let conditional = counts(conditional) || plan.columns.get(1).is_some_and(|&weight| weight > 0.0);
+        let wide_from = self.memory.as_ref().map_or(0, |memory| {
+            let (local, wide) = (memory.levels().local.len(), memory.levels().wide.len());
+            let asked = |level: &usize| {
+                counts(local + level) || plan.crowding.is_some_and(|crowding| crowding.wide == local + level)
+            };
+            (0..wide).find(asked).unwrap_or(wide)
+        });
+        self.some_energies(block, wide_from, conditional)
     }
 
-    /// Without `conditional` the network's conditional energies are 0, and its features have none.
-    fn some_energies(&self, block: &Block, conditional: bool) -> EnergyBlock {
+    /// Wide densities of the memory from a place on; without `conditional` the network's conditional energies are 0, and
+    /// its features have none.
+    fn some_energies(&self, block: &Block, wide_from: usize, conditional: bool) -> EnergyBlock {
         let features = self.given.len();
         let (of_memory, of_network) = (self.memory_terms(), self.network_terms());
         let width = of_memory + of_network;
@@ -136,7 +145,7 @@ impl Denoisers {
                 let terms = &mut out.terms[row * width..row * width + of_memory];
                 let (usual, own) = terms.split_at_mut(memory.row_terms());
                 let columns = &mut columns[row * features..(row + 1) * features];
-                memory.energies(x_n, c_c, &mut scratch, usual, columns);
+                memory.energies((x_n, c_c), wide_from, &mut scratch, usual, columns);
                 self.own_memory_energies(memory, (x_n, c_c), probes, &mut scratch, own);
             }
             out.features.push(columns);

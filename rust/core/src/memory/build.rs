@@ -71,15 +71,16 @@ fn without_oddest(
 ) -> Vec<usize> {
     let mut judge = memory.clone();
     judge.own_vote = true;
-    let wide = judge.levels.local.len();
+    judge.levels = Levels { wide: memory.levels.wide.iter().copied().take(1).collect(), ..Levels::default() };
     let pool: Vec<usize> = candidates.iter().copied().take(rows * 5 / 4).collect();
     let energies: Vec<f32> = pool
         .par_iter()
         .map_init(
-            || (judge.scratch(), vec![0.0; judge.row_terms()], vec![0.0; judge.features()]),
-            |(scratch, rows, features), &row| {
-                judge.energies(training.x_row(row), training.c_row(row), scratch, rows, features);
-                rows[wide]
+            || judge.scratch(),
+            |scratch, &row| {
+                let mut density = [0.0];
+                judge.densities(training.x_row(row), training.c_row(row), scratch, &mut density);
+                density[0]
             },
         )
         .collect();

@@ -9,9 +9,17 @@ use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, 
 
 impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation) and the conditional
-    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats.
-    pub fn energies(&self, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, rows: &mut [f32], features: &mut [f32]) {
-        dispatched(self, x_n, c_c, scratch, rows, features);
+    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats. Wide densities before the
+    /// place `wide_from` are not asked for, and 0.
+    pub fn energies(
+        &self,
+        (x_n, c_c): (&[f32], &[u16]),
+        wide_from: usize,
+        scratch: &mut Scratch,
+        rows: &mut [f32],
+        features: &mut [f32],
+    ) {
+        dispatched(self, (x_n, c_c), wide_from, scratch, rows, features);
     }
 
     /// The local densities, then the wide ones, as in `energies` and without the rest of them.
@@ -43,25 +51,25 @@ fn row_densities<const FMA: bool>(memory: &Memory, x_n: &[f32], c_c: &[u16], scr
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn dispatched(
     memory: &Memory,
-    x_n: &[f32],
-    c_c: &[u16],
+    row: (&[f32], &[u16]),
+    wide_from: usize,
     scratch: &mut Scratch,
     rows: &mut [f32],
     features: &mut [f32],
 ) {
     const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
     if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
-        row_energies::<true>(memory, x_n, c_c, scratch, rows, features);
+        row_energies::<true>(memory, row, wide_from, scratch, rows, features);
     } else {
-        row_energies::<false>(memory, x_n, c_c, scratch, rows, features);
+        row_energies::<false>(memory, row, wide_from, scratch, rows, features);
     }
 }
 
 #[inline(always)]
 fn row_energies<const FMA: bool>(
     memory: &Memory,
-    x_n: &[f32],
-    c_c: &[u16],
+    (x_n, c_c): (&[f32], &[u16]),
+    wide_from: usize,
     scratch: &mut Scratch,
     rows: &mut [f32],
     features: &mut [f32],
@@ -75,7 +83,8 @@ fn row_energies<const FMA: bool>(
         rows[level] = nearest / tau - (total / memory.rows as f32).ln();
         rows[local + wide + level] = joint::<FMA>(memory, x_n, c_c, &scratch.weights, &mut scratch.part, total, tau);
     }
-    for (level, &tau) in memory.levels.wide.iter().enumerate() {
+    rows[local..local + wide].fill(0.0);
+    for (level, &tau) in memory.levels.wide.iter().enumerate().skip(wide_from) {
         let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
