@@ -91,3 +91,11 @@ def test_another_table_is_refused() -> None:
 
     with pytest.raises(tabad.InputError, match="column `kind` of the model is not in the table"):
         tabad.fit(amounts(600, 0.0, seed=1).drop_columns(["kind"]), update=before)
+
+
+def test_options_of_a_network_are_refused_beside_an_update() -> None:
+    before = tabad.fit(amounts(600, 0.0, seed=1), quality="fast")
+    with pytest.raises(tabad.UsageError, match="quality says how a network is trained, and an update keeps"):
+        tabad.fit(amounts(600, 0.0, seed=2), update=before, quality="best")
+    with pytest.raises(tabad.UsageError, match="quality, device say how a network is trained"):
+        tabad.fit(amounts(600, 0.0, seed=2), update=before, quality="fast", device="cpu")

@@ -275,29 +275,21 @@ def _deliver(run: Run, output: FilePath | None, output_format: str | None, answe
     return None
 
 
+_COLUMN_OPTIONS = ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism", "private", "constraints")
+_NETWORK_OPTIONS = ("quality", "device")
+
+
 def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
-    given = [
-        name
-        for name in (
-            "kinds",
-            "ignore",
-            "label",
-            "normal",
-            "feedback",
-            "given",
-            "mechanism",
-            "private",
-            "constraints",
-        )
-        if getattr(options, name) != getattr(plain, name)
-    ]
-    if given:
-        raise UsageError(
-            f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} what columns are, and an update keeps them",
-            name="options-conflict",
-            hint="leave them out, or fit again on all rows",
-        )
+    for kept, what in ((_COLUMN_OPTIONS, "what columns are"), (_NETWORK_OPTIONS, "how a network is trained")):
+        given = [name for name in kept if getattr(options, name) != getattr(plain, name)]
+        if given:
+            raise UsageError(
+                f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} {what}, and an update keeps "
+                f"{'them' if kept is _COLUMN_OPTIONS else 'the network'}",
+                name="options-conflict",
+                hint="leave them out, or fit again on all rows",
+            )
 
 
 def refuse_scorer(scorer: Scorer | None) -> None:
