@@ -5,9 +5,10 @@
 
 use serde_json::{Value, json};
 
-use crate::codec::Content;
+use crate::codec::{Codec, Content};
 use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 use crate::model::{Label, Model};
 use crate::scorer::Name;
 use crate::secret::{Digest, HASH, Secret};
@@ -55,7 +56,7 @@ fn from_hex(text: &str) -> Option<Digest> {
 }
 
 impl Encoder {
-    fn with_codecs(&self, change: impl Fn(&crate::codec::Codec) -> Result<crate::codec::Codec>) -> Result<Self> {
+    fn with_codecs(&self, change: impl Fn(&Codec) -> Result<Codec>) -> Result<Self> {
         let columns = self.columns.iter().map(|column| {
             let role = match &column.role {
                 Role::Modelled(codec) => Role::Modelled(Box::new(change(codec)?)),
@@ -68,7 +69,7 @@ impl Encoder {
     }
 
     fn contents(&self) -> impl Iterator<Item = Content> {
-        (0..self.columns.len()).filter_map(|column| self.codec(column)).map(crate::codec::Codec::content)
+        (0..self.columns.len()).filter_map(|column| self.codec(column)).map(Codec::content)
     }
 }
 
@@ -164,7 +165,7 @@ impl Model {
     /// What of the training data is in the file.
     pub fn holds(&self) -> Value {
         let columns = self.encoder.columns.iter().enumerate().map(|(at, column)| {
-            let of = self.encoder.codec(at).map(crate::codec::Codec::content).unwrap_or_default();
+            let of = self.encoder.codec(at).map(Codec::content).unwrap_or_default();
             let counts = match (of.counts, of.veiled) {
                 (false, _) => Value::Null,
                 (true, veiled) => json!(if veiled { "veiled" } else { "readable" }),
@@ -174,11 +175,11 @@ impl Model {
                 "range": of.range, "counts": counts,
             })
         });
-        let scorers = [Name::Teacher, Name::Student].into_iter().filter_map(|name| self.scorer_of(name));
-        let scores: usize = scores_of(scorers);
+        let scorers = [Some(&self.scorer), self.other.as_ref()].into_iter().flatten();
+        let scores: usize = scorers.map(|scorer| scorer.calibration().rows()).sum();
         let guide = self.guide().map_or(0, |guide| guide.anomalies() + guide.normals());
         json!({
-            "kept_rows": self.denoisers.memory.as_ref().map_or(0, crate::memory::Memory::rows),
+            "kept_rows": self.denoisers.memory.as_ref().map_or(0, Memory::rows),
             "labelled_rows": guide,
             "columns": columns.collect::<Vec<_>>(),
             "label_values": self.label.as_ref().map_or(0, |label| label.values.len()),
@@ -190,8 +191,4 @@ impl Model {
             "student": self.scorer_of(Name::Student).is_some(),
         })
     }
-}
-
-fn scores_of<'a>(scorers: impl Iterator<Item = &'a crate::scorer::Scorer>) -> usize {
-    scorers.map(|scorer| scorer.calibration().rows()).sum()
 }

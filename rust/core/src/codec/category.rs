@@ -102,9 +102,15 @@ impl Category {
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {
+        let own = secret.of("value", &self.column.name);
         let table = match &self.table {
-            Table::Empty => Table::Empty,
-            _ => Table::Hashed(Hashes::of(&self.values, secret.of("value", &self.column.name))),
+            Table::Text(_) | Table::Boolean(_) => Table::Hashed(Hashes::of(&self.values, own)),
+            Table::Integer(_, integers) => {
+                let unsigned = plain(&self.column.data_type) == &DataType::UInt64;
+                let texts: Vec<String> = integers.iter().map(|&value| widen(value, unsigned).to_string()).collect();
+                Table::Hashed(Hashes::of(&texts, own))
+            }
+            Table::Empty | Table::Hashed(_) => self.table.clone(),
         };
         Self { column: self.column.clone(), values: Vec::new(), table }
     }
