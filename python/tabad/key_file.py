@@ -7,11 +7,12 @@ Passwords are refused: whoever has a model file can try them by the million.
 import contextlib
 import os
 import secrets
+import string
 from pathlib import Path
 
 from tabad.errors import TableNotFound, UsageError, WriteError
 
-__all__ = ["KeySource", "new_key", "open_to_others", "read_key", "write_key"]
+__all__ = ["KeySource", "key_path", "new_key", "open_to_others", "read_key", "write_key"]
 
 KeySource = bytes | str | os.PathLike[str]
 """A key file by its path, or its content."""
@@ -29,7 +30,7 @@ def read_key(source: KeySource) -> bytes:
     """The secret of a key file. Raises `TableNotFound` where there is none, and `UsageError` for what is no key."""
     if isinstance(source, bytes):
         return _parse(source, "the key")
-    path = os.fspath(source)
+    path = key_path(source)
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -37,6 +38,19 @@ def read_key(source: KeySource) -> bytes:
     except OSError as error:
         raise UsageError(f"cannot read the key file {path}: {error.strerror}", name="key-unfit") from error
     return _parse(content, path)
+
+
+def key_path(source: str | os.PathLike[str]) -> str:
+    """The path of a key file. Raises `UsageError` where it is the key itself, which a message must not repeat."""
+    path = os.fspath(source)
+    digits = len(path) >= 2 * _LEAST and all(char in string.hexdigits for char in path)
+    if digits and not os.path.lexists(path):
+        raise UsageError(
+            "the digits of a key were given where the path of a key file belongs",
+            name="key-unfit",
+            hint="write them to a file; in Python the content of one can be given as bytes",
+        )
+    return path
 
 
 def _parse(content: bytes, name: str) -> bytes:

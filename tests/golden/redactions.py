@@ -28,6 +28,11 @@ def key_file_is_a_folder() -> object:
 
 
 @REDACTIONS
+def key_instead_of_its_path() -> object:
+    return read_key("00112233445566778899aabbccddeeff")
+
+
+@REDACTIONS
 def key_of_nothing() -> object:
     return read_key(b"")
 
