@@ -126,6 +126,17 @@ class Model:
     def student_alone(self) -> Model:
         """The model without its teacher and kept rows. Raises `UsageError` where it has no student."""
 
+    def redacted(self, key: bytes) -> Model:
+        """The student alone, with keyed hashes where the model held values; open to score.
+
+        Raises `UsageError` for a key under 16 bytes, and for a model that is private, redacted or has no student.
+        """
+
+    def with_key(self, key: bytes) -> Model:
+        """A redacted model, open to score. Raises `UsageError` for another key and for a model that is not redacted.
+
+        Without it every method that looks values up (`score`, `survey`, `encode`, `energies`) is refused."""
+
     def manifest(self) -> str:
         """The canonical JSON manifest: format, version, columns, sizes, splits, seed, calibration.
 
@@ -138,6 +149,10 @@ class Model:
         group of their own last; empty without. `label`: null or `{"column", "values", "normal"}`.
         `network`: null or its config. `scorer`: "teacher" | "student", the one in use, whose calibration is the one
         told; `teacher`: whether there is one; `student`: null or its config.
+        `redacted`: whether values are under a keyed hash. `holds`: what of the training data is in the file; of each
+        column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, whether the
+        smallest and the largest are there (`range`), and `counts` of values: "readable" by an unkeyed hash, "veiled"
+        under the key, or null.
         `constraints`: list of `{"rule", "columns", "given", "pairs": how many}`.
         """
 

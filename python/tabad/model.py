@@ -20,6 +20,7 @@ from tabad.conditions import Condition, conditions
 from tabad.config import SCORERS, Decision, Explain, ScoreOptions, Scorer, one_of
 from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
 from tabad.errors import TabadWarning, TableNotFound, UsageError
+from tabad.key_file import KeySource, read_key
 from tabad.run import Run
 from tabad.tables import Table
 
@@ -34,17 +35,21 @@ _Where = Mapping[str, Any] | Iterable[str] | str
 class Model:
     """What `tabad.fit` returns and `Model.load` reads. Immutable; safe to share between threads."""
 
-    __slots__ = ("_core", "_manifest")
+    __slots__ = ("_core", "_key", "_manifest")
 
-    def __init__(self, core: _core.Model) -> None:
+    def __init__(self, core: _core.Model, key: bytes | None = None) -> None:
         self._core = core
+        self._key = key
         self._manifest: dict[str, Any] | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, scorer: Scorer | None = None) -> "Model":
+    def load(
+        cls, path: str | os.PathLike[str], *, scorer: Scorer | None = None, key: KeySource | None = None
+    ) -> "Model":
         """The model in the file `path`. Raises `TableNotFound` and `ModelFileError`; never runs code.
 
-        `scorer`: see `with_scorer`; the file says which one it is unless told otherwise.
+        `scorer`: see `with_scorer`; the file says which one it is unless told otherwise. `key`: see `with_key`; a
+        redacted model scores with it alone.
 
         >>> tabad.Model.load("payments.tabad")  # doctest: +SKIP
         """
@@ -59,6 +64,8 @@ class Model:
         except OSError as error:
             raise UsageError(f"cannot open {os.fspath(path)}: {error.strerror}", name="model-not-found") from error
         model = cls.from_bytes(content)
+        if key is not None:
+            model = model.with_key(key)
         return model if scorer is None else model.with_scorer(scorer)
 
     def with_scorer(self, scorer: Scorer) -> "Model":
@@ -68,7 +75,29 @@ class Model:
         `UsageError` where the model has no such scorer.
         """
         one_of(scorer, SCORERS, "scorer")
-        return Model(self._core.with_scorer(scorer))
+        return Model(self._core.with_scorer(scorer), self._key)
+
+    def redacted(self, key: KeySource) -> "Model":
+        """A copy to pass on: the student alone, without kept rows, with values under a keyed hash.
+
+        It scores as `with_scorer("student")` does, to the bit, for whoever has `key` (a key file, or its content),
+        which is in no model file. It cannot generate, fill or be updated. What it still holds of the table is in
+        `inspect()`: ranges and quantiles of numbers, how common each value is, the network. Raises `UsageError` where
+        the model has no student, is private, or is redacted already.
+
+        >>> model.redacted("payments.key").save("payments-redacted.tabad")  # doctest: +SKIP
+        """
+        secret = read_key(key)
+        return Model(self._core.redacted(secret), secret)
+
+    def with_key(self, key: KeySource) -> "Model":
+        """The same redacted model, able to score. `key`: the key file that it was redacted with, or its content.
+
+        Raises `UsageError` for another key, and for a model that is not redacted. A copy that is pickled for worker
+        processes carries the key.
+        """
+        secret = read_key(key)
+        return Model(self._core.with_key(secret), secret)
 
     @property
     def scorer(self) -> Scorer:
@@ -349,6 +378,12 @@ class Model:
 
     def need_network(self, does: str, purpose: str) -> tuple[str, bytes]:
         """The network's config and weights; raises `UsageError` where the model has none. `does`: only a network ..."""
+        if self.manifest["redacted"]:
+            raise UsageError(
+                f"the model is redacted: it holds hashes of values, and no values to {purpose} with",
+                name="model-redacted",
+                hint="use the model that it was made from",
+            )
         network = self._core.network()
         if network is None:
             raise UsageError(
@@ -365,6 +400,11 @@ class Model:
         network = "network" if facts.get("network") else "no network"
         return f"<tabad.Model: {modelled} columns, {facts.get('kept_rows', 0)} rows kept, {network}>"
 
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+    def __reduce__(self) -> tuple[Any, tuple[bytes, bytes | None]]:
         # For worker processes; a model on disk is always a `.tabad` file.
-        return (Model.from_bytes, (self.to_bytes(),))
+        return (_again, (self.to_bytes(), self._key))
+
+
+def _again(content: bytes, key: bytes | None) -> Model:
+    model = Model.from_bytes(content)
+    return model if key is None else model.with_key(key)

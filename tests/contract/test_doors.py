@@ -19,17 +19,25 @@ from tests.students import taught
 
 import tabad
 
+KEY = bytes(range(200, 232))
 COLUMNS = ["tabad_score", "tabad_p_value", "tabad_flag", "tabad_reasons"]
 LEVEL = 0.02
 Door = Callable[[pa.Table, Path, Path], pa.Table]
 
 
+def _opened(model: Path) -> tabad.Model | Path:
+    """What a door is given: the path, or the model where it needs the key that lies beside it."""
+    key = model.with_suffix(".key")
+    return tabad.Model.load(model, key=key) if key.exists() else model
+
+
 def _cli(ending: str, write: Callable[[pa.Table, Path], Any]) -> Door:
     def door(table: pa.Table, model: Path, folder: Path) -> pa.Table:
-        source, out = folder / f"in.{ending}", folder / "out.parquet"
+        source, out, key = folder / f"in.{ending}", folder / "out.parquet", model.with_suffix(".key")
         write(table, source)
+        options = ["--level", str(LEVEL), *(["--key-file", key] if key.exists() else [])]
         subprocess.run(
-            [sys.executable, "-m", "tabad.cli", "score", source, "-m", model, "-o", out, "--level", str(LEVEL)],
+            [sys.executable, "-m", "tabad.cli", "score", source, "-m", model, "-o", out, *options],
             check=True,
             capture_output=True,
         )
@@ -52,28 +60,28 @@ def _write_jsonl(table: pa.Table, path: Path) -> None:
 def _api_path(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     path = folder / "in.parquet"
     pyarrow.parquet.write_table(table, path, row_group_size=111)
-    return tabad.score(path, model, level=LEVEL)
+    return tabad.score(path, _opened(model), level=LEVEL)
 
 
 def _api_pyarrow(table: pa.Table, model: Path, folder: Path) -> pa.Table:
-    return tabad.score(table, model, level=LEVEL)
+    return tabad.score(table, _opened(model), level=LEVEL)
 
 
 def _api_stream(table: pa.Table, model: Path, folder: Path) -> pa.Table:
-    reader = tabad.score(table.to_reader(max_chunksize=7), model, level=LEVEL)
+    reader = tabad.score(table.to_reader(max_chunksize=7), _opened(model), level=LEVEL)
     assert isinstance(reader, pa.RecordBatchReader)
     return reader.read_all()
 
 
 def _api_dataset(table: pa.Table, model: Path, folder: Path) -> pa.Table:
-    return tabad.score(pyarrow.dataset.dataset(table), model, level=LEVEL).read_all()
+    return tabad.score(pyarrow.dataset.dataset(table), _opened(model), level=LEVEL).read_all()
 
 
 def _polars(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     pl = pytest.importorskip("polars")
     import tabad.polars  # noqa: F401  (registers df.tabad)
 
-    scored = pl.from_arrow(table).tabad.score(model, level=LEVEL)
+    scored = pl.from_arrow(table).tabad.score(_opened(model), level=LEVEL)
     assert isinstance(scored, pl.DataFrame)
     return scored.to_arrow()
 
@@ -82,7 +90,7 @@ def _polars_lazy(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     pl = pytest.importorskip("polars")
     import tabad.polars  # noqa: F401  (registers df.tabad)
 
-    scored = pl.from_arrow(table).lazy().tabad.score(model, level=LEVEL)
+    scored = pl.from_arrow(table).lazy().tabad.score(_opened(model), level=LEVEL)
     assert isinstance(scored, pl.LazyFrame)
     return scored.collect().to_arrow()
 
@@ -93,7 +101,7 @@ def _pandas(table: pa.Table, model: Path, folder: Path) -> pa.Table:
 
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
     frame.index = pd.Index(range(5_000, 5_000 + len(frame)), name="kept")
-    scored = frame.tabad.score(model, level=LEVEL)
+    scored = frame.tabad.score(_opened(model), level=LEVEL)
     assert scored.index.equals(frame.index)
     assert list(scored.columns) == [*frame.columns, *COLUMNS]
     reasons = scored["tabad_reasons"].tolist()
@@ -106,7 +114,7 @@ def _pandas(table: pa.Table, model: Path, folder: Path) -> pa.Table:
 def _duckdb_relation(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     duckdb = pytest.importorskip("duckdb")
     with duckdb.connect() as con:
-        scored = tabad.score(con.from_arrow(table), model, level=LEVEL)
+        scored = tabad.score(con.from_arrow(table), _opened(model), level=LEVEL)
         assert isinstance(scored, duckdb.DuckDBPyRelation)
         return scored.to_arrow_table()
 
@@ -116,7 +124,7 @@ def _duckdb_sql(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     import tabad.duckdb
 
     with duckdb.connect() as con:
-        tabad.duckdb.register(con, model, level=LEVEL)
+        tabad.duckdb.register(con, _opened(model), level=LEVEL)
         con.register("rows", table)
         asked = ", ".join(f"tabad_{field}(t) AS tabad_{field}" for field in tabad.duckdb.FIELDS)
         return con.sql(f"SELECT {asked} FROM (SELECT 1 AS extra, * FROM rows) t").to_arrow_table()
@@ -126,7 +134,7 @@ def _sklearn(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     pytest.importorskip("sklearn")
     from tabad.sklearn import TabadDetector
 
-    scores = -TabadDetector(model=str(model)).fit(table).score_samples(table)
+    scores = -TabadDetector(model=_opened(model)).fit(table).score_samples(table)
     return pa.table({"tabad_score": scores})
 
 
@@ -148,19 +156,22 @@ DOORS: dict[str, Door] = {
 }
 
 
-@pytest.fixture(scope="module", params=["teacher", "student"])
+@pytest.fixture(scope="module", params=["teacher", "student", "redacted"])
 def model(request: pytest.FixtureRequest, mixed: pa.Table) -> tabad.Model:
-    """A fast model; and one whose student scores."""
+    """A fast model, one whose student scores, and a redacted copy of that one."""
     if request.param == "teacher":
         return tabad.fit(mixed, quality="fast", memory=256)
     pytest.importorskip("torch")
-    return taught(mixed).with_scorer("student")
+    student = taught(mixed).with_scorer("student")
+    return student if request.param == "student" else student.redacted(KEY)
 
 
 @pytest.fixture(scope="module")
 def model_path(model: tabad.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "mixed.tabad"
     model.save(path)
+    if model.manifest["redacted"]:
+        path.with_suffix(".key").write_bytes(KEY)
     return path
 
 

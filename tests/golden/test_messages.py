@@ -22,6 +22,7 @@ from tests.golden.constraints import CONSTRAINTS
 from tests.golden.context import CONTEXT
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
+from tests.golden.redactions import REDACTIONS
 from tests.golden.scorers import SCORERS
 from tests.house.test_names import catalogue
 
@@ -436,6 +437,7 @@ CASES.update(AUDITS)
 CASES.update(CONSTRAINTS)
 CASES.update(CONTEXT)
 CASES.update(SCORERS)
+CASES.update(REDACTIONS)
 
 
 def refusal(function: Callable[[], object]) -> str:

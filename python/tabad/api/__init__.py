@@ -9,10 +9,12 @@ from tabad.api.check import audit, refuse_alarms, run_audit
 from tabad.api.detect import Scored, fit, refuse_fit_options, run_fit, run_score, score
 from tabad.api.make import Imputed, anomalies, generate, impute, run_impute
 from tabad.api.rare import augment, compare, run_augment
+from tabad.api.redact import Redacted, run_redact
 from tabad.api.shared import as_model
 
 __all__ = [
     "Imputed",
+    "Redacted",
     "Scored",
     "anomalies",
     "as_model",
@@ -28,6 +30,7 @@ __all__ = [
     "run_augment",
     "run_fit",
     "run_impute",
+    "run_redact",
     "run_score",
     "score",
 ]

@@ -26,6 +26,7 @@ from tabad.config import (
 )
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
+from tabad.key_file import KeySource
 from tabad.model import Model
 from tabad.run import Run, check_decision
 from tabad.tables import Table
@@ -141,14 +142,16 @@ def score(
     seed: int | None = None,
     device: Device = "auto",
     threads: int = 0,
+    key: KeySource | None = None,
 ) -> Any:
     """The table with four more columns, in the form in which it came; with `output`, the path written.
 
     Without a model the table is screened against itself: the fit arguments of `tabad.fit` apply (quality fast
     unless told otherwise) and `save_model` keeps the model that scored. With one they are refused, and `scorer` says
-    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says). At most
-    one of `level`, `fdr`, `top` decides which rows are flagged. Raises `InputError` where the table cannot be
-    read or does not fit the model, and `UsageError` for arguments that do not go together.
+    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says); `key` is
+    the key file of a redacted model, or its content. At most one of `level`, `fdr`, `top` decides which rows are
+    flagged. Raises `InputError` where the table cannot be read or does not fit the model, and `UsageError` for
+    arguments that do not go together.
 
     >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
     """
@@ -186,6 +189,7 @@ def score(
         output_format=output_format,
         save_model=save_model,
         scorer=scorer,
+        key=key,
     )
     for note in outcome.notes:
         warnings.warn(note, TabadWarning, stacklevel=2)
@@ -230,6 +234,7 @@ def run_score(
     output_format: str | None = None,
     save_model: FilePath | None = None,
     scorer: Scorer | None = None,
+    key: KeySource | None = None,
     answer: bool = True,
     progress: OnProgress | None = None,
 ) -> Scored:
@@ -237,7 +242,8 @@ def run_score(
     if model is None:
         check_decision(options.decision, "self")
         refuse_scorer(scorer)
-    loaded = None if model is None else as_model(model, scorer)
+        refuse_key(key)
+    loaded = None if model is None else as_model(model, scorer, key)
     for path, kind in ((output, output_format), (save_model, "arrow")):
         if path is not None:
             tables.check_destination(os.fspath(path), kind)
@@ -299,6 +305,16 @@ def refuse_scorer(scorer: Scorer | None) -> None:
             "a student is part of a fitted model, and here the table is screened against itself",
             name="scorer-missing",
             hint="fit a model first (tabad fit OTHER -o m.tabad), or leave out --scorer",
+        )
+
+
+def refuse_key(key: KeySource | None) -> None:
+    """Raise `UsageError` for a key without a model."""
+    if key is not None:
+        raise UsageError(
+            "a key belongs to a redacted model, and here the table is screened against itself",
+            name="key-unneeded",
+            hint="give the model (-m MODEL), or leave out the key",
         )
 
 

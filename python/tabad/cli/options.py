@@ -94,6 +94,7 @@ Constraints = Annotated[
 AuditRows = Annotated[
     int, typer.Option("--rows", metavar="N", min=20, help="Rows of each table that the attacks look at.")
 ]
+KeyFile = Annotated[str | None, typer.Option("--key-file", metavar="KEY", help="The key file of a redacted model.")]
 Threads = Annotated[int, typer.Option("--threads", metavar="N", min=0, help="Threads; 0 for all cores.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer, and errors too, as JSON on standard output.")]
 

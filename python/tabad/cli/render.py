@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tabad.cli.render_holds import holds_lines, print_lines
 from tabad.cli.render_private import private_lines
 
 if TYPE_CHECKING:
@@ -287,9 +288,10 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
     print(f"  fitted      {facts['rows']:,} rows: {training:,} to train, {reference:,} for reference")
     print(f"  calibrated  {_calibrated(facts).removeprefix('calibrated on ')} · flags {flags} unless told otherwise")
     private = private_lines(facts)
-    keeps = "generated rows, none of the table" if private else "rows of the table, readable by whoever has the file"
-    print(f"  keeps       {facts['kept_rows']:,} {keeps}")
-    print(f"  network     {'yes: it can generate' if network else 'none'}")
+    if facts["redacted"]:
+        print("  redacted    values are hashed under a key that is not in the file: --key-file KEY to score")
+    does = "yes, for expected values" if facts["redacted"] else "yes: it can generate"
+    print(f"  network     {does if network else 'none'}")
     for at, line in enumerate(constraint_lines(facts)):
         print(f"  {'obeys' if not at else '':11} {line}")
     for word, line in _judged(facts):
@@ -305,6 +307,8 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
             + (f", normal is {label['normal']}" if label["normal"] is not None else "")
         )
     print(f"  scorers     {_scorers(facts)}")
+    print("  holds of what it was fitted on, for whoever has the file:")
+    print_lines(holds_lines(facts))
     print(f"  columns     {column_kinds(facts['columns'])}")
     rows = [(c["name"], c["kind"], str(c["type"]), c.get("summary", "")) for c in facts["columns"]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -23,6 +23,7 @@ def score(
             "--scorer", metavar="S", help="Who scores: teacher (all denoisers) or student (one pass). Needs a model."
         ),
     ] = None,
+    key_file: o.KeyFile = None,
     save_model: Annotated[
         str | None, typer.Option("--save-model", metavar="M", help="Keep the model that screened the table.")
     ] = None,
@@ -104,6 +105,7 @@ def score(
             output_format=output_format,
             save_model=save_model,
             scorer=scorer,  # type: ignore[arg-type]
+            key=key_file,
             answer=False,
             progress=bars,
         )

@@ -13,6 +13,7 @@ use crate::guide::Guide;
 use crate::mechanism::Mechanism;
 use crate::memory::Memory;
 use crate::network::Network;
+use crate::redaction::Redaction;
 use crate::release::Release;
 use crate::scorer::{Name, Scorer};
 use crate::store::Store;
@@ -61,6 +62,8 @@ pub struct Model {
     pub sizes: Sizes,
     /// Of a private fit: its guarantee, and what rows are drawn from.
     pub release: Option<Release>,
+    /// Of a redacted model.
+    pub redaction: Option<Redaction>,
 }
 
 impl Model {
@@ -142,6 +145,9 @@ impl Model {
         }
         if let Some(release) = &self.release {
             manifest.insert("private".into(), release.write(&mut store));
+        }
+        if let Some(redaction) = &self.redaction {
+            manifest.insert("redacted".into(), redaction.write());
         }
         if self.other.is_some() || self.scorer.name() == Name::Student {
             manifest.insert("scorer".into(), json!(self.scorer.name().word()));
@@ -226,7 +232,10 @@ impl Model {
             Value::Null => None,
             value => Some(Release::read(value, store)?),
         };
-        Ok(Self { encoder, denoisers, scorer, other, label, seen, constraints, sizes, release })
+        let redaction = Redaction::read(&manifest["redacted"])?;
+        let model = Self { encoder, denoisers, scorer, other, label, seen, constraints, sizes, release, redaction };
+        model.check_redaction()?;
+        Ok(model)
     }
 
     /// Codes that are never to be generated, counted over all category columns in a row: those no training row
@@ -257,6 +266,8 @@ impl Model {
         facts.insert("level_ppm".into(), json!((self.calibration().level() * 1e6).round() as u64));
         let kept = self.denoisers.memory.as_ref().map_or(0, Memory::rows);
         facts.insert("kept_rows".into(), json!(kept));
+        facts.insert("redacted".into(), json!(self.redaction.is_some()));
+        facts.insert("holds".into(), self.holds());
         facts.insert("constraints".into(), constraints::describe(&self.constraints));
         let described =
             self.guide().map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));

@@ -153,7 +153,11 @@ impl View<'_> {
                 break;
             }
             held += shares[code];
-            names.push(self.codec.show_category(part, u16::try_from(code).unwrap_or(OTHER)));
+            let name = self.codec.show_category(part, u16::try_from(code).unwrap_or(OTHER));
+            // The values of a redacted model have no names of their own.
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
         match names.as_slice() {
             [] => "another value".to_owned(),

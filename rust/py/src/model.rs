@@ -20,6 +20,7 @@ use tabad_core::network::Network;
 use tabad_core::release::Release;
 use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
 use tabad_core::scorer::Name;
+use tabad_core::secret::Secret;
 use tabad_core::{constraints, decode, file};
 
 use crate::error::{enter, to_py};
@@ -134,6 +135,14 @@ impl Model {
         Ok(Self::new(enter(py, || self.inner.student_alone())?))
     }
 
+    fn redacted(&self, py: Python<'_>, key: &[u8]) -> PyResult<Self> {
+        Ok(Self::new(enter(py, || self.inner.redacted(&Secret::new(key)?))?))
+    }
+
+    fn with_key(&self, py: Python<'_>, key: &[u8]) -> PyResult<Self> {
+        Ok(Self::new(enter(py, || self.inner.with_secret(&Secret::new(key)?))?))
+    }
+
     fn manifest(&self) -> String {
         self.inner.describe().to_string()
     }
@@ -212,7 +221,10 @@ impl Model {
     #[pyo3(signature = (stream, *, threads=0))]
     fn encode<'py>(&self, py: Python<'py>, stream: Input, threads: usize) -> PyResult<BlockParts<'py>> {
         let pool = pool(threads)?;
-        let block = enter(py, || within(&pool, || self.inner.encoder.encode_all(stream.0)))?;
+        let block = enter(py, || {
+            self.inner.need_open()?;
+            within(&pool, || self.inner.encoder.encode_all(stream.0))
+        })?;
         block_parts(py, block)
     }
 
@@ -228,6 +240,7 @@ impl Model {
         let encoder = &self.inner.encoder;
         let (x, c) = (bytes(&x)?, bytes(&c)?);
         let batch = enter(py, || {
+            self.inner.need_values("make rows of")?;
             let block = block_of(rows, &x, &c, encoder.numbers, encoder.categories)?;
             decode::batch(encoder, &block, first_row)
         })?;
@@ -265,6 +278,7 @@ impl Model {
     fn energies(&self, py: Python<'_>, stream: Input, threads: usize) -> PyResult<String> {
         let pool = pool(threads)?;
         let found = enter(py, || {
+            self.inner.need_open()?;
             let work = || {
                 let block = self.inner.encoder.encode_all(stream.0)?;
                 Ok(self.inner.denoisers.energies(&block))

@@ -10,15 +10,17 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::DataType;
 use serde_json::{Value, json};
 
+use super::hashed::{Hashes, each_once};
 use super::lookup::{IntTable, StringTable};
 use super::manifest::Fields;
 use super::read::{self, NULL_KEY, Rows, Strings};
 use super::sketch::{FastMap, Int};
 use super::state::{ColumnState, Values, for_each_string, widen};
 use super::types::{Family, family, plain};
-use super::{Cells, Column, Out, Spec, build, show};
+use super::{Cells, Column, Content, Out, Spec, build, show};
 use crate::block::{FIRST_VALUE, MISSING, OTHER, Part};
 use crate::error::Result;
+use crate::secret::Secret;
 use crate::store::Store;
 
 /// Largest vocabulary.
@@ -42,6 +44,8 @@ enum Table {
     Boolean([u16; 2]),
     /// A column without values: whatever comes is unseen.
     Empty,
+    /// Of a redacted model, which has no `values`.
+    Hashed(Hashes),
 }
 
 #[derive(Debug)]
@@ -84,12 +88,45 @@ impl Category {
     }
 
     pub fn specs(&self) -> Vec<Spec> {
-        let count = u16::try_from(self.values.len()).unwrap_or(u16::MAX - FIRST_VALUE);
+        let content = self.content();
+        let count = u16::try_from(content.values + content.hashed).unwrap_or(u16::MAX - FIRST_VALUE);
         vec![Spec::category(Part::Value, FIRST_VALUE + count)]
+    }
+
+    pub fn content(&self) -> Content {
+        let hashed = match &self.table {
+            Table::Hashed(hashes) => hashes.len(),
+            Table::Text(_) | Table::Integer(..) | Table::Boolean(_) | Table::Empty => 0,
+        };
+        Content { values: self.values.len(), hashed, ..Content::default() }
+    }
+
+    pub fn redacted(&self, secret: &Secret) -> Self {
+        let own = secret.of("value", &self.column.name);
+        let table = match &self.table {
+            Table::Text(_) | Table::Boolean(_) => Table::Hashed(Hashes::of(&self.values, own)),
+            Table::Integer(_, integers) => {
+                let unsigned = plain(&self.column.data_type) == &DataType::UInt64;
+                let texts: Vec<String> = integers.iter().map(|&value| widen(value, unsigned).to_string()).collect();
+                Table::Hashed(Hashes::of(&texts, own))
+            }
+            Table::Empty | Table::Hashed(_) => self.table.clone(),
+        };
+        Self { column: self.column.clone(), values: Vec::new(), table }
+    }
+
+    pub fn unlocked(&self, secret: &Secret) -> Self {
+        let table = match &self.table {
+            Table::Hashed(hashes) => Table::Hashed(hashes.unlocked(secret.of("value", &self.column.name))),
+            plain => plain.clone(),
+        };
+        Self { table, ..self.clone() }
     }
 
     pub fn summary(&self) -> String {
         match self.values.as_slice() {
+            [] if self.content().hashed == 1 => "always the same value".to_owned(),
+            [] if self.content().hashed > 1 => format!("{} values", self.content().hashed),
             [] => "no values".to_owned(),
             [only] => format!("always {}", show::clipped(only)),
             many => format!("{} values", many.len()),
@@ -115,14 +152,10 @@ impl Category {
                 strings => Source::Text(table, strings),
             },
             Table::Integer(table, _) => {
-                let (rows, strange) = read::integers(array)?;
-                let (ours, theirs) = (plain(&self.column.data_type), plain(array.data_type()));
-                let differs = (ours == &DataType::UInt64) != (theirs == &DataType::UInt64);
-                // The same bits mean other numbers in a signed and an unsigned column.
-                let wrapped = || BooleanBuffer::collect_bool(rows.len(), |row| rows.values[row] < 0);
-                let strange = strange.or_else(|| differs.then(wrapped));
+                let (rows, strange) = self.integers(array)?;
                 Source::Integer { table, rows, strange }
             }
+            Table::Hashed(hashes) => self.open_hashed(hashes, array)?,
             Table::Boolean(codes) => {
                 let (values, nulls) = read::booleans(array)?;
                 Source::Boolean(*codes, values, nulls)
@@ -130,8 +163,43 @@ impl Category {
         })
     }
 
+    /// The column's integers, and which rows hold something else.
+    fn integers(&self, array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)> {
+        let (rows, strange) = read::integers(array)?;
+        let (ours, theirs) = (plain(&self.column.data_type), plain(array.data_type()));
+        let differs = (ours == &DataType::UInt64) != (theirs == &DataType::UInt64);
+        // The same bits mean other numbers in a signed and an unsigned column.
+        let wrapped = || BooleanBuffer::collect_bool(rows.len(), |row| rows.values[row] < 0);
+        let strange = strange.or_else(|| differs.then(wrapped));
+        Ok((rows, strange))
+    }
+
+    fn open_hashed<'a>(&'a self, hashes: &Hashes, array: &'a dyn Array) -> Result<Source<'a>> {
+        Ok(match family(&self.column.data_type) {
+            Some(Family::Boolean) => {
+                let (values, nulls) = read::booleans(array)?;
+                Source::Boolean([hashes.code(b"false"), hashes.code(b"true")], values, nulls)
+            }
+            Some(Family::Integer) => {
+                let (rows, strange) = self.integers(array)?;
+                let unsigned = plain(&self.column.data_type) == &DataType::UInt64;
+                let text = |value| widen(value, unsigned).to_string();
+                let mut codes = each_once(rows.len(), |row| rows.get(row), |value| hashes.code(text(value).as_bytes()));
+                if let Some(strange) = strange {
+                    let odd = |row: usize| strange.value(row) && rows.get(row).is_some();
+                    codes.iter_mut().enumerate().filter(|(row, _)| odd(*row)).for_each(|(_, code)| *code = OTHER);
+                }
+                Source::Codes(codes)
+            }
+            _ => Source::Codes(hashes.codes(&Strings::new(array)?)),
+        })
+    }
+
     pub fn show_category(&self, code: u16) -> String {
-        show::coded(code, |index| self.values.get(index).map(String::as_str))
+        match self.table {
+            Table::Hashed(_) => show::coded(code, |_| Some("another value (redacted)")),
+            _ => show::coded(code, |index| self.values.get(index).map(String::as_str)),
+        }
     }
 
     pub(super) fn decode(&self, cells: Cells<'_>) -> Result<ArrayRef> {
@@ -139,7 +207,7 @@ impl Category {
         let place = |row| cells.category(row, 0).checked_sub(FIRST_VALUE).map(usize::from);
         let text = |row| place(row).and_then(|place| self.values.get(place));
         match &self.table {
-            Table::Empty => Ok(build::nulls(data_type, cells.block.rows)),
+            Table::Empty | Table::Hashed(_) => Ok(build::nulls(data_type, cells.block.rows)),
             Table::Text(_) => build::strings(&cells.rows().map(text).collect::<Vec<_>>(), data_type),
             Table::Integer(_, integers) => {
                 let value = |row| place(row).and_then(|place| integers.get(place)).copied();
@@ -153,13 +221,29 @@ impl Category {
     }
 
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
+        if let Table::Hashed(hashes) = &self.table {
+            hashes.write(store, &format!("{prefix}.hashes"));
+            return json!({ "values": hashes.len(), "hashed": true });
+        }
         store.put_strings(&format!("{prefix}.values"), &self.values);
         json!({ "values": self.values.len() })
     }
 
     pub fn read(column: Column, fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
-        let values = store.get_strings(&format!("{prefix}.values"))?;
         let count = fields.small("values", VALUES as u64)?;
+        if fields.hashed()? {
+            let hashes = Hashes::read(store, &format!("{prefix}.hashes"), VALUES)?;
+            let known = match family(&column.data_type) {
+                Some(Family::Text | Family::Integer) => true,
+                Some(Family::Boolean) => hashes.len() <= 2,
+                _ => false,
+            };
+            if !known || hashes.len() == 0 || count != Some(hashes.len() as u64) {
+                return Err(fields.damaged("values"));
+            }
+            return Ok(Self { column, values: Vec::new(), table: Table::Hashed(hashes) });
+        }
+        let values = store.get_strings(&format!("{prefix}.values"))?;
         if count != Some(values.len() as u64) {
             return Err(fields.damaged("values"));
         }

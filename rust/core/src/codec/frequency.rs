@@ -3,15 +3,19 @@
 //! `ln((count + 0.5) / rows * 1000)`, standardised. Counts come from a frozen count-min sketch whose cells are
 //! `round(8 ln(1 + count))` in a byte: 6 % steps, enough for a logarithm.
 
+use super::hashed::Veiled;
 use super::manifest::Fields;
 use super::scale::Scale;
 use super::sketch::{DEPTH, WIDTH, places};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::store::Store;
 
 #[derive(Debug, Clone)]
 pub struct Frequency {
     cells: Vec<u8>,
+    /// Of a redacted model: the cells as they are in the file; without the key `cells` are 0.
+    veiled: Option<Veiled>,
     /// Rows with a value that were counted, at least 1.
     rows: u64,
     pub scale: Scale,
@@ -30,7 +34,7 @@ impl Frequency {
     }
 
     fn new(cells: Vec<u8>, rows: u64, scale: Scale) -> Self {
-        let mut frequency = Self { cells, rows: rows.max(1), scale, encoded: Box::new([0.0; 256]) };
+        let mut frequency = Self { cells, veiled: None, rows: rows.max(1), scale, encoded: Box::new([0.0; 256]) };
         for cell in 0..=255_u8 {
             frequency.encoded[usize::from(cell)] = scale.apply(frequency.log_share(cell));
         }
@@ -58,8 +62,25 @@ impl Frequency {
         self.scale.invert(x).exp() / 1e3
     }
 
+    pub fn redacted(&self, secret: &Secret) -> Self {
+        Self { veiled: Some(Veiled::of(&self.cells, secret)), ..self.clone() }
+    }
+
+    pub fn unlocked(&self, secret: &Secret) -> Result<Self> {
+        let damaged = || Error::model_file("the counts of a column are not those that were hashed with this key");
+        let cells = self.veiled.as_ref().map(|veiled| veiled.open(secret).ok_or_else(damaged)).transpose()?;
+        Ok(Self { cells: cells.unwrap_or_else(|| self.cells.clone()), ..self.clone() })
+    }
+
+    pub fn is_veiled(&self) -> bool {
+        self.veiled.is_some()
+    }
+
     pub fn write(&self, store: &mut Store, prefix: &str) {
-        store.put_u8(format!("{prefix}.counts"), self.cells.clone());
+        match &self.veiled {
+            Some(veiled) => veiled.write(store, prefix),
+            None => store.put_u8(format!("{prefix}.counts"), self.cells.clone()),
+        }
         store.put_f64(format!("{prefix}.frequency"), vec![self.scale.mean, self.scale.std]);
     }
 
@@ -68,7 +89,11 @@ impl Frequency {
     }
 
     pub fn read(fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
-        let cells = store.get_u8(&format!("{prefix}.counts"))?;
+        let veiled = fields.hashed()?.then(|| Veiled::read(store, prefix, DEPTH * WIDTH)).transpose()?;
+        let cells = match veiled {
+            Some(_) => vec![0; DEPTH * WIDTH],
+            None => store.get_u8(&format!("{prefix}.counts"))?.to_vec(),
+        };
         let &[mean, std] = store.get_finite(&format!("{prefix}.frequency"), 2)? else {
             return Err(fields.damaged("frequency"));
         };
@@ -76,6 +101,6 @@ impl Frequency {
         if cells.len() != DEPTH * WIDTH || fields.text("hash")? != super::sketch::HASH {
             return Err(fields.damaged("hash"));
         }
-        Ok(Self::new(cells.to_vec(), fields.count("rows")?, scale))
+        Ok(Self { veiled, ..Self::new(cells, fields.count("rows")?, scale) })
     }
 }

@@ -14,9 +14,10 @@ use super::read::{self, Rows, Strings};
 use super::sketch::{Digest, FastMap, HASH, Int, splitmix64};
 use super::state::{ColumnState, Values};
 use super::types::{Family, family};
-use super::{Cells, Column, Out, Spec, build, show};
+use super::{Cells, Column, Content, Out, Spec, build, show};
 use crate::block::{NULL, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
+use crate::secret::Secret;
 use crate::store::Store;
 
 /// Training values kept to decode from: those of the smallest hashes.
@@ -132,6 +133,24 @@ impl Key {
         }
     }
 
+    pub fn content(&self) -> Content {
+        let kept = match &self.kept {
+            Kept::Integers(values) => values.len(),
+            Kept::Strings(values) => values.len(),
+        };
+        Content { kept, counts: true, veiled: self.frequency.is_veiled(), ..Content::default() }
+    }
+
+    pub fn redacted(&self, secret: &Secret) -> Self {
+        let frequency = self.frequency.redacted(&secret.of("counts", &self.column.name));
+        Self::new(self.column.clone(), frequency, Kept::Strings(Vec::new()))
+    }
+
+    pub fn unlocked(&self, secret: &Secret) -> Result<Self> {
+        let frequency = self.frequency.unlocked(&secret.of("counts", &self.column.name))?;
+        Ok(Self::new(self.column.clone(), frequency, self.kept.clone()))
+    }
+
     pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {
         Ok(Source { codec: self, values: Hashed::new(&self.column, array)? })
     }
@@ -174,17 +193,20 @@ impl Key {
 
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
         self.frequency.write(store, prefix);
+        let mut value = json!({ "hash": HASH, "rows": self.frequency.rows() });
         match &self.kept {
+            _ if self.frequency.is_veiled() => value["hashed"] = json!(true),
             Kept::Integers(values) => store.put_i64(format!("{prefix}.kept"), values.clone()),
             Kept::Strings(values) => store.put_strings(&format!("{prefix}.kept"), values),
         }
-        json!({ "hash": HASH, "rows": self.frequency.rows() })
+        value
     }
 
     pub fn read(column: Column, fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
         let frequency = Frequency::read(fields, store, prefix)?;
         let name = format!("{prefix}.kept");
         let kept = match family(&column.data_type) {
+            Some(Family::Text | Family::Integer) if frequency.is_veiled() => Kept::Strings(Vec::new()),
             Some(Family::Text) => Kept::Strings(store.get_strings(&name)?),
             Some(Family::Integer) => Kept::Integers(store.get_i64(&name)?.to_vec()),
             _ => return Err(fields.damaged("type")),

@@ -29,6 +29,11 @@ impl<'a> Fields<'a> {
         self.object.get(field).and_then(Value::as_bool).ok_or_else(|| self.damaged(field))
     }
 
+    /// Whether the codec is that of a redacted model; a file of before there were any does not say.
+    pub fn hashed(&self) -> Result<bool> {
+        if self.object.contains_key("hashed") { self.flag("hashed") } else { Ok(false) }
+    }
+
     pub fn count(&self, field: &str) -> Result<u64> {
         self.object.get(field).and_then(Value::as_u64).ok_or_else(|| self.damaged(field))
     }

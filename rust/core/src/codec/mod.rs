@@ -11,6 +11,7 @@ mod category;
 mod date_text;
 mod datetime;
 mod frequency;
+mod hashed;
 mod id;
 mod infer;
 mod key;
@@ -40,6 +41,7 @@ use serde_json::{Value, json};
 
 use crate::block::{Block, Part};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::store::Store;
 use manifest::Fields;
 
@@ -109,6 +111,35 @@ pub struct Column {
     pub name: String,
     pub data_type: DataType,
     pub nullable: bool,
+}
+
+/// What a codec holds of the training data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Values, or shapes of texts, in clear; and under a keyed hash.
+    pub values: usize,
+    pub hashed: usize,
+    /// Values that generated rows take.
+    pub kept: usize,
+    /// All the numbers that occur, where they are few.
+    pub numbers: usize,
+    /// The smallest and the largest value.
+    pub range: bool,
+    /// How often each value occurs, found by its hash; and whether a key is needed for that.
+    pub counts: bool,
+    pub veiled: bool,
+}
+
+impl Content {
+    /// Something that a redacted model must not hold.
+    pub fn is_clear(self) -> bool {
+        self.values > 0 || self.kept > 0 || self.numbers > 0 || (self.counts && !self.veiled)
+    }
+
+    /// Something that a redacted model alone holds.
+    pub fn is_hashed(self) -> bool {
+        self.hashed > 0 || self.veiled
+    }
 }
 
 /// A column's frozen encoding.
@@ -198,6 +229,40 @@ impl Codec {
             Self::Key(codec) => codec.holds(text),
             Self::Datetime(_) | Self::Text(_) | Self::Id(_) => false,
         }
+    }
+
+    /// What it holds of the training data.
+    pub fn content(&self) -> Content {
+        match self {
+            Self::Number(codec) => codec.content(),
+            Self::Category(codec) => codec.content(),
+            Self::Datetime(_) => Content { range: true, ..Content::default() },
+            Self::Text(codec) => codec.content(),
+            Self::Key(codec) => codec.content(),
+            Self::Boolean(_) | Self::Id(_) => Content::default(),
+        }
+    }
+
+    /// The same encoding, with keyed hashes of values instead of the values, and without those it only decodes to.
+    #[must_use]
+    pub fn redacted(&self, secret: &Secret) -> Self {
+        match self {
+            Self::Number(codec) => Self::Number(codec.redacted()),
+            Self::Category(codec) => Self::Category(codec.redacted(secret)),
+            Self::Text(codec) => Self::Text(codec.redacted(secret)),
+            Self::Key(codec) => Self::Key(codec.redacted(secret)),
+            Self::Boolean(_) | Self::Datetime(_) | Self::Id(_) => self.clone(),
+        }
+    }
+
+    /// A redacted codec that can encode.
+    pub fn unlocked(&self, secret: &Secret) -> Result<Self> {
+        Ok(match self {
+            Self::Category(codec) => Self::Category(codec.unlocked(secret)),
+            Self::Text(codec) => Self::Text(codec.unlocked(secret)?),
+            Self::Key(codec) => Self::Key(codec.unlocked(secret)?),
+            Self::Number(_) | Self::Boolean(_) | Self::Datetime(_) | Self::Id(_) => self.clone(),
+        })
     }
 
     /// Whether a column of this type can be encoded.

@@ -12,7 +12,7 @@ use super::manifest::Fields;
 use super::read::{self, Rows};
 use super::scale::{Scale, quantile};
 use super::types::{Family, family, plain};
-use super::{Cells, Column, Out, Spec, build, show};
+use super::{Cells, Column, Content, Out, Spec, build, show};
 use crate::block::{NAN, NEG_INF, NULL, POS_INF, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
 use crate::store::Store;
@@ -83,6 +83,14 @@ impl Number {
 
     pub fn holds(&self, text: &str) -> bool {
         text.parse().is_ok_and(|value: f64| self.known.binary_search_by(|known| known.total_cmp(&value)).is_ok())
+    }
+
+    pub fn content(&self) -> Content {
+        Content { numbers: self.known.len(), range: true, ..Content::default() }
+    }
+
+    pub fn redacted(&self) -> Self {
+        Self { known: Vec::new(), ..self.clone() }
     }
 
     pub fn open(&self, array: &dyn Array) -> Result<Source<'_>> {

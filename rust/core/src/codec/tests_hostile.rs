@@ -13,6 +13,7 @@ use super::tests::fitted;
 use super::{Codec, Kind};
 use crate::block::{Block, Part};
 use crate::error::Group;
+use crate::secret::Secret;
 use crate::store::{Store, Tensor};
 
 fn codecs() -> Vec<(Codec, ArrayRef)> {
@@ -41,7 +42,11 @@ fn codecs() -> Vec<(Codec, ArrayRef)> {
         (dates, Kind::Datetime),
         (new_null_array(&DataType::Float32, 5), Kind::Category),
     ];
-    cases.into_iter().map(|(array, kind)| (fitted("x", &array, Some(kind)), array)).collect()
+    let plain: Vec<(Codec, ArrayRef)> =
+        cases.into_iter().map(|(array, kind)| (fitted("x", &array, Some(kind)), array)).collect();
+    let secret = Secret::new(&[5; 16]).unwrap();
+    let redacted: Vec<_> = plain.iter().map(|(codec, array)| (codec.redacted(&secret), array.clone())).collect();
+    plain.into_iter().chain(redacted).collect()
 }
 
 /// Whatever was read must work on any block.

@@ -10,7 +10,8 @@ use arrow_schema::{DataType, Field};
 use proptest::prelude::*;
 
 use super::tests::{decoded, encoded, fitted, floats};
-use super::{ColumnState, Kind};
+use super::{Codec, ColumnState, Kind};
+use crate::secret::Secret;
 
 fn any_column() -> impl Strategy<Value = ArrayRef> {
     let word = prop::option::weighted(0.9, "[a-c]{0,3}");
@@ -82,6 +83,26 @@ proptest! {
         let back = decoded(&fitted("x", &array, None), &array);
         for (value, back) in values.iter().zip(back.as_any().downcast_ref::<Float64Array>().unwrap().values()) {
             prop_assert!((value - back).abs() <= 1e-5 * 1e3, "{} {}", value, back);
+        }
+    }
+
+    /// Of any kind, for any values, through a file and with the key.
+    #[test]
+    fn a_redacted_codec_encodes_alike(array in any_column(), probe in any_column()) {
+        let secret = Secret::new(&[9; 32]).unwrap();
+        for kind in Kind::ALL {
+            let field = Field::new("x", array.data_type().clone(), true);
+            let mut state = ColumnState::new(&field).unwrap();
+            state.observe(&array).unwrap();
+            let Ok(codec) = state.finish(&field, kind, &array, false) else { continue };
+            let mut store = crate::store::Store::default();
+            let written = codec.redacted(&secret).write(&mut store, "c");
+            let locked = Codec::read(&written, &store, "c").unwrap();
+            prop_assert!(!locked.content().is_clear());
+            let open = locked.unlocked(&secret).unwrap();
+            for rows in [&array, &probe].into_iter().filter(|rows| codec.fits(rows.data_type())) {
+                prop_assert_eq!(encoded(&open, rows), encoded(&codec, rows));
+            }
         }
     }
 

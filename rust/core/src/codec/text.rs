@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::category::vocabulary;
 use super::frequency::Frequency;
+use super::hashed::Hashes;
 use super::lookup::StringTable;
 use super::manifest::Fields;
 use super::read::Strings;
@@ -15,10 +16,11 @@ use super::scale::Scale;
 use super::sketch::{Digest, FastMap, HASH};
 use super::state::{ColumnState, Values, for_each_string, refused};
 use super::types::{Family, family};
-use super::{Cells, Column, Kind, Out, Spec, build, show};
+use super::{Cells, Column, Content, Kind, Out, Spec, build, show};
 use crate::block::{FIRST_VALUE, MISSING, NULL, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
 use crate::numeric::splitmix64;
+use crate::secret::Secret;
 use crate::store::Store;
 
 /// Characters of a shape.
@@ -41,6 +43,8 @@ pub struct Text {
     frequency: Frequency,
     shapes: Vec<String>,
     table: StringTable,
+    /// Of a redacted model: what it has instead of shapes.
+    hashes: Option<Hashes>,
     kept: Vec<String>,
     /// Length, frequency and shape of each kept value.
     looks: Vec<(f32, f32, u16)>,
@@ -135,11 +139,11 @@ impl Text {
             (scales[0].apply(look.numbers[0]), frequency.encode(text.digest()), table.code(look.shape()))
         };
         let looks = kept.iter().map(look).collect();
-        Self { column, scales, frequency, shapes, table, kept, looks }
+        Self { column, scales, frequency, shapes, table, hashes: None, kept, looks }
     }
 
     pub fn specs(&self) -> Vec<Spec> {
-        let shapes = u16::try_from(self.shapes.len()).unwrap_or(0);
+        let shapes = u16::try_from(self.count()).unwrap_or(0);
         vec![
             Spec::number(Part::Length),
             Spec::number(Part::Digits),
@@ -151,7 +155,35 @@ impl Text {
     }
 
     pub fn summary(&self) -> String {
-        format!("text of {} shapes", self.shapes.len())
+        format!("text of {} shapes", self.count())
+    }
+
+    fn count(&self) -> usize {
+        self.hashes.as_ref().map_or(self.shapes.len(), Hashes::len)
+    }
+
+    pub fn content(&self) -> Content {
+        Content {
+            values: self.shapes.len(),
+            hashed: self.hashes.as_ref().map_or(0, Hashes::len),
+            kept: self.kept.len(),
+            counts: true,
+            veiled: self.frequency.is_veiled(),
+            ..Content::default()
+        }
+    }
+
+    pub fn redacted(&self, secret: &Secret) -> Self {
+        let frequency = self.frequency.redacted(&secret.of("counts", &self.column.name));
+        let hashes = Hashes::of(&self.shapes, secret.of("shape", &self.column.name));
+        let bare = Self::new(self.column.clone(), self.scales, frequency, Vec::new(), Vec::new());
+        Self { hashes: Some(hashes), ..bare }
+    }
+
+    pub fn unlocked(&self, secret: &Secret) -> Result<Self> {
+        let frequency = self.frequency.unlocked(&secret.of("counts", &self.column.name))?;
+        let hashes = self.hashes.as_ref().map(|hashes| hashes.unlocked(secret.of("shape", &self.column.name)));
+        Ok(Self { frequency, hashes, ..self.clone() })
     }
 
     pub fn open<'a>(&'a self, array: &'a dyn Array) -> Result<Source<'a>> {
@@ -174,7 +206,10 @@ impl Text {
     }
 
     pub fn show_category(&self, code: u16) -> String {
-        show::coded(code, |index| self.shapes.get(index).map(String::as_str))
+        match self.hashes {
+            Some(_) => show::coded(code, |_| Some("(redacted)")),
+            None => show::coded(code, |index| self.shapes.get(index).map(String::as_str)),
+        }
     }
 
     pub(super) fn decode(&self, cells: Cells<'_>, first_row: u64) -> Result<ArrayRef> {
@@ -200,9 +235,18 @@ impl Text {
         self.frequency.write(store, prefix);
         let scales = self.scales.iter().flat_map(|scale| [scale.mean, scale.std]).collect();
         store.put_f64(format!("{prefix}.scales"), scales);
-        store.put_strings(&format!("{prefix}.shapes"), &self.shapes);
-        store.put_strings(&format!("{prefix}.kept"), &self.kept);
-        json!({ "hash": HASH, "rows": self.frequency.rows(), "shapes": self.shapes.len() })
+        let mut value = json!({ "hash": HASH, "rows": self.frequency.rows(), "shapes": self.count() });
+        match &self.hashes {
+            Some(hashes) => {
+                hashes.write(store, &format!("{prefix}.hashes"));
+                value["hashed"] = json!(true);
+            }
+            None => {
+                store.put_strings(&format!("{prefix}.shapes"), &self.shapes);
+                store.put_strings(&format!("{prefix}.kept"), &self.kept);
+            }
+        }
+        value
     }
 
     pub fn read(column: Column, fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
@@ -215,6 +259,14 @@ impl Text {
         };
         let scale = |mean, std| Scale::checked(mean, std).ok_or_else(|| fields.damaged("scales"));
         let scales = [scale(a, b)?, scale(c, d)?, scale(e, f)?];
+        if fields.hashed()? {
+            let hashes = Hashes::read(store, &format!("{prefix}.hashes"), SHAPES)?;
+            if fields.count("shapes")? != hashes.len() as u64 {
+                return Err(fields.damaged("shapes"));
+            }
+            let bare = Self::new(column, scales, frequency, Vec::new(), Vec::new());
+            return Ok(Self { hashes: Some(hashes), ..bare });
+        }
         let shapes = store.get_strings(&format!("{prefix}.shapes"))?;
         let kept = store.get_strings(&format!("{prefix}.kept"))?;
         if shapes.len() > SHAPES || kept.len() > KEPT || fields.count("shapes")? != shapes.len() as u64 {
@@ -227,6 +279,8 @@ impl Text {
 impl Source<'_> {
     pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
         let codec = self.codec;
+        // A keyed hash is slow and shapes are few.
+        let mut asked: FastMap<String, u16> = FastMap::default();
         for (to, row) in rows.enumerate() {
             let Some(text) = self.strings.get(row) else {
                 (0..4).for_each(|part| out.number(to, part, 0.0));
@@ -240,7 +294,14 @@ impl Source<'_> {
             }
             out.number(to, 3, codec.frequency.encode(text.digest()));
             out.category(to, 0, PRESENT);
-            out.category(to, 1, codec.table.code(look.shape()));
+            let shape = match &codec.hashes {
+                None => codec.table.code(look.shape()),
+                Some(hashes) => match asked.get(look.shape()) {
+                    Some(&code) => code,
+                    None => *asked.entry(look.shape().to_owned()).or_insert(hashes.code(look.shape().as_bytes())),
+                },
+            };
+            out.category(to, 1, shape);
         }
     }
 }

@@ -349,6 +349,7 @@ impl Prepared {
             constraints: Vec::new(),
             sizes,
             release: None,
+            redaction: None,
         })
     }
 

@@ -86,6 +86,7 @@ struct Engine {
 
 impl<R: RecordBatchReader> Scoring<R> {
     pub fn new(model: Arc<Model>, input: R, options: Options, pool: Option<Arc<rayon::ThreadPool>>) -> Result<Self> {
+        model.need_open()?;
         let alignment = model.encoder.align(&input.schema())?;
         let names = Names::new(&options.prefix);
         if options.append {

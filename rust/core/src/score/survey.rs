@@ -42,6 +42,7 @@ pub fn survey<R: RecordBatchReader>(
     top: usize,
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Survey> {
+    model.need_open()?;
     let alignment = model.encoder.align(&input.schema())?;
     let mut found = Survey::default();
     // Positive floats are in the order of their bits.
