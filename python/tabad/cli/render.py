@@ -307,8 +307,12 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
             + (f", normal is {label['normal']}" if label["normal"] is not None else "")
         )
     print(f"  scorers     {_scorers(facts)}")
-    print("  holds of what it was fitted on, for whoever has the file:")
-    print_lines(holds_lines(facts))
+    if private:
+        rows = f"{facts['kept_rows']:,} generated rows, none of the table"
+        print(f"  holds       {rows}; all else in the file comes of the private release too")
+    else:
+        print("  holds of what it was fitted on, for whoever has the file:")
+        print_lines(holds_lines(facts))
     print(f"  columns     {column_kinds(facts['columns'])}")
     rows = [(c["name"], c["kind"], str(c["type"]), c.get("summary", "")) for c in facts["columns"]]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -14,14 +14,13 @@ def _columns(holds: dict[str, Any], key: str, wanted: Any = None) -> str:
 
 
 def holds_lines(facts: dict[str, Any]) -> list[Line]:
-    """Pairs of a word and what it says; nothing is said of what the file does not hold."""
-    holds, private = facts["holds"], facts.get("private")
-    table = "generated rows" if private else "rows of the table"
+    """Pairs of a word and what it says, of a model that is not private; nothing of what the file does not hold."""
+    holds = facts["holds"]
     scores = f"{holds['calibration_scores']:,} of calibration rows: whoever knows a whole row can look for its score"
     hashed = "under a keyed hash, which hides what they are and not how common they are"
     between = ", and quantiles in between" if holds["network"] or holds["student"] else ""
     lines = [
-        ("rows", holds["kept_rows"] and f"{holds['kept_rows']:,} {table}, readable"),
+        ("rows", holds["kept_rows"] and f"{holds['kept_rows']:,} rows of the table, readable"),
         ("labelled", holds["labelled_rows"] and f"{holds['labelled_rows']:,} rows of the feedback, readable"),
         ("values", _said("readable", _columns(holds, "values"))),
         ("hashed", _said(hashed, _columns(holds, "hashed"))),
