@@ -49,7 +49,7 @@ def preset(quality: str, rows: int) -> Preset:
         if small:
             return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1)
         if rows < 20_000:
-            return Preset(160, 3, 256, 900, 90.0, weight_decay=0.02, dropout=0.05)
+            return Preset(160, 3, 512, 450, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05)
         return Preset(192, 3, 512, 2_500, 180.0)
     if quality == "best":
         if small:
