@@ -308,8 +308,8 @@ def show_model(facts: dict[str, Any], path: str, *, as_json: bool) -> None:
         )
     print(f"  scorers     {_scorers(facts)}")
     if private:
-        rows = f"{facts['kept_rows']:,} generated rows, none of the table"
-        print(f"  holds       {rows}; all else in the file comes of the private release too")
+        kept = f"{facts['kept_rows']:,} generated rows, none of the table"
+        print(f"  holds       {kept}; all else in the file comes of the private release too")
     else:
         print("  holds of what it was fitted on, for whoever has the file:")
         print_lines(holds_lines(facts))
