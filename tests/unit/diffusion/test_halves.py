@@ -40,9 +40,10 @@ def test_the_gradient_is_that_of_the_mean_over_both() -> None:
 
 def test_the_twin_sees_every_step_of_the_optimiser() -> None:
     halves = Halves(nn.Linear(2, 2))
-    torch.optim.SGD(halves.net.parameters(), lr=1.0)
-    with torch.no_grad():
-        halves.net.weight.add_(1.0)
+    before = halves.net.weight.detach().clone()
+    halves.backward(lambda net, half: (net(torch.full((1, 2), 1.0 + half)).sum(), torch.tensor(1)))
+    torch.optim.SGD(halves.net.parameters(), lr=1.0).step()
+    assert not torch.equal(halves.net.weight, before)
     assert torch.equal(halves.twin.weight, halves.net.weight)
     halves.close()
 

@@ -45,7 +45,7 @@ fn row_densities<const FMA: bool>(memory: &Memory, x_n: &[f32], c_c: &[u16], scr
     for (density, &tau) in found.iter_mut().zip(memory.levels.local.iter().chain(&memory.levels.wide)) {
         *density = nearest / tau - (total_weight::<FMA>(&scratch.distance, nearest, tau) / memory.rows as f32).ln();
     }
-    given::<FMA>(memory, (x_n, c_c), left_out, scratch, found);
+    given::<FMA>(memory, (x_n, c_c), 0, left_out, scratch, found);
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
@@ -88,18 +88,19 @@ fn row_energies<const FMA: bool>(
         let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
-    given::<FMA>(memory, (x_n, c_c), left_out, scratch, &mut rows[..local + wide]);
+    given::<FMA>(memory, (x_n, c_c), wide_from, left_out, scratch, &mut rows[..local + wide]);
     rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out.is_some());
     rows[2 * local + wide + 1] = memory.isolation(&scratch.distance);
     features.fill(0.0);
     conditional::<FMA>(memory, (x_n, c_c, left_out.is_some()), scratch, features);
 }
 
-/// Takes the density of the context columns alone out of the densities: what is left is given them.
+/// Takes the density of the context columns alone out of the densities that were asked for: what is left is given them.
 #[inline(always)]
 fn given<const FMA: bool>(
     memory: &Memory,
     (x_n, c_c): (&[f32], &[u16]),
+    wide_from: usize,
     left_out: Option<usize>,
     scratch: &mut Scratch,
     densities: &mut [f32],
@@ -109,7 +110,9 @@ fn given<const FMA: bool>(
     }
     memory.context_distances(x_n, c_c, left_out, &mut scratch.context);
     let nearest = minimum(&scratch.context);
-    for (density, &tau) in densities.iter_mut().zip(memory.levels.local.iter().chain(&memory.levels.wide)) {
+    let (local, wide) = densities.split_at_mut(memory.levels.local.len());
+    let local = local.iter_mut().zip(&memory.levels.local);
+    for (density, &tau) in local.chain(wide.iter_mut().zip(&memory.levels.wide).skip(wide_from)) {
         *density -= nearest / tau - (total_weight::<FMA>(&scratch.context, nearest, tau) / memory.rows as f32).ln();
     }
 }
