@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from benchmarks import generated, machine, results, summary
+from benchmarks import generated, known, machine, results, summary
 from benchmarks.cache import Result
 from benchmarks.data import DataSet, choose, folder
 from benchmarks.detectors import DEEP, MIXED_DEEP, OURS
@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)))
     parser.add_argument("--deep-seeds", default=",".join(map(str, SEEDS)), help="seeds for the deep peers")
     parser.add_argument("--budget", type=float, default=600.0, help="seconds a deep peer may train on one split")
+    parser.add_argument(
+        "--keep", action="store_true", help="write results/CASE.json though methods or seeds are narrowed; it says so"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side; each gets its share of cores")
 
 
@@ -75,6 +78,7 @@ def run_plan(plan: Plan, options: argparse.Namespace) -> int:
             threads=max(1, machine.describe()["cores"] // options.jobs),
             budget=options.budget,
             deadline=started + QUICK_SECONDS if options.quick else None,
+            resumes=plan.case if not options.quick else None,
         )
         for part in filter(None, parts)
         for setting in settings
@@ -82,8 +86,9 @@ def run_plan(plan: Plan, options: argparse.Namespace) -> int:
         for seed in seeds
     ]
     found = [result for group in run(jobs, options.jobs) for result in group]
-    narrowed = options.quick or options.methods or options.sets or options.setting != "both"
-    return _finish(plan, options, found, methods, full=not narrowed and sets == plan.sets())
+    narrowed = options.sets or options.setting != "both" or sets != plan.sets()
+    kept = options.keep or not options.methods
+    return _finish(plan, options, found, methods, full=kept and not (options.quick or narrowed))
 
 
 def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], methods: tuple[str, ...], full: bool) -> int:
@@ -100,12 +105,14 @@ def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], method
         _print(setting, table, facts[setting])
         rows += table.rows()
     settings = {
+        "methods": options.methods or "all",
         "seeds": "0" if options.quick else options.seeds,
         "deep_seeds": options.deep_seeds,
         "budget_s": options.budget,
         "rows": QUICK_ROWS if options.quick else MAX_ROWS,
     }
-    results.save(plan.case, rows, full=full, summary=facts, settings=settings)
+    earlier = known.runs(plan.case) if full else []
+    results.save(plan.case, rows, full=full, summary=facts, settings=settings, earlier=earlier)
     return 0
 
 

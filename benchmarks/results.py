@@ -22,8 +22,10 @@ def save(
     full: bool,
     summary: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Write the results of a case and say where; `full=False` keeps them out of what is committed."""
+    """Write the results of a case and say where; `full=False` keeps them out of what is committed. `earlier`: what is
+    said of the runs that some of the figures are from."""
     folder = FOLDER if full else FOLDER / "local"
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / "local").mkdir(exist_ok=True)
@@ -35,6 +37,7 @@ def save(
         "commit": machine.commit(),
         "machine": machine.describe(),
         "versions": machine.versions(),
+        **({"earlier_runs": list(earlier)} if earlier else {}),
         "settings": dict(settings or {}),
         "summary": dict(summary or {}),
     }

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 CLEARLY = 0.02
 """The target of detect-mixed: nowhere does the interval over seeds lie wholly more than two points below kNN."""
-_SHARED = ("setting", "set", "method", "train_rows", "test_rows", "anomalies")
+_SHARED = ("setting", "set", "family", "method", "version", "train_rows", "test_rows", "anomalies")
 _T975 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """Student's t at 97.5 % by degrees of freedom."""
 
@@ -66,11 +66,13 @@ class Table:
                 mine = [r for r in self.results if r["set"] == name and r["method"] == method]
                 mine.sort(key=lambda r: r["seed"])
                 row = {key: mine[0][key] for key in _SHARED}
+                row["seeds"] = [r["seed"] for r in mine]
                 row["auroc"] = [round(r["auroc"], 5) for r in mine]
                 row["ap"] = [round(r["ap"], 5) for r in mine]
                 row["seconds"] = round(float(np.median([r["seconds"] for r in mine])), 3)
                 notes = sorted({r.get("error") or r.get("note") or "" for r in mine} - {""})
-                out.append(row | ({"notes": notes} if notes else {}))
+                failed = [r["seed"] for r in mine if "error" in r]
+                out.append(row | ({"notes": notes} if notes else {}) | ({"failed": failed} if failed else {}))
         return out
 
 
@@ -95,8 +97,8 @@ def facts(table: Table, ours: Sequence[str]) -> dict[str, Any]:
         "differences": {
             mine: {
                 peer: {
-                    "auroc": _difference(by_auroc[mine], by_auroc[peer], table.families),
-                    "ap": _difference(by_ap[mine], by_ap[peer], table.families),
+                    "auroc": _difference(*_paired(table, mine, peer, "auroc"), table.families),
+                    "ap": _difference(*_paired(table, mine, peer, "ap"), table.families),
                 }
                 for peer in table.methods
                 if peer != mine
@@ -105,6 +107,22 @@ def facts(table: Table, ours: Sequence[str]) -> dict[str, Any]:
         },
         "clearly_below_knn": {mine: clearly_below(table, mine, "kNN") for mine in ours if "kNN" in table.methods},
     }
+
+
+def _paired(table: Table, mine: str, peer: str, key: str) -> tuple[list[float], list[float]]:
+    """Means per set over the seeds that both have: a slow peer may have run on fewer."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    for name in table.sets:
+        a, b = (
+            {r["seed"]: r[key] for r in table.results if (r["set"], r["method"]) == (name, m)} for m in (mine, peer)
+        )
+        common = sorted(a.keys() & b.keys())
+        if not common:
+            raise ValueError(f"{name}: {mine} and {peer} have no seed in common")
+        ours.append(float(np.mean([a[seed] for seed in common])))
+        theirs.append(float(np.mean([b[seed] for seed in common])))
+    return ours, theirs
 
 
 def _difference(ours: list[float], theirs: list[float], families: Sequence[str]) -> dict[str, Any]:

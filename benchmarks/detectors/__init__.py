@@ -83,7 +83,7 @@ _HOME = {
 }
 NAMES = tuple(_HOME)
 
-OURS = ("tabad-fast", "tabad")
+OURS = ("tabad-fast", "tabad", "tabad-student")
 SHALLOW = ("kNN", "LOF", "IsolationForest", "ECOD", "HBOS", "PCA", "OCSVM", "MCD", "kNN+IF+MCD", "DTE-NP")
 DEEP = ("DTE-C", "TCCM", "K-DSM")
 MIXED_ONLY = ("kNN-skrub", "kNN-Gower", "IsolationForest-skrub", "MaskDiff-AD-kernel")

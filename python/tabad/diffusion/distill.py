@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .adamw import AdamW
 from .halves import Halves, one_thread
 from .layout import PRESENT, Index, Layout
 from .lessons import lessons
+from .prototypes import begin_at_rows
 from .student import KNOTS, Student, knots
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _FORMAT = 1
 _TAILS = 0.25
 """Weight of the column tails beside the score."""
 _WARM_UP = 0.1
+_WEIGHT_DECAY = 1e-4
 _GRADIENT_NORM = 1.0
 _PROGRESS_STEPS = 50
 
@@ -85,6 +88,9 @@ def distill(
     present_BN = c_BC[:, list(layout.status)] == PRESENT
     index = Index(layout, device)
     net = Student(index, knots(x_BN, present_BN), size.width, size.layers, generator=generator)
+    begin_at_rows(
+        net, torch.tensor(x_BN, device=device), torch.tensor(c_BC.astype(np.int64), device=device), generator=generator
+    )
     heard_x, heard_c = lessons(x_BN, c_BC, layout, size.rows, seed)
     score_B, tail_BF = teach(heard_x, heard_c)
     rows = (
@@ -118,11 +124,9 @@ def _fit(
     with torch.no_grad():
         net.score_bias.add_(score_B.mean())
         net.tails_bias.add_(log_BF.mean(dim=0))
-    optimiser = torch.optim.AdamW(net.parameters(), lr=size.rate, weight_decay=1e-4, betas=(0.9, 0.99), fused=True)
+    optimiser = AdamW(net.parameters(), weight_decay=_WEIGHT_DECAY)
     an_epoch = max(1, len(score_B) // size.batch)
     for step in range(size.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = size.rate * _cycle(step / size.steps)
         if step % an_epoch == 0:
             order_B = torch.randperm(len(score_B), generator=generator, device=generator.device)
         start = step % an_epoch * size.batch
@@ -137,7 +141,7 @@ def _fit(
 
         halves.backward(of_half)
         torch.nn.utils.clip_grad_norm_(net.parameters(), _GRADIENT_NORM)
-        optimiser.step()
+        optimiser.step(size.rate * _cycle(step / size.steps))
         if progress is not None and (step + 1) % _PROGRESS_STEPS == 0:
             progress(step + 1, size.steps)
 

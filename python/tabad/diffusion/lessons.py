@@ -23,12 +23,15 @@ Codes = npt.NDArray[np.uint16]
 
 _LIMIT = 30.0
 """No encoded number lies further out."""
+_STRAYED = 0.3
+"""Share of the made rows that are moved along others. Without them the student of a table of correlated numbers never
+saw a row that is odd in many columns a little: satellite lost 7 points of AUROC to its teacher, with them 2."""
 
 
 def lessons(x_BN: Numbers, c_BC: Codes, layout: Layout, rows: int, seed: int) -> tuple[Numbers, Codes]:
     """`rows` rows: each training row once as it is, as far as they are a third of all; the others with some columns
-    swapped between rows, noised at scales from a hundredth to three, thrown far out, their codes drawn anew, their
-    numbers missing.
+    swapped between rows, noised at scales from a hundredth to three, thrown far out, their codes drawn anew, moved as
+    the columns hang together, their numbers missing.
     """
     rng = np.random.default_rng([seed, 20_27])
     plain = min(len(x_BN), rows // 3)
@@ -40,6 +43,7 @@ def lessons(x_BN: Numbers, c_BC: Codes, layout: Layout, rows: int, seed: int) ->
     _noise(x, c, layout, made[(kind > 0.3) & (kind < 0.8)], rng)
     _recode(c, c_BC, layout, made[(kind > 0.6) & (kind < 0.9)], rng)
     _throw(x, c, layout, made[kind > 0.8], rng)
+    _stray(x, c, (x_BN, c_BC), layout, made[rng.random(len(made)) < _STRAYED], rng)
     _lose(x, c, layout, made[rng.random(len(made)) < 0.1], rng)
     return x, c
 
@@ -93,6 +97,24 @@ def _throw(x: Numbers, c: Codes, layout: Layout, at: npt.NDArray[np.int64], rng:
 def _move(x: Numbers, c: Codes, layout: Layout, at: npt.NDArray[np.int64], by: npt.NDArray[np.float64]) -> None:
     there = c[at][:, list(layout.status)] == PRESENT
     x[at] = np.where(there, np.clip(x[at] + by, -_LIMIT, _LIMIT), 0.0)
+
+
+def _stray(
+    x: Numbers,
+    c: Codes,
+    source: tuple[Numbers, Codes],
+    layout: Layout,
+    at: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> None:
+    """Rows as they are, moved along the line between two others: noise of the columns' own covariance."""
+    x_BN, c_BC = source
+    own, one, other = rng.integers(0, len(x_BN), (3, len(at)))
+    scale = np.exp(rng.uniform(np.log(0.1), np.log(2.0), len(at)))
+    there_BN = c_BC[:, list(layout.status)] == PRESENT
+    moved = np.clip(x_BN[own] + scale[:, None] * (x_BN[one] - x_BN[other]), -_LIMIT, _LIMIT)
+    x[at] = np.where(there_BN[own] & there_BN[one] & there_BN[other], moved, x_BN[own])
+    c[at] = c_BC[own]
 
 
 def _recode(c: Codes, c_BC: Codes, layout: Layout, at: npt.NDArray[np.int64], rng: np.random.Generator) -> None:

@@ -103,16 +103,13 @@ class Student(nn.Module):
     def forward(self, x_BN: Tensor, c_BC: Tensor) -> tuple[Tensor, Tensor]:
         """`(log_score_B, log_tails_BF)`: ln(1 + nats), the tails without what lies beyond the bounds."""
         index, width = self.index, self.bias.shape[0]
-        present_BN = index.present(c_BC)
         h_BH = self.bias.expand(len(c_BC), width)
         beyond_B = torch.zeros(len(c_BC), device=h_BH.device)
         if x_BN.shape[1]:
             low_N, high_N = self.knot[:, 0], self.knot[:, -1]
             inner_BN = torch.minimum(torch.maximum(x_BN, low_N), high_N)
-            gap_NK = self.knot.diff(dim=1)
-            share_BNK = ((inner_BN[:, :, None] - self.knot[:, :-1]) / gap_NK).clamp(0.0, 1.0)
-            there_BN = present_BN.to(x_BN.dtype)
-            share_BNK = share_BNK * there_BN[:, :, None]
+            there_BN = index.present(c_BC).to(x_BN.dtype)
+            share_BNK = self.shares(x_BN, c_BC)
             h_BH = h_BH + share_BNK.flatten(1) @ self.step.flatten(0, 1) + (inner_BN * there_BN) @ self.slope
             excess_BN = torch.maximum(x_BN - high_N, low_N - x_BN).clamp_min(0.0) * there_BN
             beyond_B = excess_BN @ self.beyond
@@ -123,6 +120,11 @@ class Student(nn.Module):
             a_BH = functional.relu(torch.addmm(bias, a_BH, hidden))
         inner_B = torch.expm1((a_BH @ self.score + self.score_bias).clamp_max(_MOST_LOG))
         return torch.log1p(inner_B + beyond_B), torch.addmm(self.tails_bias, a_BH, self.tails)
+
+    def shares(self, x_BN: Tensor, c_BC: Tensor) -> Tensor:
+        """How much of every segment between two knots lies below a number [B, N, K - 1]; nothing where it is absent."""
+        share_BNK = ((x_BN[:, :, None] - self.knot[:, :-1]) / self.knot.diff(dim=1)).clamp(0.0, 1.0)
+        return share_BNK * self.index.present(c_BC).to(x_BN.dtype)[:, :, None]
 
     def tensors(self) -> dict[str, Tensor]:
         """What Rust reads, float32 on the CPU: curves at their knots instead of steps and slopes."""

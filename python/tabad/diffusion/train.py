@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from . import probes, quantile
+from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
 from .energies import hidden_variance
@@ -182,21 +183,13 @@ class _Run:
         return reason
 
     def _loop(self, progress: Callable[[Progress], object] | None, stop: Callable[[], bool] | None) -> str:
-        optimiser = torch.optim.AdamW(
-            self.net.parameters(),
-            lr=self.preset.rate,
-            weight_decay=self.preset.weight_decay,
-            betas=(0.9, 0.99),
-            fused=True,
-        )
+        optimiser = AdamW(self.net.parameters(), weight_decay=self.preset.weight_decay)
         total, pace_from = self.preset.steps, time.monotonic()
         evaluate_at = self._next_evaluation(total)
         while self.step < total:
             if stop is not None and stop():
                 return "stop"
-            for group in optimiser.param_groups:
-                group["lr"] = self.preset.rate * _cycle(self.step / total)
-            loss = self._update(optimiser)
+            loss = self._update(optimiser, self.preset.rate * _cycle(self.step / total))
             self.step += 1
             if self.step == _FIRST_STEPS:
                 pace_from = time.monotonic()
@@ -222,7 +215,7 @@ class _Run:
     def _next_evaluation(self, total: int) -> int:
         return self.step + max(1, total // self.preset.evaluations)
 
-    def _update(self, optimiser: torch.optim.Optimizer) -> Tensor:
+    def _update(self, optimiser: AdamW, rate: float) -> Tensor:
         preset, device = self.preset, self.index.device
         if not self.ahead:
             self.ahead = self._batches()
@@ -234,7 +227,7 @@ class _Run:
 
         loss = self.halves.backward(of_half)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
-        optimiser.step()
+        optimiser.step(rate)
         decay = min(preset.ema, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1.0 - decay)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from benchmarks import generated
+from benchmarks import generated, known, results, summary
 from benchmarks.__main__ import main
 from benchmarks.data import DataSet
 from benchmarks.detectors import neighbours
@@ -33,6 +33,40 @@ def test_a_result_is_read_back_and_not_run_again(job, monkeypatch) -> None:
     assert run_job(job) == [first]
     assert first["auroc"] > 0.99
     assert (first["train_rows"], first["test_rows"], first["anomalies"]) == (45, 55, 10)
+
+
+def test_a_run_goes_on_from_the_committed_results_of_the_same_versions(job, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    known._content.cache_clear()
+    known._rows.cache_clear()
+    [first] = run_job(job)
+    table = summary.Table.of([first], ["kNN"])
+    results.save("some-case", table.rows(), full=True)
+    monkeypatch.setenv("TABAD_BENCH_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("benchmarks.runner._run", lambda *_: pytest.fail("was run again"))
+    resumed = Job(**{**job.__dict__, "resumes": "some-case"})
+
+    [again] = run_job(resumed)
+
+    shared = {key: first[key] for key in ("set", "setting", "seed", "method", "version", "train_rows", "anomalies")}
+    assert again.items() >= shared.items()
+    assert (again["auroc"], again["ap"]) == (round(first["auroc"], 5), round(first["ap"], 5))
+    assert [run["command"][:20] for run in known.runs("some-case")] == ["python -m benchmarks"]
+    with pytest.raises(pytest.fail.Exception, match="was run again"):
+        run_job(Job(**{**resumed.__dict__, "seed": 1}))
+
+
+def test_differences_are_over_the_seeds_that_both_have() -> None:
+    def of(method: str, seed: int, value: float) -> dict:
+        shared = {"set": "t", "family": "t", "setting": "clean", "train_rows": 1, "test_rows": 1, "anomalies": 1}
+        return shared | {"method": method, "version": "1", "seed": seed, "auroc": value, "ap": value, "seconds": 1.0}
+
+    found = [of("tabad", 0, 0.9), of("tabad", 1, 0.5), of("slow", 0, 0.8)]
+
+    facts = summary.facts(summary.Table.of(found, ["tabad", "slow"]), ["tabad"])
+
+    assert facts["methods"]["tabad"]["auroc"] == pytest.approx(0.7)
+    assert facts["differences"]["tabad"]["slow"]["auroc"]["mean"] == pytest.approx(0.1)
 
 
 def test_a_failing_peer_counts_as_chance_and_is_not_cached(job, monkeypatch) -> None:
