@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_plan(plan: Plan, options: argparse.Namespace) -> int:
     """Run what is not cached, print, write. Resumes where an earlier run was stopped."""
     machine.refuse_debug_build()
-    machine.require("sklearn", "scipy", "pyod", "skrub", "torch", "pandas")
+    machine.require("sklearn", "scipy", "pyod", "skrub", "torch", "safetensors", "pandas")
     started = time.time()
     sets = plan.sets()
     if not sets:

@@ -27,6 +27,12 @@ pub fn multiply_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// Whether code compiled for `target` has an instruction for a b + c: FMA on x86, always on aarch64. A feature is asked for by
+/// name only where the architecture knows the name: the question panics elsewhere.
+pub const fn fuses(target: &multiversion::target::Target) -> bool {
+    if cfg!(target_arch = "x86_64") { target.supports_feature_str("fma") } else { cfg!(target_arch = "aarch64") }
+}
+
 /// e^x for x <= 60 with a relative error below 2e-7 (Cephes `expf` polynomial); below -87 about 1e-38.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
@@ -99,6 +105,20 @@ pub fn normal_at(row: u64, column: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_architecture_may_be_asked_whether_it_fuses() {
+        use multiversion::target::Target;
+        use multiversion::target_features::Architecture;
+
+        let plain = |architecture| Target::new(architecture);
+        if cfg!(target_arch = "x86_64") {
+            assert!(!fuses(&plain(Architecture::X86)));
+            assert!(fuses(&plain(Architecture::X86).with_feature_str("fma")));
+        } else {
+            assert_eq!(fuses(&plain(Architecture::AArch64)), cfg!(target_arch = "aarch64"));
+        }
+    }
 
     #[test]
     fn exp_is_within_two_ulps_of_the_library() {

@@ -5,7 +5,7 @@ use multiversion::multiversion;
 use super::distance::least;
 use super::{BOUND, Category, Column, MARGINAL_SHARE, Memory, NEGLIGIBLE, Scratch};
 use crate::block::{OTHER, PRESENT};
-use crate::numeric::{LANES, exp, fold, lanes, lanes_mut, minimum, multiply_add, sum};
+use crate::numeric::{LANES, exp, fold, fuses, lanes, lanes_mut, minimum, multiply_add, sum};
 
 impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation) and the conditional
@@ -30,8 +30,8 @@ impl Memory {
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn dispatched_densities(memory: &Memory, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch, found: &mut [f32]) {
-    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
-    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+    const FMA: bool = fuses(&multiversion::target::selected_target!());
+    if FMA {
         row_densities::<true>(memory, x_n, c_c, scratch, found);
     } else {
         row_densities::<false>(memory, x_n, c_c, scratch, found);
@@ -57,8 +57,8 @@ fn dispatched(
     rows: &mut [f32],
     features: &mut [f32],
 ) {
-    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
-    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+    const FMA: bool = fuses(&multiversion::target::selected_target!());
+    if FMA {
         row_energies::<true>(memory, row, wide_from, scratch, rows, features);
     } else {
         row_energies::<false>(memory, row, wide_from, scratch, rows, features);

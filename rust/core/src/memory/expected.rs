@@ -1,7 +1,8 @@
 //! What the kernel expects of a column, given the other columns of a row.
 
-use super::{Memory, Scratch};
-use crate::block::PRESENT;
+use multiversion::multiversion;
+
+use super::{Column, Memory, Scratch};
 use crate::numeric::exp;
 
 /// The expected value of one feature.
@@ -22,12 +23,7 @@ impl Memory {
                 || feature.checked_sub(self.numbers.len()).is_some_and(|c| column.categories.contains(&c))
         })?;
         let tau = self.levels.conditional.first().copied()?;
-        self.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
-        self.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
-        let nearest = scratch.column[..self.rows].iter().copied().fold(f32::INFINITY, f32::min);
-        for (w, e) in scratch.weights.iter_mut().zip(&scratch.column) {
-            *w = exp::<false>((nearest - e) / tau);
-        }
+        weigh(self, column, tau, (x_n, c_c), scratch);
         if feature < self.numbers.len() {
             self.expected_number(feature, &scratch.weights)
         } else {
@@ -36,27 +32,23 @@ impl Memory {
     }
 
     fn expected_number(&self, number: usize, weights_m: &[f32]) -> Option<Expected> {
-        let status = self.c(self.numbers[number].status);
-        let mut votes: Vec<(f32, f32)> = (0..self.rows)
-            .filter(|&row| status[row] == PRESENT)
-            .map(|row| (self.x(number)[row], weights_m[row]))
-            .collect();
-        votes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let mass: f32 = votes.iter().map(|vote| vote.1).sum();
+        let (values, order) = (&self.sorted[number], &self.order[number]);
+        let votes = || values.iter().zip(order).map(|(&x, &row)| (x, weights_m[row as usize]));
+        let mass: f32 = votes().map(|vote| vote.1).sum();
         if mass <= 0.0 {
             return None;
         }
         let quantile = |share: f32| {
             let mut seen = 0.0;
-            for &(x, w) in &votes {
+            for (x, w) in votes() {
                 seen += w;
                 if seen >= share * mass {
                     return x;
                 }
             }
-            votes.last().map_or(0.0, |vote| vote.0)
+            values.last().copied().unwrap_or(0.0)
         };
-        let mean = votes.iter().map(|(x, w)| x * w).sum::<f32>() / mass;
+        let mean = votes().map(|(x, w)| x * w).sum::<f32>() / mass;
         Some(Expected::Number { mean, low: quantile(0.05), high: quantile(0.95) })
     }
 
@@ -75,5 +67,16 @@ impl Memory {
             *share = (1.0 - super::MARGINAL_SHARE) * vote + super::MARGINAL_SHARE * marginal;
         }
         Expected::Category(shares)
+    }
+}
+
+/// The weights of the kept rows with `column` left out. Nothing is fused, so that every processor expects the same.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
+fn weigh(memory: &Memory, column: &Column, tau: f32, (x_n, c_c): (&[f32], &[u16]), scratch: &mut Scratch) {
+    memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
+    memory.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
+    let nearest = scratch.column[..memory.rows].iter().copied().fold(f32::INFINITY, f32::min);
+    for (w, e) in scratch.weights.iter_mut().zip(&scratch.column) {
+        *w = exp::<false>((nearest - e) / tau);
     }
 }

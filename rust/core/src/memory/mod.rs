@@ -105,8 +105,9 @@ pub struct Memory {
     x_nm: Vec<f32>,
     c_cm: Vec<u16>,
     tiles: Tiles,
-    /// Per number the kept values that are there, ascending.
+    /// Per number the kept values that are there, ascending, and the rows that they are from.
     sorted: Vec<Vec<f32>>,
+    order: Vec<Vec<u32>>,
     /// Kept rows by which isolation is told, and those of them all that are known to be normal.
     grouped: Vec<u32>,
     anchors: Vec<u32>,
@@ -144,13 +145,16 @@ impl Memory {
         let padded = rows.next_multiple_of(LANES).max(LANES);
         let tiles = Tiles::new(&x_nm, &c_cm, padded);
         let grouped = isolation::group_rows(rows, padded, &x_nm, &c_cm);
-        let sorted = numbers.iter().enumerate().map(|(n, number)| {
-            let there = (0..rows).filter(|row| c_cm[number.status * padded + row] == PRESENT);
-            let mut values: Vec<f32> = there.map(|row| x_nm[n * padded + row]).collect();
-            values.sort_unstable_by(f32::total_cmp);
-            values
-        });
-        let sorted = sorted.collect();
+        let (sorted, order) = numbers
+            .iter()
+            .enumerate()
+            .map(|(n, number)| {
+                let there = (0..rows).filter(|row| c_cm[number.status * padded + row] == PRESENT);
+                let mut values: Vec<(f32, u32)> = there.map(|row| (x_nm[n * padded + row], row as u32)).collect();
+                values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                values.into_iter().unzip()
+            })
+            .unzip();
         let conditional = conditional.min(rows).next_multiple_of(LANES).clamp(LANES, padded);
         Self {
             rows,
@@ -159,6 +163,7 @@ impl Memory {
             c_cm,
             tiles,
             sorted,
+            order,
             grouped,
             anchors: Vec::new(),
             numbers,

@@ -3,8 +3,9 @@
 use multiversion::multiversion;
 
 use super::Student;
-use super::kernels::{ROWS, add_point, add_row, below, dot, layer, rectify};
+use super::kernels::{Point, ROWS, add_up, below, dot, layer, rectify};
 use crate::block::{Block, PRESENT};
+use crate::numeric::{LANES, fuses};
 
 /// Rows of a tile: what it needs stays in the first cache.
 const TILE: usize = 32;
@@ -17,12 +18,20 @@ pub struct Space {
     h: Vec<f32>,
     next: Vec<f32>,
     beyond: Vec<f32>,
+    points: Vec<Point>,
+    codes: Vec<usize>,
 }
 
 impl Student {
     pub fn space(&self) -> Space {
         let rows = TILE.next_multiple_of(ROWS);
-        Space { h: vec![0.0; rows * self.width], next: vec![0.0; rows * self.width], beyond: vec![0.0; rows] }
+        Space {
+            h: vec![0.0; rows * self.width],
+            next: vec![0.0; rows * self.width],
+            beyond: vec![0.0; rows],
+            points: Vec::with_capacity(self.shape.numbers()),
+            codes: Vec::with_capacity(self.shape.categories()),
+        }
     }
 
     /// Scores of a block's rows, in nats, appended to `scores`.
@@ -83,8 +92,8 @@ impl Student {
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn trunk(student: &Student, block: &Block, rows: (usize, usize), space: &mut Space) {
-    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
-    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
+    const FMA: bool = fuses(&multiversion::target::selected_target!());
+    if FMA {
         through::<true>(student, block, rows, space);
     } else {
         through::<false>(student, block, rows, space);
@@ -93,50 +102,45 @@ fn trunk(student: &Student, block: &Block, rows: (usize, usize), space: &mut Spa
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn head(student: &Student, h: &[f32]) -> f32 {
-    const TARGET: multiversion::target::Target = multiversion::target::selected_target!();
-    if TARGET.supports_feature_str("fma") || TARGET.supports_feature_str("neon") {
-        dot::<true>(h, &student.weights.score)
-    } else {
-        dot::<false>(h, &student.weights.score)
-    }
+    const FMA: bool = fuses(&multiversion::target::selected_target!());
+    if FMA { dot::<true>(h, &student.weights.score) } else { dot::<false>(h, &student.weights.score) }
 }
 
 /// All but the heads for `rows` rows from `first`: their last layer in `space.h`, what lies beyond the knots in `space.beyond`.
 #[inline(always)]
 fn through<const FMA: bool>(student: &Student, block: &Block, (first, rows): (usize, usize), space: &mut Space) {
-    let width = student.width;
+    let (width, groups, knots_of_one) = (student.width, student.width / LANES, student.knots);
     for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
-        h.copy_from_slice(&student.first.base);
+        let (x, c) = (block.x_row(first + row), block.c_row(first + row));
+        space.points.clear();
+        space.codes.clear();
         space.beyond[row] = 0.0;
-    }
-    for (number, &status) in student.shape.status_of_number.iter().enumerate() {
-        let knots = student.knots_of(number);
-        let curve = &student.weights.curve[number * student.knots * width..(number + 1) * student.knots * width];
-        let (low, high) = (knots[0], knots[student.knots - 1]);
-        for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
-            if block.c[(first + row) * block.categories + status] != PRESENT {
+        for (number, &status) in student.shape.status_of_number.iter().enumerate() {
+            if c[status] != PRESENT {
                 continue;
             }
-            let seen = block.x[(first + row) * block.numbers + number];
-            let x = if seen > low { seen.min(high) } else { low };
-            let at = below(knots, x).clamp(1, student.knots - 1) - 1;
-            add_point::<FMA>(curve, at, (x - knots[at]) / (knots[at + 1] - knots[at]), h);
+            let knots = student.knots_of(number);
+            let (low, high) = (knots[0], knots[knots_of_one - 1]);
+            let seen = x[number];
+            let inner = if seen > low { seen.min(high) } else { low };
+            let at = below(knots, inner).clamp(1, knots_of_one - 1) - 1;
+            let share = (inner - knots[at]) / (knots[at + 1] - knots[at]);
+            space.points.push(Point { at: (number * knots_of_one + at) * groups, share });
             space.beyond[row] += student.weights.beyond[number] * student.excess(number, seen);
         }
-    }
-    for (category, &offset) in student.first.offsets.iter().enumerate() {
-        let most = student.shape.sizes[category] - 1;
-        for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
-            let code = block.c[(first + row) * block.categories + category].min(most);
-            if !(student.first.is_status[category] && code == PRESENT) {
-                add_row(&student.first.code, offset + usize::from(code), h);
+        for (category, &offset) in student.laid.offsets.iter().enumerate() {
+            let code = c[category].min(student.shape.sizes[category] - 1);
+            if !(student.laid.is_status[category] && code == PRESENT) {
+                space.codes.push((offset + usize::from(code)) * groups);
             }
         }
+        let curves = (student.weights.curve.as_slice(), space.points.as_slice());
+        add_up::<FMA>(&student.laid.base, curves, (&student.laid.code, &space.codes), h);
     }
     let padded = rows.next_multiple_of(ROWS) * width;
     rectify(&mut space.h[..padded]);
-    for (weights, bias) in &student.weights.hidden {
-        layer::<FMA>(&space.h[..padded], weights, bias, width, &mut space.next[..padded]);
+    for (packed, (_, bias)) in student.laid.hidden.iter().zip(&student.weights.hidden) {
+        layer::<FMA>(&space.h[..padded], packed, bias, width, &mut space.next[..padded]);
         std::mem::swap(&mut space.h, &mut space.next);
         rectify(&mut space.h[..padded]);
     }

@@ -3,7 +3,7 @@
 //!
 //! A row's sums run over the inputs in their order, whatever the tile, so that its bits depend on nothing but the row.
 
-use crate::numeric::{LANES, fold, lanes, multiply_add};
+use crate::numeric::{LANES, fold, lanes, lanes_mut, multiply_add};
 
 /// Rows that share a load of the weights. A tile has a multiple of them.
 pub(super) const ROWS: usize = 4;
@@ -22,55 +22,79 @@ pub(super) fn below(knots: &[f32], x: f32) -> usize {
     count.iter().sum::<u32>() as usize + rest
 }
 
-/// Adds to `row` [H] a point of `curve` [K, H], `share` of the way from knot `at` to the next.
+/// A point of the first layer: so many groups of lanes into its table, and how far it is on the way to the next row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Point {
+    pub(super) at: usize,
+    pub(super) share: f32,
+}
+
+/// `out` [H] = base [H], plus points on `curve` [.., H], plus rows of `code` [.., H]: a group of lanes at a time, whose
+/// sum stays in a register for the whole row.
 #[inline(always)]
-pub(super) fn add_point<const FMA: bool>(curve: &[f32], at: usize, share: f32, row: &mut [f32]) {
-    let width = row.len();
-    let (before, after) = curve[at * width..(at + 2) * width].split_at(width);
-    let (before, after) = (lanes(before), lanes(after));
-    for (c, sum) in row.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        for k in 0..LANES {
-            let step = after[c][k] - before[c][k];
-            sum[k] += multiply_add::<FMA>(share, step, before[c][k]);
+pub(super) fn add_up<const FMA: bool>(
+    base: &[f32],
+    (curve, points): (&[f32], &[Point]),
+    (code, rows): (&[f32], &[usize]),
+    out: &mut [f32],
+) {
+    let (curve, code, groups) = (lanes(curve), lanes(code), out.len() / LANES);
+    for (group, (base, out)) in lanes(base).iter().zip(lanes_mut(out)).enumerate() {
+        let mut sum = *base;
+        for point in points {
+            let (before, after) = (&curve[point.at + group], &curve[point.at + groups + group]);
+            for k in 0..LANES {
+                sum[k] += multiply_add::<FMA>(point.share, after[k] - before[k], before[k]);
+            }
         }
+        for row in rows {
+            let own = &code[row + group];
+            for k in 0..LANES {
+                sum[k] += own[k];
+            }
+        }
+        *out = sum;
     }
 }
 
-/// Adds a row of `table` [S, H].
-#[inline(always)]
-pub(super) fn add_row(table: &[f32], place: usize, row: &mut [f32]) {
-    let width = row.len();
-    let own = lanes(&table[place * width..(place + 1) * width]);
-    for (c, sum) in row.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        for k in 0..LANES {
-            sum[k] += own[c][k];
-        }
-    }
+/// `weights` [H, H] as [`layer`] reads them: for each group of lanes of the outputs, the inputs one after the other.
+pub(super) fn pack(weights: &[f32], width: usize) -> Vec<f32> {
+    let groups = (0..width).step_by(LANES);
+    groups
+        .flat_map(|at| (0..width).flat_map(move |k| &weights[k * width + at..k * width + at + LANES]))
+        .copied()
+        .collect()
 }
 
-/// `out` [T, H] = bias + h `weights` for `h` [T, H], `weights` [H, H].
+/// `out` [T, H] = bias + h `packed` for `h` [T, H], [`ROWS`] rows and a group of lanes at a time: their sums stay in
+/// registers.
 #[inline(always)]
-pub(super) fn layer<const FMA: bool>(h: &[f32], weights: &[f32], bias: &[f32], width: usize, out: &mut [f32]) {
+pub(super) fn layer<const FMA: bool>(h: &[f32], packed: &[f32], bias: &[f32], width: usize, out: &mut [f32]) {
     for (h, out) in h.chunks_exact(ROWS * width).zip(out.chunks_exact_mut(ROWS * width)) {
-        for at in (0..width).step_by(LANES) {
-            let mut sums = [[0.0_f32; LANES]; ROWS];
-            for sum in &mut sums {
-                sum.copy_from_slice(&bias[at..at + LANES]);
+        let (front, back) = h.split_at(2 * width);
+        let ((a, b), (c, d)) = (front.split_at(width), back.split_at(width));
+        for (group, bias) in lanes(bias).iter().enumerate() {
+            let own = &lanes(packed)[group * width..(group + 1) * width];
+            let [mut p, mut q, mut r, mut s] = [*bias; ROWS];
+            for k in 0..own.len().min(a.len()).min(b.len()).min(c.len()).min(d.len()) {
+                p = fused::<FMA>(a[k], own[k], p);
+                q = fused::<FMA>(b[k], own[k], q);
+                r = fused::<FMA>(c[k], own[k], r);
+                s = fused::<FMA>(d[k], own[k], s);
             }
-            for k in 0..width {
-                let Some(own) = weights[k * width + at..].first_chunk::<LANES>() else { break };
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let x = h[row * width + k];
-                    for lane in 0..LANES {
-                        sum[lane] = multiply_add::<FMA>(x, own[lane], sum[lane]);
-                    }
-                }
-            }
-            for (row, sum) in sums.iter().enumerate() {
-                out[row * width + at..row * width + at + LANES].copy_from_slice(sum);
+            for (out, sum) in out.chunks_exact_mut(width).zip([p, q, r, s]) {
+                lanes_mut(out)[group] = sum;
             }
         }
     }
+}
+
+#[inline(always)]
+fn fused<const FMA: bool>(x: f32, own: [f32; LANES], mut sum: [f32; LANES]) -> [f32; LANES] {
+    for k in 0..LANES {
+        sum[k] = multiply_add::<FMA>(x, own[k], sum[k]);
+    }
+    sum
 }
 
 /// max(h, 0) in place.

@@ -25,7 +25,7 @@ pub struct Student {
     width: usize,
     knots: usize,
     weights: Weights,
-    first: First,
+    laid: Laid,
 }
 
 /// The tensors of the file, row-major, `[in, out]`.
@@ -51,9 +51,9 @@ struct Weights {
     beyond: Vec<f32>,
 }
 
-/// What the first layer needs, so that the usual row costs little: numbers are there, and their status codes are part of the bias.
+/// The weights as the kernels need them. The usual row costs little: numbers are there, and their status codes are part of the bias.
 #[derive(Debug, Clone, PartialEq)]
-struct First {
+struct Laid {
     /// Bias and the codes that say that a number is there [H].
     base: Vec<f32>,
     /// [S, H]; of a status column less its code for a number that is there.
@@ -61,6 +61,8 @@ struct First {
     /// Where the codes of each category start among all codes [C].
     offsets: Vec<usize>,
     is_status: Vec<bool>,
+    /// The hidden layers' weights as the kernel reads them.
+    hidden: Vec<Vec<f32>>,
 }
 
 impl Student {
@@ -77,7 +79,8 @@ impl Student {
                 row.iter_mut().zip(&there).for_each(|(code, there)| *code -= there);
             }
         }
-        let first = First { base, code, offsets, is_status };
-        Self { shape, width, knots, weights, first }
+        let hidden = weights.hidden.iter().map(|(weights, _)| kernels::pack(weights, width)).collect();
+        let laid = Laid { base, code, offsets, is_status, hidden };
+        Self { shape, width, knots, weights, laid }
     }
 }
