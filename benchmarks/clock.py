@@ -44,7 +44,7 @@ def process(command: Sequence[str], *, cores: int | None = None, env: Mapping[st
     os.sched_setaffinity(0, allowed)  # inherited by what is started
     try:
         done = subprocess.run(
-            start, env={**os.environ, **threads, **(env or {})}, stderr=subprocess.PIPE, text=True, check=True
+            start, env={**_environment(), **threads, **(env or {})}, stderr=subprocess.PIPE, text=True, check=True
         )
     finally:
         os.sched_setaffinity(0, held)
@@ -53,6 +53,11 @@ def process(command: Sequence[str], *, cores: int | None = None, env: Mapping[st
     if facts["code"] != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {facts['code']}:\n{words[-2000:]}")
     return Timed(facts["seconds"], facts["cpu"], facts["peak_mib"])
+
+
+def _environment() -> dict[str, str]:
+    """This process's, but that modules are compiled once, as they are where pip installed them, and not every time."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def take_turns(contenders: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:

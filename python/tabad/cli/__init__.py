@@ -4,6 +4,7 @@ Data goes to stdout, words to stderr. Exit codes: 0 fine, 1 the no that was aske
 4 model file, 5 bug, 6 cannot write, 130 interrupted. Nothing else in tabad imports this package.
 """
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -11,6 +12,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # pyarrow imports numpy where it is installed, whose OpenBLAS starts threads that spin and have nothing to do here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tabad.cli.run import run
 
     sys.exit(run(sys.argv[1:]))

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tabad.errors import UsageError, WriteError
 from tabad.tables import plain
+from tabad.tables.behind import Behind
 from tabad.tables.dictionaries import Dictionaries
 from tabad.tables.files import check_format, format_by_name
 
@@ -161,16 +162,21 @@ def _write_batches(
 ) -> int:
     rows = 0
     stack = contextlib.ExitStack()
+    behind: Any = None
     try:
         with _reason(shown):
             write_batch = _WRITERS[format](file, reader.schema, stack, path)
+            behind = Behind(write_batch)
         for batch in reader:  # outside _reason: a failure to read is not a failure to write
             with _reason(shown):
-                write_batch(batch)
+                behind.write(batch)
             rows += batch.num_rows
         with _reason(shown):
+            behind.finish()
             stack.close()
     except BaseException:
+        if behind is not None:
+            behind.abandon()
         with contextlib.suppress(OSError):  # a writer that could not write cannot end its file either
             stack.close()
         raise

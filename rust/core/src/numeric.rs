@@ -33,6 +33,11 @@ pub const fn fuses(target: &multiversion::target::Target) -> bool {
     if cfg!(target_arch = "x86_64") { target.supports_feature_str("fma") } else { cfg!(target_arch = "aarch64") }
 }
 
+/// Whether `target` has 32 vector registers, each of [`LANES`]; others have 16, or narrow ones.
+pub const fn has_32_registers(target: &multiversion::target::Target) -> bool {
+    cfg!(target_arch = "x86_64") && target.supports_feature_str("avx512f")
+}
+
 /// e^x for x <= 60 with a relative error below 2e-7 (Cephes `expf` polynomial); below -87 about 1e-38.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {

@@ -5,7 +5,7 @@ use multiversion::multiversion;
 use super::Student;
 use super::kernels::{Point, ROWS, add_up, below, dot, layer, rectify};
 use crate::block::{Block, PRESENT};
-use crate::numeric::{LANES, fuses};
+use crate::numeric::{LANES, fuses, has_32_registers};
 
 /// Rows of a tile: what it needs stays in the first cache.
 const TILE: usize = 32;
@@ -93,10 +93,11 @@ impl Student {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 fn trunk(student: &Student, block: &Block, rows: (usize, usize), space: &mut Space) {
     const FMA: bool = fuses(&multiversion::target::selected_target!());
-    if FMA {
-        through::<true>(student, block, rows, space);
-    } else {
-        through::<false>(student, block, rows, space);
+    const MANY: bool = has_32_registers(&multiversion::target::selected_target!());
+    match (FMA, MANY) {
+        (true, true) => through::<true, true>(student, block, rows, space),
+        (true, false) => through::<true, false>(student, block, rows, space),
+        (false, _) => through::<false, false>(student, block, rows, space),
     }
 }
 
@@ -108,7 +109,12 @@ fn head(student: &Student, h: &[f32]) -> f32 {
 
 /// All but the heads for `rows` rows from `first`: their last layer in `space.h`, what lies beyond the knots in `space.beyond`.
 #[inline(always)]
-fn through<const FMA: bool>(student: &Student, block: &Block, (first, rows): (usize, usize), space: &mut Space) {
+fn through<const FMA: bool, const MANY: bool>(
+    student: &Student,
+    block: &Block,
+    (first, rows): (usize, usize),
+    space: &mut Space,
+) {
     let (width, groups, knots_of_one) = (student.width, student.width / LANES, student.knots);
     for (row, h) in space.h.chunks_exact_mut(width).enumerate().take(rows) {
         let (x, c) = (block.x_row(first + row), block.c_row(first + row));
@@ -140,7 +146,7 @@ fn through<const FMA: bool>(student: &Student, block: &Block, (first, rows): (us
     let padded = rows.next_multiple_of(ROWS) * width;
     rectify(&mut space.h[..padded]);
     for (packed, (_, bias)) in student.laid.hidden.iter().zip(&student.weights.hidden) {
-        layer::<FMA>(&space.h[..padded], packed, bias, width, &mut space.next[..padded]);
+        layer::<FMA, MANY>(&space.h[..padded], packed, bias, width, &mut space.next[..padded]);
         std::mem::swap(&mut space.h, &mut space.next);
         rectify(&mut space.h[..padded]);
     }
