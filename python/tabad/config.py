@@ -196,6 +196,8 @@ class AuditOptions:
     rows: int = 10_000
     seed: int = 0
     threads: int = 0
+    unit: str | None = None
+    """The column that says whose row it is: one row of each is looked at."""
 
     def __post_init__(self) -> None:
         if (self.label is None) != (self.value is None):

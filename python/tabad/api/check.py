@@ -28,18 +28,20 @@ def audit(
     seed: int = 0,
     format: str | None = None,
     threads: int = 0,
+    unit: str | None = None,
 ) -> "Audit":
     """What attacks find out about the training rows of a generator from the synthetic table alone, with a verdict each.
 
     `train` holds the rows that the generator was trained on, `holdout` rows of the same source that it has never
     seen, best drawn at random: what an attack finds only counts where it finds more about the former. `label` and
     `class_value` name a class to audit by itself as well. The attacks look at `rows` rows of each table, copies are
-    looked for in all. Raises `InputError` for tables that cannot be compared or a holdout that overlaps the training
+    looked for in all. `unit` names a column that says whose row it is (a customer): the attacks then look at one row of
+    each, and no unit may be in both tables. Raises `InputError` for tables that cannot be compared or a holdout that overlaps the training
     rows, `UsageError` for columns or a class that are not there, `MissingDependency` without numpy.
 
     >>> tabad.audit("made.parquet", "train.parquet", "holdout.parquet").passed  # doctest: +SKIP
     """
-    options = AuditOptions(label, class_value, dict(kinds or {}), names(ignore), rows, seed, threads)
+    options = AuditOptions(label, class_value, dict(kinds or {}), names(ignore), rows, seed, threads, unit)
     result = run_audit(synthetic, train, holdout, options, format=format)
     for note in result.notes:
         warnings.warn(note, TabadWarning, stacklevel=2)

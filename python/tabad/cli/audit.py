@@ -26,6 +26,10 @@ def audit(
     value: Annotated[
         str | None, typer.Option("--class", metavar="VALUE", help="Audit the rows of this class by themselves, too.")
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", metavar="COL", help="Whose row it is (a customer): look at one row of each."),
+    ] = None,
     kind: o.Kind = None,
     ignore: o.Ignore = None,
     rows: o.AuditRows = 10_000,
@@ -43,7 +47,7 @@ def audit(
     from tabad.config import AuditOptions
     from tabad.schema import parse_kinds
 
-    options = AuditOptions(label, value, parse_kinds(kind or ()), tuple(ignore or ()), rows, seed or 0, threads)
+    options = AuditOptions(label, value, parse_kinds(kind or ()), tuple(ignore or ()), rows, seed or 0, threads, unit)
     result = api.run_audit(synthetic, train, holdout, options, format=format)
     render_audit.show_audit(result, synthetic, as_json=json)
     api.refuse_alarms(result)

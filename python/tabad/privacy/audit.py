@@ -19,6 +19,7 @@ from tabad.privacy.membership import membership
 from tabad.privacy.records import encode, row_codes, value_codes
 from tabad.privacy.result import ALARM, INFORMATIVE, PASS, TOO_FEW, Audit, Figure, Finding, Verdict
 from tabad.privacy.singling import singling_out
+from tabad.privacy.units import once_a_unit, one_of_each, unit_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,18 +54,25 @@ Outcome = tuple[float | None, list[Figure]]
 def audit_tables(synthetic: Table, train: Table, holdout: Table, options: AuditOptions) -> Audit:
     """What the attacks find in `synthetic`, whose generator was trained on `train` and has never seen `holdout`.
 
-    Raises `InputError` for tables that cannot be compared and a holdout that overlaps the training rows, and
-    `UsageError` for columns or a class that are not there.
+    Raises `InputError` for tables that cannot be compared and a holdout that overlaps the training rows or shares units
+    with them, and `UsageError` for columns or a class that are not there.
     """
     tables, names, notes = _read({"train": train, "holdout": holdout, "synthetic": synthetic})
-    tables = checks.alike(tables, names, options.ignore)
+    units, ignored = {}, options.ignore
+    if options.unit is not None:
+        units = unit_codes(tables, names, options.unit)
+        ignored = tuple(dict.fromkeys([*ignored, options.unit]))
+    tables = checks.alike(tables, names, ignored)
     checks.enough_rows(tables, names)
     in_class = None
     if options.label is not None and options.value is not None:
         in_class = checks.class_rows(tables, names, options.label, options.value)
     draw = np.random.default_rng([options.seed, 0])
-    of_all = {name: draw.permutation(table.num_rows)[: options.rows] for name, table in tables.items()}
-    of_class = {name: _drawn(in_class[name], options.rows, draw) for name in tables} if in_class else {}
+    of_all = {name: _drawn(np.arange(t.num_rows), units.get(name), options.rows, draw) for name, t in tables.items()}
+    of_class = {}
+    if in_class:
+        chosen = {name: np.flatnonzero(in_class[name]) for name in tables}
+        of_class = {name: _drawn(chosen[name], units.get(name), options.rows, draw) for name in tables}
     used = {name: np.concatenate([of_all[name], of_class.get(name, of_all[name][:0])]) for name in tables}
     space, records = encode(tables, of_all, used, options)
     modelled = [column.name for column in space.columns]
@@ -74,18 +82,20 @@ def audit_tables(synthetic: Table, train: Table, holdout: Table, options: AuditO
     groups = 2 if in_class else 1
     level = FAMILY / groups
     whole = {name: part.take(slice(len(of_all[name]))) for name, part in records.items()}
-    findings = _group("all rows", space, whole, rows, level, options.seed)
+    findings = _group("all rows", space, whole, _witnesses(rows, units), level, options.seed)
     if in_class:
         part = {name: part.take(slice(len(of_all[name]), None)) for name, part in records.items()}
         codes = {name: rows[name][in_class[name]] for name in tables}
-        findings += _group(f"{options.label} = {options.value}", space, part, codes, level, options.seed)
+        inside = {name: codes_B[in_class[name]] for name, codes_B in units.items()}
+        group = f"{options.label} = {options.value}"
+        findings += _group(group, space, part, _witnesses(codes, inside), level, options.seed)
     left_out = [c for c in tables["train"].column_names if c not in modelled]
     return Audit(
         findings=tuple(findings),
         rows={name: table.num_rows for name, table in tables.items()},
         used={name: len(part) for name, part in of_all.items()},
         columns=tuple(modelled),
-        left_out=(*left_out, *options.ignore),
+        left_out=(*left_out, *ignored),
         notes=tuple(notes),
     )
 
@@ -109,8 +119,15 @@ def _all_rows(table: Table, types: pa.Schema | None) -> pa.Table:
     return table.open(types=types).read_all()
 
 
-def _drawn(chosen: Any, most: int, draw: np.random.Generator) -> Any:
-    return draw.permutation(np.flatnonzero(chosen))[:most]
+def _drawn(chosen: Any, units: Any, most: int, draw: np.random.Generator) -> Any:
+    """At most so many of the chosen rows, in random order; one of each unit where there are units."""
+    order = draw.permutation(chosen)
+    return (order if units is None else one_of_each(order, units))[:most]
+
+
+def _witnesses(rows: dict[str, Any], units: dict[str, Any]) -> dict[str, Any]:
+    """The row codes that copies are looked for with: per unit, each once."""
+    return {name: once_a_unit(codes, units[name]) if name in units else codes for name, codes in rows.items()}
 
 
 def _group(

@@ -78,7 +78,7 @@ impl Denoisers {
         let network = match (&self.memory, shares) {
             (_, None) => 0.0,
             (None, Some(_)) => 1.0,
-            (Some(_), Some(_)) if judged => NETWORK,
+            (Some(_), Some(_)) if judged => if contaminated { std::env::var("NW").ok().and_then(|v| v.parse().ok()).unwrap_or(NETWORK) } else { NETWORK },
             (Some(_), Some(_)) => 0.0,
         };
         if let Some(memory) = &self.memory {

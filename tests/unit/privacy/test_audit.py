@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import mixed_table
 
 import tabad
-from tabad.errors import InputError, Refused
+from tabad.errors import InputError, Refused, UsageError
 from tabad.privacy.audit import ATTACKS, FAMILY
 
 ALL = mixed_table(3_000, seed=7)
@@ -191,3 +191,59 @@ def test_alarms_are_refused_where_that_is_asked_for() -> None:
 
     with pytest.raises(Refused, match="the synthetic table gives training rows away: copies, membership"):
         refuse_alarms(audit)
+
+
+def _customers(seed: int, first: int, count: int, rows_each: int) -> pa.Table:
+    """Customers whose rows hardly differ, each customer unlike the others."""
+    draw = np.random.default_rng([seed, first])
+    own = np.repeat(draw.normal(size=(count, 4)), rows_each, axis=0)
+    values = own + 0.01 * draw.normal(size=own.shape)
+    columns: dict[str, Any] = {f"x{place}": values[:, place] for place in range(4)}
+    return pa.table({"customer": np.repeat(np.arange(first, first + count), rows_each), **columns})
+
+
+def test_rows_of_one_customer_are_one_witness() -> None:
+    """Eight rows each of 40 customers: by chance alone some customers have near synthetic rows, eight times over."""
+    alarms = {"rows": 0, "customers": 0}
+    for seed in range(12):
+        train, holdout = _customers(seed, 0, 40, 8), _customers(seed, 40, 40, 8)
+        synthetic = _customers(seed, 80, 320, 1).drop_columns(["customer"])
+        by_rows = tabad.audit(synthetic, train, holdout, ignore=["customer"])
+        by_customers = tabad.audit(synthetic, train, holdout, unit="customer")
+        alarms["rows"] += by_rows.finding("membership").p_value < 0.01
+        alarms["customers"] += by_customers.finding("membership").p_value < 0.01
+        assert by_customers.used == {"train": 40, "holdout": 40, "synthetic": 320}
+        assert by_customers.left_out == ("customer",)
+
+    assert alarms["rows"] >= 6  # clean tables, and row by row they look like leaks
+    assert alarms["customers"] <= 1  # P(2 or more of 12) at 1 % is 0.6 %
+
+
+def test_a_copied_row_that_its_customer_has_often_is_still_that_customers() -> None:
+    train, holdout = _customers(3, 0, 300, 1), _customers(3, 300, 300, 1)
+    train = pa.concat_tables([train, train])  # every row twice, each pair of one customer
+    synthetic = pa.concat_tables([_customers(3, 600, 290, 1), train.slice(0, 10)]).drop_columns(["customer"])
+
+    audit = tabad.audit(synthetic, train, holdout, unit="customer")
+
+    assert audit.finding("copies").verdict == "alarm"
+    assert audit.finding("copies").figure("copies of training rows").value == pytest.approx(10 / 300)
+
+
+def test_a_row_without_a_unit_is_one_by_itself() -> None:
+    train, holdout = _customers(1, 0, 60, 2), _customers(1, 60, 60, 2)
+    unknown = pa.array([None if row < 30 else row for row in train["customer"].to_pylist()], pa.int64())
+    train = train.set_column(0, "customer", unknown)
+
+    audit = tabad.audit(_customers(1, 120, 100, 1).drop_columns(["customer"]), train, holdout, unit="customer")
+
+    assert audit.used["train"] == 2 * 30 + 30
+
+
+def test_a_customer_in_both_tables_is_refused_by_name() -> None:
+    train, holdout = _customers(1, 0, 30, 2), _customers(1, 25, 30, 2)
+
+    with pytest.raises(InputError, match=r"5 of 30 values of `customer` in the held-out table stand in the training"):
+        tabad.audit(_customers(1, 90, 60, 1), train, holdout, unit="customer")
+    with pytest.raises(UsageError, match=r"the training table and the held-out table have no column `client`"):
+        tabad.audit(_customers(1, 90, 60, 1), train, holdout, unit="client")

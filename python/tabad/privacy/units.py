@@ -1,0 +1,68 @@
+"""An audit per unit (customer, patient): rows of one unit are no independent witnesses.
+
+Who is a member is drawn unit by unit, so that the attacks look at one row of each: more rows of the same customer would
+make chance look like a leak. A row without a unit is one by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tabad.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["once_a_unit", "one_of_each", "unit_codes"]
+
+
+def unit_codes(tables: Mapping[str, pa.Table], names: Mapping[str, str], unit: str) -> dict[str, Any]:
+    """int64 [B] for the training and the held-out table: the same code for the rows of one unit.
+
+    Raises `UsageError` where one of them lacks the column, and `InputError` where a unit is in both.
+    """
+    lacking = [names[name] for name in ("train", "holdout") if unit not in tables[name].column_names]
+    if lacking:
+        raise UsageError(
+            f"{' and '.join(lacking)} ha{'s' if len(lacking) == 1 else 've'} no column `{unit}` to tell units by",
+            name="column-unknown",
+            hint="--unit COL (unit=...) names a column of the training and the held-out table; "
+            "the synthetic one need not have it",
+        )
+    columns = [_texts(tables[name].column(unit)) for name in ("train", "holdout")]
+    both = pa.chunked_array(columns, pa.large_string()).combine_chunks()
+    indices = pc.dictionary_encode(both, null_encoding="mask").indices
+    codes: Any = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    alone = codes < 0
+    codes[alone] = -1 - np.arange(int(alone.sum()))
+    train, holdout = np.split(codes, [len(columns[0])])
+    shared = np.intersect1d(train, holdout)
+    if len(shared):
+        raise InputError(
+            f"{len(shared):,} of {len(np.unique(holdout)):,} values of `{unit}` in {names['holdout']} stand in "
+            f"{names['train']} too",
+            name="holdout-overlap",
+            hint=f"a unit that was trained on is no control: hold out whole values of `{unit}`, drawn at random",
+        )
+    return {"train": train, "holdout": holdout}
+
+
+def _texts(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    whole = whole.dictionary_decode() if isinstance(whole, pa.DictionaryArray) else whole
+    return whole.cast(pa.large_string())
+
+
+def one_of_each(order: Any, units: Any) -> Any:
+    """The places in `order` that are the first of their unit. `units`: the code of every row of the table."""
+    _, first = np.unique(units[order], return_index=True)
+    return order[np.sort(first)]
+
+
+def once_a_unit(rows: Any, units: Any) -> Any:
+    """Row codes, each once for every unit that has it: what one unit has often is still that unit's alone."""
+    return np.unique(np.stack([units, rows]), axis=1)[1]
