@@ -11,7 +11,8 @@ Device = Literal["auto", "cpu", "cuda"]
 Mechanism = Literal["combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time"]
 
 KEPT_ROWS, MORE_KEPT_ROWS = 2048, 8192
-"""Rows that a model keeps at quality fast, and at the others: the densities gain by them, at half the speed."""
+"""Rows that a model keeps, and more where they are normal and the quality is not fast: the densities gain by them, at
+half the speed. Of rows that may be anomalies more would let these vouch for each other."""
 PrivateMethod = Literal["marginals", "dp-sgd"]
 Scorer = Literal["teacher", "student"]
 
@@ -126,10 +127,10 @@ class FitOptions:
 
     @property
     def kept_rows(self) -> int:
-        """Rows that the model keeps at most."""
+        """Rows that the model keeps at most: more of them only where they are known to be normal."""
         if self.memory is not None:
             return self.memory
-        return KEPT_ROWS if self.quality == "fast" else MORE_KEPT_ROWS
+        return KEPT_ROWS if self.quality == "fast" or self.normal is None else MORE_KEPT_ROWS
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def fit(
     "zip -> city"), beside the ones that are found; "none" finds none.
     `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
     differentially private mechanism gave away (`pip install "tabad[private]"`).
-    `memory` is the number of rows that the model keeps (at most 2,048 at quality fast, else 8,192). `output` saves the
+    `memory` is the number of rows that the model keeps (at most 2,048; 8,192 with `normal` and a quality above fast). `output` saves the
     model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without torch, `UsageError`
     for wrong arguments.
 

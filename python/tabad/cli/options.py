@@ -76,7 +76,9 @@ Mechanism = Annotated[
 Memory = Annotated[
     str | None,
     typer.Option(
-        "--memory", metavar="ROWS|none", help="Rows that the model keeps (default 2048 at quality fast, else 8192)."
+        "--memory",
+        metavar="ROWS|none",
+        help="Rows that the model keeps (default 2048; 8192 with --normal, unless fast).",
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of every random draw (default 0).")]

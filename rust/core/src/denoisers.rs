@@ -10,6 +10,9 @@ use crate::network::{DRAWS, Energies, Network};
 
 /// How much the network counts beside a memory: its joint energies alone. More of it loses where the memory is at its best.
 const NETWORK: f64 = 0.15;
+/// And where training rows may be anomalies: joint energies ask for fine structure, of which the memory's counts less there
+/// as well.
+const NETWORK_AMONG_ANOMALIES: f64 = 0.05;
 
 /// A closed set: every model has at least one.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +70,9 @@ impl Denoisers {
         memory.chain(network).collect()
     }
 
-    /// Row energies and weights, which add up to 1, shared out by the mechanism. The network counts [`NETWORK`];
-    /// nothing where it is not `judged`, that is, where no rows are left that it was not trained on.
+    /// Row energies and weights, which add up to 1, shared out by the mechanism. The network counts [`NETWORK`] or
+    /// [`NETWORK_AMONG_ANOMALIES`]; nothing where it is not `judged`, that is, where no rows are left that it was not
+    /// trained on.
     pub fn plan(&self, contaminated: bool, judged: bool) -> Plan {
         let mut plan = Plan { features: self.given.len(), geometric: !contaminated, ..Plan::default() };
         let spread = |terms: &mut Vec<f64>, count: usize, weight: f64| {
@@ -78,7 +82,8 @@ impl Denoisers {
         let network = match (&self.memory, shares) {
             (_, None) => 0.0,
             (None, Some(_)) => 1.0,
-            (Some(_), Some(_)) if judged => if contaminated { std::env::var("NW").ok().and_then(|v| v.parse().ok()).unwrap_or(NETWORK) } else { NETWORK },
+            (Some(_), Some(_)) if judged && contaminated => NETWORK_AMONG_ANOMALIES,
+            (Some(_), Some(_)) if judged => NETWORK,
             (Some(_), Some(_)) => 0.0,
         };
         if let Some(memory) = &self.memory {
