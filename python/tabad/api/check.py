@@ -36,8 +36,9 @@ def audit(
     seen, best drawn at random: what an attack finds only counts where it finds more about the former. `label` and
     `class_value` name a class to audit by itself as well. The attacks look at `rows` rows of each table, copies are
     looked for in all. `unit` names a column that says whose row it is (a customer): the attacks then look at one row of
-    each, and no unit may be in both tables. Raises `InputError` for tables that cannot be compared or a holdout that overlaps the training
-    rows, `UsageError` for columns or a class that are not there, `MissingDependency` without numpy.
+    each, and no unit may be in both tables. Raises `InputError` for tables that cannot be compared or a holdout that
+    overlaps the training rows, `UsageError` for columns or a class that are not there, `MissingDependency` without
+    numpy.
 
     >>> tabad.audit("made.parquet", "train.parquet", "holdout.parquet").passed  # doctest: +SKIP
     """

@@ -85,9 +85,9 @@ def fit(
     "zip -> city"), beside the ones that are found; "none" finds none.
     `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
     differentially private mechanism gave away (`pip install "tabad[private]"`).
-    `memory` is the number of rows that the model keeps (at most 2,048; 8,192 with `normal` and a quality above fast). `output` saves the
-    model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without torch, `UsageError`
-    for wrong arguments.
+    `memory` is the number of rows that the model keeps (at most 2,048; 8,192 with `normal` and a quality above fast).
+    `output` saves the model file. Raises `InputError` for a table that cannot be fitted, `MissingDependency` without
+    torch, `UsageError` for wrong arguments.
 
     >>> model = tabad.fit("payments.parquet", quality="fast", ignore=["note"])  # doctest: +SKIP
     """
