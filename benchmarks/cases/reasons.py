@@ -180,7 +180,8 @@ def _count_repair(tally: Tally, expected: str, original: Any, typical: Any) -> N
     if not found:
         tally.farther += 1
         return
-    mine, theirs = abs(np.mean(found) - float(original)), abs(float(typical) - float(original))
+    # `about 12, 3 to 40` begins with the value that is expected.
+    mine, theirs = abs(found[0] - float(original)), abs(float(typical) - float(original))
     tally.closer += bool(mine < theirs)
     tally.farther += bool(mine > theirs)
 

@@ -28,6 +28,7 @@ mod sample;
 pub mod score;
 pub mod scorer;
 pub mod secret;
+mod spelling;
 pub mod store;
 pub mod student;
 mod tails;

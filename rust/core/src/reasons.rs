@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 
-use crate::block::{Block, OTHER, PRESENT, Part, Slot};
+use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
 use crate::codec::Codec;
 use crate::memory::{Expected, Scratch};
 use crate::model::Model;
+use crate::spelling;
 
 /// Columns whose share of the evidence is smaller than this are no reason.
 const SMALLEST_SHARE: f32 = 0.02;
@@ -60,11 +61,12 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             let codec = model.encoder.codec(column)?;
             let source = case.alignment.get(column).copied().flatten()?;
             let view = View { model, block: case.block, codec };
+            let shown = codec.show(case.batch.column(source).as_ref(), case.row);
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                seen: view.seen(feature, codec.show(case.batch.column(source).as_ref(), case.row)),
-                expected: view.expected(feature, &mut scratch),
+                expected: view.expected(feature, &shown, &mut scratch),
+                seen: view.seen(feature, shown),
                 share: sum / total,
             })
         })
@@ -89,17 +91,33 @@ impl View<'_> {
         }
     }
 
-    /// What the denoisers expect, in the column's own units.
-    fn expected(&self, feature: usize, scratch: &mut Option<Scratch>) -> String {
+    /// The known values that an unknown one may be a slip of, as codes; none where it is known.
+    fn meant(&self, feature: usize, shown: &str) -> Vec<u16> {
+        let spec = self.model.encoder.features[feature];
+        match spec.slot {
+            Slot::Category { index, .. } if spec.part == Part::Value && self.block.c_row(0)[index] == OTHER => {
+                let places = spelling::meant(shown, self.codec.texts());
+                places
+                    .into_iter()
+                    .filter_map(|place| u16::try_from(place).ok())
+                    .map(|place| FIRST_VALUE + place)
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the denoisers expect, in the column's own units; of an unknown text, among those that it may be a slip of.
+    fn expected(&self, feature: usize, shown: &str, scratch: &mut Option<Scratch>) -> String {
         let spec = self.model.encoder.features[feature];
         let Some(found) = self.ask(feature, scratch) else { return String::new() };
         let text = match found {
-            Expected::Number { mean, low, high } => self.range(feature, spec.part, mean, low, high),
+            Expected::Number { middle, low, high } => self.range(feature, spec.part, middle, low, high),
             Expected::Category(shares) if spec.part == Part::Status => {
                 let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
                 match self.number_of(spec.column) {
-                    Some(number) if present >= 0.5 => return self.expected(number, scratch),
-                    _ => self.list(spec.part, &shares, None),
+                    Some(number) if present >= 0.5 => return self.expected(number, shown, scratch),
+                    _ => self.list(spec.part, &shares, |_| true),
                 }
             }
             Expected::Category(shares) => {
@@ -107,7 +125,9 @@ impl View<'_> {
                     Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
                     Slot::Number { .. } => None,
                 };
-                self.list(spec.part, &shares, seen)
+                let meant = self.meant(feature, shown);
+                let possible = |code: u16| meant.is_empty() && seen != Some(code) || meant.contains(&code);
+                self.list(spec.part, &shares, possible)
             }
         };
         match spec.part {
@@ -128,28 +148,32 @@ impl View<'_> {
         }
     }
 
-    fn range(&self, feature: usize, part: Part, mean: f32, low: f32, high: f32) -> String {
+    /// `about MIDDLE`, with the range where the value seen is not in it: `about MIDDLE, LOW to HIGH`.
+    fn range(&self, feature: usize, part: Part, middle: f32, low: f32, high: f32) -> String {
         let show = |x: f32| self.codec.show_number(part, x);
         let seen = self.block.x_row(0).get(feature).copied().unwrap_or(f32::NAN);
         let (first, last) = (show(low), show(high));
         if first == last {
             first
         } else if low <= seen && seen <= high {
-            format!("about {}", show(mean))
+            format!("about {}", show(middle))
         } else {
             // `0 % digits to 11 % digits` says its unit once.
             let unit = common_words(&first, &last);
-            format!("{} to {last}", &first[..first.len() - unit])
+            format!("about {}, {} to {last}", show(middle), &first[..first.len() - unit])
         }
     }
 
-    fn list(&self, part: Part, shares: &[f32], seen: Option<u16>) -> String {
-        let mut order: Vec<usize> = (0..shares.len()).filter(|&code| seen != u16::try_from(code).ok()).collect();
+    /// The likeliest of the possible codes, three at most.
+    fn list(&self, part: Part, shares: &[f32], possible: impl Fn(u16) -> bool) -> String {
+        let mut order: Vec<usize> =
+            (0..shares.len()).filter(|&code| u16::try_from(code).is_ok_and(&possible)).collect();
+        let all: f32 = order.iter().map(|&code| shares[code]).sum();
         order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]).then(a.cmp(&b)));
         let mut held = 0.0;
         let mut names = Vec::new();
         for code in order.into_iter().take(3) {
-            if held >= LISTED || shares[code] < 0.05 {
+            if held >= LISTED * all || shares[code] < 0.05 * all {
                 break;
             }
             held += shares[code];

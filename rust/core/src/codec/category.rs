@@ -195,6 +195,11 @@ impl Category {
         })
     }
 
+    /// The known values, in the order of their codes, where they are texts that the model holds.
+    pub fn texts(&self) -> &[String] {
+        if matches!(self.table, Table::Text(_)) { &self.values } else { &[] }
+    }
+
     pub fn show_category(&self, code: u16) -> String {
         match self.table {
             Table::Hashed(_) => show::coded(code, |_| Some("another value (redacted)")),

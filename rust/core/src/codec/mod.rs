@@ -325,6 +325,11 @@ impl Codec {
         }
     }
 
+    /// The texts that a category knows, in the order of their codes from [`FIRST_VALUE`] on; none of other columns.
+    pub fn texts(&self) -> &[String] {
+        if let Self::Category(codec) = self { codec.texts() } else { &[] }
+    }
+
     /// The inverse of `encode`, in the source's exact Arrow type. `dim`, `index`: where this codec's first number
     /// and first category stand. `first_row`: the number of the block's first row, for ids.
     pub fn decode(&self, block: &Block, dim: usize, index: usize, first_row: u64) -> Result<ArrayRef> {

@@ -88,7 +88,7 @@ impl Network {
             let scale = self.weights.scale(at, self.config.knots);
             let spread = QUANTILE_95 * self.weights.hidden_variance[at].sqrt();
             let value = |z: f32| scale.value(z).clamp(-CLIP, CLIP);
-            Expected::Number { mean: value(mean), low: value(mean - spread), high: value(mean + spread) }
+            Expected::Number { middle: value(mean), low: value(mean - spread), high: value(mean + spread) }
         };
         means.into_iter().enumerate().map(as_number).chain(shares.into_iter().map(Expected::Category)).collect()
     }

@@ -140,7 +140,7 @@ fn expected_categories_sum_to_one_and_ranges_hold_the_mean() {
             crate::memory::Expected::Category(shares) => {
                 assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
             }
-            crate::memory::Expected::Number { mean, low, high } => {
+            crate::memory::Expected::Number { middle: mean, low, high } => {
                 assert!(low <= mean && mean <= high && low < high);
                 // The second number's scale is the number itself: symmetric.
                 assert!(numbers == 0 || ((high - mean) - (mean - low)).abs() < 1e-5);
