@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="write results/CASE.json though methods or seeds are narrowed; it says so"
     )
+    parser.add_argument(
+        "--known-only", action="store_true", help="run nothing: put together what runs have found so far"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side; each gets its share of cores")
 
 
@@ -77,7 +80,7 @@ def run_plan(plan: Plan, options: argparse.Namespace) -> int:
             limit=QUICK_ROWS if options.quick else MAX_ROWS,
             threads=max(1, machine.describe()["cores"] // options.jobs),
             budget=options.budget,
-            deadline=started + QUICK_SECONDS if options.quick else None,
+            deadline=0.0 if options.known_only else started + QUICK_SECONDS if options.quick else None,
             resumes=plan.case if not options.quick else None,
         )
         for part in filter(None, parts)
