@@ -3,7 +3,6 @@
 use multiversion::multiversion;
 
 use super::{Column, Memory, Scratch};
-use crate::numeric::exp;
 
 /// The expected value of one feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,15 +17,19 @@ pub enum Expected {
 /// say is little more than what all say. Chosen on five small tables.
 const ALL_ROWS: f32 = 5.0;
 
+/// Kept rows, nearest first, that say what is expected of a row: the widths of the conditional energies are made for
+/// comparing rows, and in a table of few columns far wider than its structure.
+const REACH: usize = 32;
+const LEAST_REACH: f32 = 1e-6;
+
 impl Memory {
-    /// The weights of the kept rows with the column of `feature` left out, a mean over the conditional levels, and what
-    /// they say of that feature. `None` where no kept row has it.
+    /// What the kept rows nearest in all columns but that of `feature` say of it. `None` where no kept row has it.
     pub fn expected(&self, feature: usize, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch) -> Option<Expected> {
         let column = self.columns.iter().find(|column| {
             column.numbers.contains(&feature)
                 || feature.checked_sub(self.numbers.len()).is_some_and(|c| column.categories.contains(&c))
         })?;
-        if self.levels.conditional.is_empty() {
+        if self.levels.conditional.is_empty() || self.rows == 0 {
             return None;
         }
         weigh(self, column, (x_n, c_c), scratch);
@@ -78,24 +81,25 @@ impl Memory {
     }
 }
 
-/// The weights of the kept rows with `column` left out, adding up to 1. Nothing is fused, so that every processor expects
-/// the same.
+/// The weights of the kept rows with `column` left out, adding up to 1: from 1 at the nearest row linearly down to 0 at
+/// the [`REACH`]-th. Nothing is fused, so that every processor expects the same.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 fn weigh(memory: &Memory, column: &Column, (x_n, c_c): (&[f32], &[u16]), scratch: &mut Scratch) {
     memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
     memory.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
-    let nearest = scratch.column[..memory.rows].iter().copied().fold(f32::INFINITY, f32::min);
-    let levels = &memory.levels.conditional;
-    scratch.weights.fill(0.0);
-    for tau in levels {
-        for (w, e) in scratch.part.iter_mut().zip(&scratch.column) {
-            *w = exp::<false>((nearest - e) / tau);
-        }
-        let mass: f32 = scratch.part[..memory.rows].iter().sum();
-        for (w, part) in scratch.weights.iter_mut().zip(&scratch.part) {
-            *w += part / (mass * levels.len() as f32);
-        }
+    let rows = memory.rows;
+    scratch.part[..rows].copy_from_slice(&scratch.column[..rows]);
+    let last = REACH.min(rows) - 1;
+    let (_, &mut reach, _) = scratch.part[..rows].select_nth_unstable_by(last, f32::total_cmp);
+    let nearest = scratch.column[..rows].iter().copied().fold(f32::INFINITY, f32::min);
+    // Rows as near as the nearest count fully, were it all of them.
+    let width = (reach - nearest).max(LEAST_REACH);
+    let mut mass = 0.0;
+    for (w, e) in scratch.weights[..rows].iter_mut().zip(&scratch.column) {
+        *w = (1.0 - (e - nearest) / width).max(0.0);
+        mass += *w;
     }
+    scratch.weights[..rows].iter_mut().for_each(|w| *w /= mass);
 }
 
 /// What one row of the whole column counts beside `weights` that add up to 1: [`ALL_ROWS`] over the rows and their
