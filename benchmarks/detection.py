@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deep-seeds", default=",".join(map(str, SEEDS)), help="seeds for the deep peers")
     parser.add_argument("--budget", type=float, default=600.0, help="seconds a deep peer may train on one split")
     parser.add_argument(
-        "--keep", action="store_true", help="write results/CASE.json though methods or seeds are narrowed; it says so"
+        "--keep",
+        action="store_true",
+        help="write results/CASE.json though only some methods, seeds or a setting ran; it says so",
     )
     parser.add_argument(
         "--known-only", action="store_true", help="run nothing: put together what runs have found so far"
@@ -89,9 +91,9 @@ def run_plan(plan: Plan, options: argparse.Namespace) -> int:
         for seed in seeds
     ]
     found = [result for group in run(jobs, options.jobs) for result in group]
-    narrowed = options.sets or options.setting != "both" or sets != plan.sets()
-    kept = options.keep or not options.methods
-    return _finish(plan, options, found, methods, full=kept and not (options.quick or narrowed))
+    kept = options.keep or not (options.methods or options.setting != "both")
+    some = options.quick or options.sets or sets != plan.sets()
+    return _finish(plan, options, found, methods, full=kept and not some)
 
 
 def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], methods: tuple[str, ...], full: bool) -> int:
@@ -109,6 +111,7 @@ def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], method
         rows += table.rows()
     settings = {
         "methods": options.methods or "all",
+        "setting": options.setting,
         "seeds": "0" if options.quick else options.seeds,
         "deep_seeds": options.deep_seeds,
         "budget_s": options.budget,
