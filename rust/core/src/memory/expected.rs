@@ -99,7 +99,8 @@ fn weigh(memory: &Memory, column: &Column, (x_n, c_c): (&[f32], &[u16]), scratch
         *w = (1.0 - (e - nearest) / width).max(0.0);
         mass += *w;
     }
-    scratch.weights[..rows].iter_mut().for_each(|w| *w /= mass);
+    // No mass: the one kept row is the row itself, which does not vote.
+    scratch.weights[..rows].iter_mut().for_each(|w| *w = if mass > 0.0 { *w / mass } else { 0.0 });
 }
 
 /// What one row of the whole column counts beside `weights` that add up to 1: [`ALL_ROWS`] over the rows and their
