@@ -67,3 +67,13 @@ def test_a_text_like_none_expects_what_the_other_columns_say(model: tabad.Model)
 
 def test_digits_have_no_spelling(model: tabad.Model) -> None:
     assert set(re.findall(r"\d", _expected(model, "day", day="23"))) == {"2", "3", "5"}
+
+
+def test_a_value_where_there_is_mostly_none_expects_null() -> None:
+    draw = np.random.default_rng(4)
+    fine = [float(draw.integers(10, 90)) if draw.random() < 0.02 else None for _ in range(3_000)]
+    model = tabad.fit(pa.table({"speed": draw.normal(50, 5, 3_000), "fine": fine}), quality="fast")
+
+    [reasons] = model.score(pa.table({"speed": [50.0], "fine": [40.0]}), explain="all")["tabad_reasons"].to_pylist()
+
+    assert [(r["seen"], r["expected"]) for r in reasons if r["column"] == "fine"] == [("40", "null")]

@@ -111,20 +111,20 @@ impl View<'_> {
     fn expected(&self, feature: usize, shown: &str, scratch: &mut Option<Scratch>) -> String {
         let spec = self.model.encoder.features[feature];
         let Some(found) = self.ask(feature, scratch) else { return String::new() };
+        let seen = match spec.slot {
+            Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
+            Slot::Number { .. } => None,
+        };
         let text = match found {
             Expected::Number { middle, low, high } => self.range(feature, spec.part, middle, low, high),
             Expected::Category(shares) if spec.part == Part::Status => {
                 let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
                 match self.number_of(spec.column) {
                     Some(number) if present >= 0.5 => return self.expected(number, shown, scratch),
-                    _ => self.list(spec.part, &shares, |_| true),
+                    _ => self.list(spec.part, &shares, |code| seen != Some(code)),
                 }
             }
             Expected::Category(shares) => {
-                let seen = match spec.slot {
-                    Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
-                    Slot::Number { .. } => None,
-                };
                 let meant = self.meant(feature, shown);
                 let possible = |code: u16| meant.is_empty() && seen != Some(code) || meant.contains(&code);
                 self.list(spec.part, &shares, possible)
