@@ -110,7 +110,7 @@ impl View<'_> {
     /// What the denoisers expect, in the column's own units; of an unknown text, among those that it may be a slip of.
     fn expected(&self, feature: usize, shown: &str, scratch: &mut Option<Scratch>) -> String {
         let spec = self.model.encoder.features[feature];
-        let Some(found) = self.ask(feature, scratch) else { return String::new() };
+        let Some(found) = self.ask(feature, scratch) else { return self.lacking(spec.column, scratch) };
         let seen = match spec.slot {
             Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
             Slot::Number { .. } => None,
@@ -133,6 +133,16 @@ impl View<'_> {
         match spec.part {
             Part::Hour | Part::Shape => format!("{} {text}", spec.part.name()),
             _ => text,
+        }
+    }
+
+    /// What is expected of a number that no kept row has: nothing, of one of its kinds.
+    fn lacking(&self, column: usize, scratch: &mut Option<Scratch>) -> String {
+        let features = &self.model.encoder.features;
+        let status = features.iter().position(|f| f.column == column && f.part == Part::Status);
+        match status.and_then(|feature| self.ask(feature, scratch)) {
+            Some(Expected::Category(shares)) => self.list(Part::Status, &shares, |code| code != PRESENT),
+            _ => String::new(),
         }
     }
 
