@@ -12,6 +12,11 @@ def _batch(value: int) -> pa.RecordBatch:
     return pa.record_batch({"a": [value]})
 
 
+def _full_at_one(batch: pa.RecordBatch) -> None:
+    if batch["a"][0].as_py() == 1:
+        raise OSError(28, "No space left on device")
+
+
 def test_batches_are_written_in_order_and_the_first_by_the_caller() -> None:
     seen: list[tuple[int, bool]] = []
     behind = Behind(lambda batch: seen.append((batch["a"][0].as_py(), threading.current_thread() is caller)))
@@ -44,11 +49,7 @@ def test_the_next_batch_is_taken_while_one_is_written_and_no_more() -> None:
 
 
 def test_an_error_is_raised_by_the_next_call_and_once() -> None:
-    def write(batch: pa.RecordBatch) -> None:
-        if batch["a"][0].as_py() == 1:
-            raise OSError(28, "No space left on device")
-
-    behind = Behind(write)
+    behind = Behind(_full_at_one)
     behind.write(_batch(0))
     behind.write(_batch(1))
     with pytest.raises(OSError, match="No space"):
@@ -57,11 +58,7 @@ def test_an_error_is_raised_by_the_next_call_and_once() -> None:
 
 
 def test_an_error_of_the_last_batch_is_not_lost() -> None:
-    def write(batch: pa.RecordBatch) -> None:
-        if batch["a"][0].as_py() == 1:
-            raise OSError(28, "No space left on device")
-
-    behind = Behind(write)
+    behind = Behind(_full_at_one)
     behind.write(_batch(0))
     behind.write(_batch(1))
     with pytest.raises(OSError, match="No space"):

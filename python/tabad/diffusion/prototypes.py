@@ -39,19 +39,18 @@ _LEAST_SPREAD = 1e-3
 @torch.no_grad()
 def begin_at_rows(net: Student, x_BN: Tensor, c_BC: Tensor, *, generator: torch.Generator) -> None:
     """Set the units of an untrained student to places among these rows."""
-    units = net.bias.shape[0]
-    order_B = torch.randperm(len(c_BC), generator=generator, device=generator.device)
-    own_U = order_B[torch.arange(units, device=order_B.device) % len(order_B)]
-    place_UN, code_SU = _places(net, x_BN, c_BC, own_U, order_B[:_POOL])
+    pool_B = torch.randperm(len(c_BC), generator=generator, device=generator.device)[:_POOL]
+    x_BN, c_BC = x_BN[pool_B], c_BC[pool_B]
+    place_UN, code_SU = _places(net, x_BN, c_BC)
     # A curve per number, from its first knot on; what it is there counts for every row that has the number.
     curve_UNK = -_gap(net.knot[None], place_UN[:, :, None]).square() / 2.0
     step_NKU = curve_UNK.diff(dim=2).permute(1, 2, 0)
     present_N = net.index.offset_C[net.index.status_N] + PRESENT
     code_SU.index_add_(0, present_N, curve_UNK[:, :, 0].T)
 
-    sample_B = order_B[:_SAMPLE]
-    near_BU = functional.embedding_bag(c_BC[sample_B] + net.index.offset_C, code_SU, mode="sum")
-    near_BU += net.shares(x_BN[sample_B], c_BC[sample_B]).flatten(1) @ step_NKU.flatten(0, 1)
+    x_BN, c_BC = x_BN[:_SAMPLE], c_BC[:_SAMPLE]
+    near_BU = functional.embedding_bag(c_BC + net.index.offset_C, code_SU, mode="sum")
+    near_BU += net.shares(x_BN, c_BC).flatten(1) @ step_NKU.flatten(0, 1)
     scale_U = 1.0 / near_BU.std(dim=0).clamp_min(_LEAST_SPREAD)
     net.step.copy_(step_NKU * scale_U)
     net.slope.zero_()
@@ -59,23 +58,24 @@ def begin_at_rows(net: Student, x_BN: Tensor, c_BC: Tensor, *, generator: torch.
     net.bias.copy_(-near_BU.quantile(1.0 - _ANSWERED, dim=0) * scale_U)
 
 
-def _places(net: Student, x_BN: Tensor, c_BC: Tensor, own_U: Tensor, pool_B: Tensor) -> tuple[Tensor, Tensor]:
-    """`(numbers [U, N], shares of codes [S, U])`: means of the rows of the pool that are nearest to those units' own.
+def _places(net: Student, x_BN: Tensor, c_BC: Tensor) -> tuple[Tensor, Tensor]:
+    """`(numbers [U, N], shares of codes [S, U])`: means of the rows nearest to the first ones, one a unit.
 
     An absent number is a 0, which its neighbours will mostly lack as well.
     """
-    index = net.index
+    index, units, device = net.index, net.bias.shape[0], c_BC.device
+    own_U = torch.arange(units, device=device) % len(c_BC)
     x_BN = torch.where(index.present(c_BC), x_BN, 0.0)
-    far_UB = torch.zeros(len(own_U), len(pool_B), device=own_U.device)
+    far_UB = torch.zeros(units, len(c_BC), device=device)
     for number_B in x_BN.unbind(1):
-        far_UB += _gap(number_B[own_U, None], number_B[pool_B]).square() / 2.0
+        far_UB += _gap(number_B[own_U, None], number_B).square() / 2.0
     for code_B in c_BC.unbind(1):
-        far_UB += code_B[own_U, None] != code_B[pool_B]
-    near_UM = pool_B[far_UB.topk(min(_NEIGHBOURS, len(pool_B)), dim=1, largest=False).indices]
-    share_SU = torch.zeros(net.code.shape[0], len(own_U), device=own_U.device)
+        far_UB += code_B[own_U, None] != code_B
+    near_UM = far_UB.topk(min(_NEIGHBOURS, len(c_BC)), dim=1, largest=False).indices
+    share_SU = torch.zeros(net.code.shape[0], units, device=device)
     place_UMC = c_BC[near_UM] + index.offset_C
-    unit_UMC = torch.arange(len(own_U), device=own_U.device)[:, None, None].expand_as(place_UMC)
-    share = torch.tensor(1.0 / near_UM.shape[1], device=own_U.device)
+    unit_UMC = torch.arange(units, device=device)[:, None, None].expand_as(place_UMC)
+    share = torch.tensor(1.0 / near_UM.shape[1], device=device)
     share_SU.index_put_((place_UMC.flatten(), unit_UMC.flatten()), share, accumulate=True)
     return x_BN[near_UM].mean(dim=1), share_SU
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabad.errors import InputError, UsageError
+from tabad.privacy import checks
+from tabad.privacy.records import value_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
 __all__ = ["once_a_unit", "one_of_each", "unit_codes"]
 
@@ -23,7 +26,8 @@ __all__ = ["once_a_unit", "one_of_each", "unit_codes"]
 def unit_codes(tables: Mapping[str, pa.Table], names: Mapping[str, str], unit: str) -> dict[str, Any]:
     """int64 [B] for the training and the held-out table: the same code for the rows of one unit.
 
-    Raises `UsageError` where one of them lacks the column, and `InputError` where a unit is in both.
+    Raises `UsageError` where one of them lacks the column, and `InputError` where a unit is in both or the types of the
+    column cannot be brought together.
     """
     lacking = [names[name] for name in ("train", "holdout") if unit not in tables[name].column_names]
     if lacking:
@@ -33,13 +37,14 @@ def unit_codes(tables: Mapping[str, pa.Table], names: Mapping[str, str], unit: s
             hint="--unit COL (unit=...) names a column of the training and the held-out table; "
             "the synthetic one need not have it",
         )
-    columns = [_texts(tables[name].column(unit)) for name in ("train", "holdout")]
-    both = pa.chunked_array(columns, pa.large_string()).combine_chunks()
-    indices = pc.dictionary_encode(both, null_encoding="mask").indices
-    codes: Any = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    alone = codes < 0
-    codes[alone] = -1 - np.arange(int(alone.sum()))
-    train, holdout = np.split(codes, [len(columns[0])])
+    alone = {name: tables[name].select([unit]) for name in ("train", "holdout")}
+    alike = checks.alike(alone, dict(names), ())
+    codes = {name: part[:, 0] for name, part in value_codes(alike, [unit]).items()}
+    for name, table in alike.items():
+        # A code of its own, that no other row has, in neither table.
+        nameless = np.flatnonzero(pc.is_null(table[unit], nan_is_null=True).to_numpy())
+        codes[name][nameless] = -1 - nameless * len(alike) - (name == "holdout")
+    train, holdout = codes["train"], codes["holdout"]
     shared = np.intersect1d(train, holdout)
     if len(shared):
         raise InputError(
@@ -48,13 +53,7 @@ def unit_codes(tables: Mapping[str, pa.Table], names: Mapping[str, str], unit: s
             name="holdout-overlap",
             hint=f"a unit that was trained on is no control: hold out whole values of `{unit}`, drawn at random",
         )
-    return {"train": train, "holdout": holdout}
-
-
-def _texts(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    whole = whole.dictionary_decode() if isinstance(whole, pa.DictionaryArray) else whole
-    return whole.cast(pa.large_string())
+    return codes
 
 
 def one_of_each(order: Any, units: Any) -> Any:

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabad.tables.cells import plain
+
 __all__ = ["bounded"]
 
 
@@ -16,7 +18,7 @@ def bounded(table: pa.Table, unit: str, rows: int) -> pa.Table:
     """
     if table.num_rows == 0:
         return table.drop_columns([unit])
-    codes = pc.dictionary_encode(_plain(table[unit]), null_encoding="mask").indices
+    codes = pc.dictionary_encode(plain(table[unit]).combine_chunks(), null_encoding="mask").indices
     names: Any = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     order = np.argsort(names, kind="stable")
     ranked = names[order]
@@ -24,8 +26,3 @@ def bounded(table: pa.Table, unit: str, rows: int) -> pa.Table:
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names)) - np.repeat(starts, np.diff(np.append(starts, len(names))))
     return table.drop_columns([unit]).filter(pa.array((rank < rows) | (names < 0)))
-
-
-def _plain(values: pa.ChunkedArray) -> pa.Array:
-    whole = values.combine_chunks()
-    return whole.dictionary_decode() if isinstance(whole, pa.DictionaryArray) else whole

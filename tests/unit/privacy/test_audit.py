@@ -247,3 +247,11 @@ def test_a_customer_in_both_tables_is_refused_by_name() -> None:
         tabad.audit(_customers(1, 90, 60, 1), train, holdout, unit="customer")
     with pytest.raises(UsageError, match=r"the training table and the held-out table have no column `client`"):
         tabad.audit(_customers(1, 90, 60, 1), train, holdout, unit="client")
+
+
+def test_a_customer_is_the_same_whatever_type_its_number_has() -> None:
+    train, holdout = _customers(1, 0, 30, 2), _customers(1, 29, 30, 2)
+    as_float = holdout["customer"].cast(pa.float64())  # what pandas makes of whole numbers with a gap
+
+    with pytest.raises(InputError, match=r"1 of 30 values of `customer` in the held-out table stand in the training"):
+        tabad.audit(_customers(1, 90, 60, 1), train, holdout.set_column(0, "customer", as_float), unit="customer")

@@ -325,7 +325,7 @@ impl Codec {
         }
     }
 
-    /// The texts that a category knows, in the order of their codes from [`FIRST_VALUE`] on; none of other columns.
+    /// The texts that a category knows, in the order of their codes from [`crate::block::FIRST_VALUE`] on; none of other columns.
     pub fn texts(&self) -> &[String] {
         if let Self::Category(codec) = self { codec.texts() } else { &[] }
     }

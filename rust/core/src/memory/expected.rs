@@ -29,14 +29,14 @@ impl Memory {
             column.numbers.contains(&feature)
                 || feature.checked_sub(self.numbers.len()).is_some_and(|c| column.categories.contains(&c))
         })?;
-        if self.levels.conditional.is_empty() || self.rows == 0 {
+        if self.rows == 0 {
             return None;
         }
         weigh(self, column, (x_n, c_c), scratch);
-        if feature < self.numbers.len() {
-            self.expected_number(feature, &scratch.weights[..self.rows])
-        } else {
-            Some(self.expected_category(feature - self.numbers.len(), &scratch.weights))
+        let weights_m = &scratch.weights[..self.rows];
+        match feature.checked_sub(self.numbers.len()) {
+            None => self.expected_number(feature, weights_m),
+            Some(category) => Some(self.expected_category(category, weights_m)),
         }
     }
 
@@ -66,8 +66,8 @@ impl Memory {
         let spec = &self.categories[category];
         let mut shares = vec![0.0_f32; spec.marginal.len()];
         let mut mass = 0.0_f32;
-        let all = everyone(&weights_m[..self.rows]);
-        for (&code, &w) in self.c(category)[..self.rows].iter().zip(weights_m) {
+        let all = everyone(weights_m);
+        for (&code, &w) in self.c(category).iter().zip(weights_m) {
             if let Some(share) = shares.get_mut(usize::from(code)) {
                 *share += w + all;
             }
