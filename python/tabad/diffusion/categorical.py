@@ -75,14 +75,28 @@ def log_probabilities(logits_BS: Tensor, index: Index) -> Tensor:
     return logits_BS - _logsumexp(logits_BS, index)[:, index.category_S]
 
 
-def draw(logits_BS: Tensor, index: Index, *, generator: torch.Generator) -> Tensor:
-    """One code per column [B, C] by the Gumbel-max trick; a code of logit -inf is never drawn."""
-    uniform_BS = torch.rand(logits_BS.shape, generator=generator, device=logits_BS.device)
-    noisy_BS = logits_BS - (-(uniform_BS.clamp_min(1e-20).log())).clamp_min(1e-20).log()
+def draw(logits_BS: Tensor, index: Index, *, generator: torch.Generator, which_BC: Tensor | None = None) -> Tensor:
+    """One code per column [B, C], by the inverse of the distribution function; a code of logit -inf is never drawn.
+
+    Of the cells that `which_BC` leaves out nothing is drawn: they are 0. A sampler reveals each cell once, so this is
+    most of them at most steps.
+    """
     c_BC = torch.zeros(len(logits_BS), len(index.size_C), dtype=torch.int64, device=logits_BS.device)
-    padded_BS = _pad(noisy_BS)
+    padded_BS = _pad(logits_BS)
     for members, places in index.buckets:
-        c_BC[:, members] = padded_BS[:, places].argmax(dim=2)
+        if which_BC is None:
+            picked_MK = padded_BS[:, places].flatten(0, 1)
+        else:
+            row_M, member_M = which_BC[:, members].nonzero(as_tuple=True)
+            picked_MK = padded_BS[row_M[:, None], places[member_M]]
+        up_to_MK = picked_MK.softmax(dim=1).cumsum(dim=1)
+        # Below the sum even where the product is rounded: codes beyond it are never reached.
+        uniform_M1 = torch.rand((len(up_to_MK), 1), generator=generator, device=logits_BS.device)
+        code_M = (up_to_MK <= uniform_M1 * (1.0 - 2.0**-22) * up_to_MK[:, -1:]).sum(dim=1)
+        if which_BC is None:
+            c_BC[:, members] = code_M.view(-1, len(members))
+        else:
+            c_BC[row_M, members[member_M]] = code_M
     return c_BC
 
 
@@ -114,7 +128,8 @@ def reverse(
     if kind is Kind.MASKED:
         shape = seen_BC.shape
         reveal_BC = torch.rand(shape, generator=generator, device=index.device) >= next_C / now_C
-        return torch.where((seen_BC == MASK) & reveal_BC, draw(logits_BS, index, generator=generator), seen_BC)
+        reveal_BC &= seen_BC == MASK
+        return torch.where(reveal_BC, draw(logits_BS, index, generator=generator, which_BC=reveal_BC), seen_BC)
     keep_C, keep_next_C, size_C = 1.0 - now_C, 1.0 - next_C, index.size_C.to(now_C.dtype)
     step_C = keep_C / keep_next_C
     place_S = index.category_S

@@ -109,7 +109,7 @@ class Denoiser(nn.Module):
         layout, width = self.config.layout, (self.config.width,)
         # Without classes there is one label; its rows need no gathering, nor their gradients a scattering.
         told_BH = functional.embedding(label_B, self.label) if self.config.classes else self.label
-        h_BH = told_BH + self._codes(code_BC)
+        h_BH = told_BH + self._codes(code_BC).to(told_BH.dtype)
         h_BH = h_BH + torch.cat([number_BN, level_BP, hidden_BP], dim=1) @ torch.cat(
             [self.number, self.level, self.hidden]
         )

@@ -1,8 +1,8 @@
-"""Which device the network runs on."""
+"""Which device the network runs on, and what it does fast."""
 
 import torch
 
-__all__ = ["pick"]
+__all__ = ["has_bfloat16", "pick"]
 
 
 def pick(name: str) -> torch.device:
@@ -10,3 +10,10 @@ def pick(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether it multiplies bfloat16 natively: a GPU, or a processor with AVX512-BF16 (four times float32 there)."""
+    if device.type == "cpu":
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    return True

@@ -16,6 +16,7 @@ from torch import Tensor
 __all__ = [
     "HIDDEN",
     "HIDDEN_NOISE",
+    "LAST_LEVEL",
     "SIGMA_MAX",
     "SIGMA_MIN",
     "Preconditioning",
@@ -32,7 +33,9 @@ HIDDEN_NOISE = 1.0
 """What the network is told instead of ln(sigma)/4 (-0.98 .. 0.75) for a hidden column, beside its flag."""
 
 _LOG_MEAN, _LOG_STD = -0.6, 1.4
-_RHO = 7.0
+LAST_LEVEL, _RHO = 0.04, 10.0
+"""Of the sampler's grid. Numbers that hang together come out most nearly as wide as they are (an exact denoiser of six
+numbers with correlation 0.9, 20 steps; Karras et al.'s rho = 7 down to 0.02 leaves the noise within 2 % too wide)."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ def precondition(sigma: Tensor) -> Preconditioning:
 
 
 def grid(steps: int) -> list[float]:
-    """`steps` falling levels from SIGMA_MAX to SIGMA_MIN, then 0 (Karras et al. 2022, eq. 5, rho = 7)."""
+    """`steps` falling levels from SIGMA_MAX to 0.04, then 0 (Karras et al. 2022, eq. 5, rho = 10)."""
     if steps < 2:
         raise ValueError("a sampling grid needs at least 2 steps")
-    top, bottom = SIGMA_MAX ** (1 / _RHO), SIGMA_MIN ** (1 / _RHO)
+    top, bottom = SIGMA_MAX ** (1 / _RHO), LAST_LEVEL ** (1 / _RHO)
     levels = [(top + place / (steps - 1) * (bottom - top)) ** _RHO for place in range(steps)]
     return [*levels, 0.0]
 

@@ -4,7 +4,7 @@ Categories that are revealed in the same step are drawn apart from each other. W
 exception that makes rows which no table has; the network, having seen no such row, resolves them towards what is usual,
 and joint nulls become too rare. So of the cells that are bound by null rules at most one a step is revealed in a row,
 and what it implies for the others is imposed on their logits.
-Axes: B rows, C category columns, T tied ones, S codes.
+Axes: B rows, C category columns, T tied ones, U codes of these, S codes.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Ties:
         """Columns that some rule has in common with; one a step of these is revealed."""
         for _ in names:
             self.bound_TT = ((self.bound_TT @ self.bound_TT) > 0).float()
-        null_S = torch.zeros(len(names), index.layout.codes, dtype=torch.bool, device=index.device)
-        null_S[torch.arange(len(names)), index.offset_C[self.category_T] + self.null_T] = True
-        self.null_TS = null_S
-        self.own_TS = index.category_S[None] == self.category_T[:, None]
+        own_TS = index.category_S[None] == self.category_T[:, None]
+        self.tied_U, self.code_U = own_TS.nonzero(as_tuple=True)
+        """The codes of these columns, and which column each is of."""
+        self.is_null_U = self.code_U == (index.offset_C[self.category_T] + self.null_T)[self.tied_U]
 
     def __bool__(self) -> bool:
         return len(self.category_T) > 0
@@ -74,12 +74,17 @@ class Ties:
         value_BT = (seen_BT != MASK) & ~null_BT
         must_null_BT = null_BT.float() @ self.implies_TT > 0
         must_value_BT = value_BT.float() @ self.implies_TT.T > 0
-        never_BS = (must_null_BT.float() @ (self.own_TS & ~self.null_TS).float()) > 0
-        never_BS |= (must_value_BT.float() @ self.null_TS.float()) > 0
+        open_BT = ~must_null_BT & ~must_value_BT
         # What stands may contradict itself: then nothing is ruled out.
         clash_BT = must_null_BT & must_value_BT
-        never_BS &= ~((clash_BT.float() @ self.own_TS.float()) > 0)
-        return logits_BS.masked_fill(never_BS, float("-inf")), ~must_null_BT & ~must_value_BT
+        never_BU = torch.where(
+            self.is_null_U,
+            (must_value_BT & ~clash_BT).index_select(1, self.tied_U),
+            (must_null_BT & ~clash_BT).index_select(1, self.tied_U),
+        )
+        logits_BS = logits_BS.clone()
+        logits_BS[:, self.code_U] = logits_BS[:, self.code_U].masked_fill(never_BU, float("-inf"))
+        return logits_BS, open_BT
 
     def one_a_step(self, before_BC: Tensor, after_BC: Tensor, open_BT: Tensor, *, generator: torch.Generator) -> Tensor:
         """Of the open cells revealed in this step all but one of those that hang together are masked again."""

@@ -22,6 +22,7 @@ from . import probes, quantile
 from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
+from .device import has_bfloat16
 from .energies import hidden_variance
 from .halves import Halves, one_thread
 from .layout import Index, Layout
@@ -222,7 +223,7 @@ class _Run:
         batch = self.ahead.pop().split(-(-preset.batch // 2))
 
         def of_half(net: Denoiser, half: int) -> tuple[Tensor, Tensor]:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
                 return loss_sum(net, batch[half], self.index, generator=self.dropped[half])
 
         loss = self.halves.backward(of_half)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from tabad.diffusion.categorical import MASK
 from tabad.diffusion.denoiser import Config, Denoiser
 from tabad.diffusion.layout import Index, Layout
-from tabad.diffusion.predict import inputs, predict
+from tabad.diffusion.predict import brief, inputs, predict
 from tabad.diffusion.schedule import HIDDEN
+
+if TYPE_CHECKING:
+    import pytest
 
 # Column 0 owns number 0, its status and category 2; column 1 owns number 1 and its status; column 2 category 3.
 LAYOUT = Layout.of([5, 5, 3, 7], [0, 1], [0, 1, 0, 1, 0, 2])
@@ -66,3 +71,26 @@ def test_codes_enter_as_their_one_hot_would() -> None:
     one_hot = torch.zeros(1, LAYOUT.codes)
     one_hot[0, [0, 12, 19]] = 1.0
     torch.testing.assert_close(net._codes(code_BC), one_hot @ net.code)
+
+
+def test_a_device_without_bfloat16_samples_from_the_network_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tabad.diffusion.predict.has_bfloat16", lambda _: False)
+    net = network()
+    assert brief(net) is net
+
+
+def test_the_brief_network_is_the_network_to_three_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tabad.diffusion.predict.has_bfloat16", lambda _: True)
+    generator = torch.Generator().manual_seed(1)
+    net = Denoiser(Config(LAYOUT, 64, 3), generator=generator)
+    with torch.no_grad():
+        net.head.copy_(torch.randn(net.head.shape, generator=generator) / 8)
+    code = torch.randint(-1, 3, (200, 4), generator=generator)
+    fed = [torch.randn(200, width, generator=generator) for width in (2, 3, 3)]
+    label = torch.zeros(200, dtype=torch.int64)
+    with torch.no_grad():
+        for exact, half in zip(net(*fed, code, label), brief(net)(*fed, code, label), strict=True):
+            assert half.dtype is torch.float32
+            # bfloat16 has 8 bits: 0.4 % a rounding, seven layers of them.
+            assert float((half - exact).abs().max()) < 0.03 * float(exact.std())
+    assert net.head.dtype is torch.float32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -109,6 +111,43 @@ def test_guidance_moves_rows_towards_the_label_in_proportion() -> None:
     ]
     assert means[0] < means[1] < means[2]
     assert means[2] - means[1] == pytest.approx(means[1] - means[0], rel=0.05)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_numbers_that_hang_together_keep_their_common_spread(missing: bool) -> None:
+    # Six numbers that correlate by 0.9: their mean has the standard deviation sqrt(0.9 + 0.1 / 6). Numbers that begin
+    # late, each by itself, made it a tenth too small.
+    count = 6
+    index = Index(Layout.of([5] * count, list(range(count)), [*range(count), *range(count)]), CPU)
+    precision_NN = torch.linalg.inv(torch.full((count, count), 0.9) + 0.1 * torch.eye(count))
+    logits_S = torch.tensor([0.9, 0.1, 1e-12, 1e-12, 1e-12] * count).log()
+
+    def gaussian(number: Tensor, level: Tensor, hidden: Tensor, code: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """The exact posterior mean of correlated numbers, in the network's terms (Karras et al. 2022, eq. 7)."""
+        sigma_BN, seen_BN = (4.0 * level).exp(), code == 0
+        scale_BN = (1.0 + sigma_BN**2).rsqrt()
+        weight_BN = torch.where(seen_BN, sigma_BN**-2, 0.0)
+        sought_BN = weight_BN * number / scale_BN
+        mean_BN = torch.linalg.solve(precision_NN + torch.diag_embed(weight_BN), sought_BN[..., None])[..., 0]
+        raw_BN = torch.where(seen_BN, (mean_BN - scale_BN * number) / (sigma_BN * scale_BN), mean_BN)
+        return raw_BN, logits_S.expand(len(number), -1)
+
+    forbidden_S = torch.tensor([False, not missing, True, True, True] * count)
+    x_BN, c_BC = sample(gaussian, 8_000, index, Kind.MASKED, generator=generator(), untold=0, forbidden_S=forbidden_S)
+    whole_BN = x_BN[(c_BC == 0).all(dim=1)]
+    assert float(whole_BN.mean(dim=1).std()) == pytest.approx(math.sqrt(0.9 + 0.1 / 6), abs=0.035)
+    assert float(torch.corrcoef(whole_BN.T)[0, 1]) == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_number_of_cores_does_not_change_the_rows() -> None:
+    before = torch.get_num_threads()
+    drawn = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        drawn.append(draw(plan=Plan(chunk=700)))
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(*drawn, strict=True))
 
 
 def test_no_rows_are_no_rows() -> None:

@@ -10,6 +10,7 @@ import torch
 from tabad.diffusion.schedule import (
     HIDDEN,
     HIDDEN_NOISE,
+    LAST_LEVEL,
     SIGMA_MAX,
     SIGMA_MIN,
     draw_levels,
@@ -46,7 +47,8 @@ def test_grid_falls_from_top_to_bottom_then_to_zero() -> None:
     levels = grid(30)
     assert len(levels) == 31
     assert levels[0] == pytest.approx(SIGMA_MAX)
-    assert levels[-2] == pytest.approx(SIGMA_MIN)
+    assert levels[-2] == pytest.approx(LAST_LEVEL)
+    assert SIGMA_MIN < LAST_LEVEL
     assert levels[-1] == 0.0
     assert levels == sorted(levels, reverse=True)
 
