@@ -1,7 +1,8 @@
 """A rare class with few positives: train on real rows and what an arm adds, test on real rows that nothing has seen.
 
 Everything is chosen within the training rows: leaf sizes per arm and the loop's rounds, by folds with networks of their
-own. The rest of the set, up to `TEST_ROWS` rows at its own class shares, is the test.
+own. The rest of the set, up to `TEST_ROWS` rows at its own class shares, is the test. CTGAN is fitted once a job: it
+has the leaf size that suits SMOTE-NC, which adds rows too.
 """
 
 import time
@@ -11,14 +12,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import cache
+from benchmarks import cache, synthesis_peers
 from benchmarks.data import DataSet, load
 from benchmarks.metrics import average_precision
 
 LABEL = "benchmark_label"
-VERSION = "1"
+VERSION = "2"
 TEST_ROWS = 10_000
-ARMS = ("nothing", "class weights", "SMOTE-NC", "tabad generate", "tabad augment")
+GENERATE, AUGMENT, CTGAN = "tabad generate", "tabad augment", "CTGAN"
+ARMS = ("nothing", "class weights", "SMOTE-NC", GENERATE, AUGMENT)
 
 
 @dataclass(frozen=True)
@@ -30,50 +32,89 @@ class Job:
     seed: int
     negatives: int = 8_000
 
+    def read(self, method: str) -> tuple[Any, cache.Result | None]:
+        """Where the result of a method is kept, and what is there."""
+        case = f"synthesis-rare-{self.positives}-of-{self.negatives}"
+        path = cache.place(case, self.data_set.name, self.seed, method, VERSION)
+        return path, cache.read(path)
 
-def run(job: Job) -> cache.Result:
+    def rows(self) -> tuple[pa.Table, Any, pa.Table, Any]:
+        """Training rows and which are rare, test rows and which are."""
+        table, positive = load(self.data_set)
+        train, test = _split(positive, self)
+        labelled = table.append_column(LABEL, pa.array(np.where(positive, "rare", "other")))
+        one, other = (labelled.take(pa.array(places)).combine_chunks() for places in (train, test))
+        return one, positive[train], other, positive[test]
+
+
+def run(job: Job, *, ctgan: bool) -> cache.Result:
     """Average precision per arm and learner; read from the cache where it is there."""
-    case = f"synthesis-rare-{job.positives}-of-{job.negatives}-v1"
-    path = cache.place(case, job.data_set.name, job.seed, "arms", VERSION)
-    result = cache.read(path)
+    path, result = job.read("arms")
     if result is None:
         result = _run(job)
         cache.write(path, result)
-    return result
+    if not ctgan:
+        return result
+    path, peer = job.read("ctgan")
+    if peer is None:
+        peer = _run_ctgan(job, result["leaves"]["SMOTE-NC"])
+        cache.write(path, peer)
+    return {**result, "ap": {**result["ap"], CTGAN: peer["ap"]}, "ctgan_seconds": peer["seconds"]}
 
 
 def _run(job: Job) -> cache.Result:
-    from tabad.synthesis.loop import Plan, Rare, choose, folds_of, leaf_of
+    from tabad.synthesis.loop import AUGMENT as LOOP
+    from tabad.synthesis.loop import Plan, Rare, Trials, choose, leaf_of
 
-    table, positive = load(job.data_set)
-    train, test = _split(positive, job)
-    labelled = table.append_column(LABEL, pa.array(np.where(positive, "rare", "other")))
-    rows, y_B = labelled.take(pa.array(train)).combine_chunks(), positive[train]
+    rows, y_B, test, truth = job.rows()
     plan = Plan(LABEL, "rare", seed=job.seed)
     started = time.perf_counter()
-    folds = folds_of(rows, y_B, plan, job.seed)
+    trials = Trials(plan, rows, y_B, job.seed)
+    folds = trials.outer()
     choice = choose(folds, plan)
+    seconds = time.perf_counter() - started
     added = plan.added(y_B)
     for fold in folds:
-        _generate(fold.rare, added)
-    leaves = {**choice.leaves, "tabad generate": leaf_of(folds, "tabad generate")[0]}
+        _generate(fold.trial.rare, added)
     final = Rare(plan, rows, y_B, job.seed)
-    for turn in range(choice.rounds):
-        final.add(turn, choice.leaves["augment"])
     _generate(final, added)
-    seconds = time.perf_counter() - started
-    x_BF, truth = final.features(labelled.take(pa.array(test)).combine_chunks()), positive[test]
+    leaves = {**choice.leaves, GENERATE: leaf_of(folds, GENERATE)[0]}
+    leaves[AUGMENT] = leaves.pop(LOOP)
+    x_BF = final.features(test)
     scores: dict[str, dict[str, float]] = {}
     for name in ARMS:
-        arm = "augment" if name == "tabad augment" else name
-        learner = final.learner(arm, leaves[arm])
+        arm, rounds = (LOOP, choice.rounds) if name == AUGMENT else (name, 0)
+        learner = final.learner(arm, leaves[name], rounds)
         scores[name] = {"HGB": average_precision(truth, learner.predict_proba(x_BF)[:, 1])}
-        scores[name]["CatBoost"] = average_precision(truth, _catboost(final, arm, x_BF, job.seed))
+        training = final.training(arm, rounds)
+        weights = "Balanced" if arm == "class weights" else None
+        scores[name]["CatBoost"] = average_precision(truth, _catboost(final, training, weights, x_BF, job.seed))
     return {
         "part": "rare", "set": job.data_set.name, "seed": job.seed, "positives": job.positives,
-        "train_rows": len(train), "test_rows": len(test), "rounds": choice.rounds, "gains": choice.gains,
-        "ap": scores, "seconds": round(seconds, 1),
+        "train_rows": len(y_B), "test_rows": len(truth), "rounds": choice.rounds, "gains": choice.gains,
+        "leaves": leaves, "ap": scores, "seconds": round(seconds, 1),
     }  # fmt: skip
+
+
+def _run_ctgan(job: Job, leaf: int) -> cache.Result:
+    from tabad.synthesis.learner import fitted
+    from tabad.synthesis.loop import Plan, Rare
+
+    rows, y_B, test, truth = job.rows()
+    plan = Plan(LABEL, "rare", seed=job.seed)
+    real = Rare(plan, rows, y_B, job.seed, network=False)
+    wanted = plan.added(y_B)
+    started = time.perf_counter()
+    made = synthesis_peers.gan("ctgan", rows, 8 * wanted, job.seed, (LABEL, "rare")).slice(0, wanted)
+    seconds = time.perf_counter() - started
+    training = real.with_rows(real.features(made)) if made.num_rows else real.training("nothing")
+    learner = fitted(*training, real.features.categorical, leaf, weights=False, seed=job.seed)
+    x_BF = real.features(test)
+    scores = {
+        "HGB": average_precision(truth, learner.predict_proba(x_BF)[:, 1]),
+        "CatBoost": average_precision(truth, _catboost(real, training, None, x_BF, job.seed)),
+    }
+    return {"ap": scores, "made": made.num_rows, "seconds": round(seconds, 1)}
 
 
 def _split(positive: Any, job: Job) -> tuple[Any, Any]:
@@ -86,16 +127,15 @@ def _split(positive: Any, job: Job) -> tuple[Any, Any]:
 
 
 def _generate(rare: Any, added: int) -> None:
-    """As many rows as one round of the loop adds, none left out."""
-    rare.extra["tabad generate"] = [rare.features(rare.generate(0, added))]
+    """An arm of as many rows as one round of the loop adds, none left out."""
+    rare.extra[GENERATE] = rare.features(rare.generate(0, added))
 
 
-def _catboost(rare: Any, arm: str, test_BF: Any, seed: int) -> Any:
+def _catboost(rare: Any, training: tuple[Any, Any], weights: str | None, test_BF: Any, seed: int) -> Any:
     from catboost import CatBoostClassifier
 
-    x_BF, y_B = rare.training(arm)
+    x_BF, y_B = training
     codes = np.flatnonzero(rare.features.categorical).tolist()
-    weights = "Balanced" if arm == "class weights" else None
     learner = CatBoostClassifier(
         iterations=200, depth=6, auto_class_weights=weights, random_seed=seed, verbose=False,
         allow_writing_files=False, cat_features=codes,

@@ -1,7 +1,8 @@
 """synthesis: rare classes with 20, 50, 200 positives; train on synthetic, test on real; fidelity; rows/s.
 
 Arms of the first: nothing, class weights, SMOTE-NC (tabad's, after the paper: imbalanced-learn's takes no missing
-numbers), the same network's rows unfiltered, and the loop. CTGAN, TVAE, TabDDPM and mostlyai-engine are not run yet.
+numbers), the same network's rows unfiltered, and the loop. Peers of the second: CTGAN, TVAE (ctgan's defaults), TabDDPM
+(from its paper, as many steps as ten minutes allow), SMOTE.
 """
 
 import argparse
@@ -10,11 +11,9 @@ import time
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from benchmarks import cache, data, machine, rare, results
+from benchmarks import data, fidelity, generated, machine, rare, results
 from benchmarks.data import DataSet
-from benchmarks.metrics import auroc
 from benchmarks.report import render
 
 RARE_SETS = (
@@ -22,7 +21,6 @@ RARE_SETS = (
 )  # fmt: skip
 FIDELITY_SETS = ("adult", "bank_full", "default_credit_card")
 POSITIVES = (20, 50, 200)
-VERSION = "1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--positives", default=",".join(map(str, POSITIVES)))
     parser.add_argument("--negatives", type=int, default=8_000)
-    parser.add_argument("--part", choices=["rare", "fidelity", "both"], default="both")
+    parser.add_argument("--part", choices=["rare", "fidelity", "speed", "all"], default="all")
     parser.add_argument("--rows", type=int, default=20_000, help="training rows of the fidelity part, at most")
-    parser.add_argument("--quality", default="default")
+    parser.add_argument("--methods", default=",".join(fidelity.METHODS), help="of the fidelity part")
+    parser.add_argument("--ctgan", action="store_true", help="CTGAN in the rare part too: minutes a job")
+    parser.add_argument("--keep", action="store_true", help="write the results though parts, sets or seeds are missing")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -43,8 +43,9 @@ def main(options: argparse.Namespace) -> int:
     machine.require("sklearn", "catboost", "torch")
     if options.quick:
         options.sets, options.seeds, options.positives, options.negatives, options.rows = "hmeq", 1, "20", 1_000, 1_500
+        options.methods = "tabad,SMOTE"
     rows: list[dict[str, Any]] = []
-    if options.part != "fidelity":
+    if options.part in ("rare", "all"):
         jobs = [
             rare.Job(data_set, positives, seed, options.negatives)
             for seed in range(options.seeds)
@@ -52,19 +53,24 @@ def main(options: argparse.Namespace) -> int:
             for data_set in _sets(options.sets or ",".join(RARE_SETS))
         ]
         for done, job in enumerate(jobs, 1):
-            rows.append(rare.run(job))
+            rows.append(rare.run(job, ctgan=options.ctgan))
             print(f"[{done}/{len(jobs)}] {job.data_set.name} {job.positives} seed {job.seed}", file=sys.stderr)
         _print_rare(rows)
-    if options.part != "rare":
+    if options.part in ("fidelity", "all"):
         found = [
-            _fidelity(data_set, seed, options.rows, options.quality)
-            for data_set in _sets(options.sets or ",".join(FIDELITY_SETS))
+            fidelity.run(data_set, seed, options.rows, method)
             for seed in range(min(options.seeds, 3))
+            for data_set in _sets(options.sets or ",".join(FIDELITY_SETS))
+            for method in options.methods.split(",")
         ]
         _print_fidelity(found)
         rows += found
-    full = not options.quick and not options.sets and options.part == "both" and options.seeds >= 10
-    results.save("synthesis", rows, full=full, settings={k: v for k, v in vars(options).items() if k != "case"})
+    if options.part in ("speed", "all"):
+        rows.append(_speed(4_000 if options.quick else 200_000))
+        print("\ngeneration:", ", ".join(f"{key} {value}" for key, value in rows[-1].items() if key != "part"))
+    full = not options.quick and not options.sets and options.part == "all" and options.seeds >= 10
+    settings = {key: value for key, value in vars(options).items() if key != "case"}
+    results.save("synthesis", rows, full=full or options.keep, settings=settings)
     return 0
 
 
@@ -76,71 +82,94 @@ def _sets(names: str) -> tuple[DataSet, ...]:
 
 
 def _print_rare(rows: list[dict[str, Any]]) -> None:
+    arms = list(dict.fromkeys(arm for r in rows for arm in r["ap"]))
     for learner in ("HGB", "CatBoost"):
         table: list[list[object]] = []
         for positives in sorted({r["positives"] for r in rows}):
             mine = [r for r in rows if r["positives"] == positives]
             names = dict.fromkeys(r["set"] for r in mine)
-            table += [[positives, n, *_means([r for r in mine if r["set"] == n], learner)] for n in names]
-            table.append([positives, "MEAN", *_means(mine, learner)])
-        print(f"\nrare class, {learner}: average precision on real rows that nothing has seen")
-        print(render(["positives", "set", *rare.ARMS, "runs", "the loop added"], table))
+            table += [[positives, n, *_means([r for r in mine if r["set"] == n], arms, learner)] for n in names]
+            table.append([positives, "MEAN", *_means(mine, arms, learner)])
+        print(f"\nrare class, {learner}: average precision on real rows that nothing has seen; then by how much the")
+        print("loop is above the better of nothing and class weights (95 % interval over seeds)")
+        print(render(["positives", "set", *arms, "runs", "the loop added", "less the better"], table))
 
 
-def _means(rows: list[dict[str, Any]], learner: str) -> list[object]:
-    means = [f"{np.mean([r['ap'][arm][learner] for r in rows]):.3f}" for arm in rare.ARMS]
-    return [*means, len(rows), f"{np.mean([r['rounds'] > 0 for r in rows]):.0%}"]
+def _means(rows: list[dict[str, Any]], arms: list[str], learner: str) -> list[object]:
+    of_arm = {arm: np.array([r["ap"][arm][learner] for r in rows if arm in r["ap"]]) for arm in arms}
+    plain = max(("nothing", "class weights"), key=lambda arm: float(of_arm[arm].mean()))
+    gain = of_arm[rare.AUGMENT] - of_arm[plain]
+    reach = interval(gain)
+    means = [f"{of_arm[arm].mean():.3f}" for arm in arms]
+    return [*means, len(rows), f"{np.mean([r['rounds'] > 0 for r in rows]):.0%}", reach]
 
 
-def _fidelity(data_set: DataSet, seed: int, most: int, quality: str) -> dict[str, Any]:
-    """One set: fit on a half, generate as many rows, compare, and train a classifier on them."""
-    path = cache.place(f"synthesis-fidelity-{most}-{quality}-v1", data_set.name, seed, "tabad", VERSION)
-    found = cache.read(path)
-    if found is None:
-        found = _fidelity_run(data_set, seed, most, quality)
-        cache.write(path, found)
-    return found
+def interval(gains: Any) -> str:
+    """Mean and 95 % t-interval over runs."""
+    from scipy import stats
 
-
-def _fidelity_run(data_set: DataSet, seed: int, most: int, quality: Any) -> dict[str, Any]:
-    import tabad
-    from tabad.synthesis.features import Features
-    from tabad.synthesis.learner import fitted
-
-    table, positive = data.load(data_set)
-    table = table.append_column("target", pa.array(np.where(positive, "yes", "no")))
-    order = np.random.default_rng(seed).permutation(table.num_rows)
-    half = min(most, table.num_rows // 2)
-    train, test = (table.take(pa.array(part)).combine_chunks() for part in (order[:half], order[half : 2 * half]))
-    started = time.perf_counter()
-    model = tabad.fit(train, quality=quality, seed=seed, kinds={"target": "category"})
-    fit_s = time.perf_counter() - started
-    started = time.perf_counter()
-    made = model.generate(half, seed=seed)
-    made_s = time.perf_counter() - started
-    compared = tabad.compare(test, made, label="target", seed=seed)
-    features = Features.of(tabad.fit(train, quality="fast", memory=64, label="target").core)
-    truth = test["target"].to_numpy() == "yes"
-    scores = {}
-    for name, rows in {"real": train, "generated": made}.items():
-        answer = rows["target"].to_numpy() == "yes"
-        learner = fitted(features(rows), answer, features.categorical, 20, weights=False, seed=seed)
-        scores[name] = auroc(truth, learner.predict_proba(features(test))[:, 1])
-    ours, halves = compared.generated, compared.halves
-    return {
-        "part": "fidelity", "set": data_set.name, "seed": seed, "quality": quality, "train_rows": half,
-        "columns": table.num_columns, "shape": ours.shape, "shape_halves": halves.shape, "trend": ours.trend,
-        "trend_halves": halves.trend, "c2st": ours.c2st, "manifold": ours.manifold,
-        "auc_real": scores["real"], "auc_generated": scores["generated"],
-        "fit_s": round(fit_s, 1), "rows_per_s": round(half / made_s),
-    }  # fmt: skip
+    if len(gains) < 2:
+        return f"{gains.mean():+.3f}"
+    reach = float(stats.t.ppf(0.975, len(gains) - 1)) * gains.std(ddof=1) / np.sqrt(len(gains))
+    return f"{gains.mean():+.3f} ({gains.mean() - reach:+.3f} to {gains.mean() + reach:+.3f})"
 
 
 def _print_fidelity(rows: list[dict[str, Any]]) -> None:
-    keys = (
-        "set", "seed", "train_rows", "shape", "shape_halves", "trend", "trend_halves", "c2st", "auc_real",
-        "auc_generated", "fit_s", "rows_per_s",
-    )  # fmt: skip
-    print("\ngenerated rows beside unseen real ones, and a classifier trained on them, tested on those")
-    values = [[f"{r[k]:.3f}" if isinstance(r[k], float) and r[k] <= 1 else r[k] for k in keys] for r in rows]
-    print(render([key.replace("_", " ") for key in keys], values))
+    print(
+        "\ngenerated rows beside unseen real ones (errors: multiples of what as many real rows have), and a classifier"
+    )
+    print("trained on them, tested on those; means over seeds")
+    table: list[list[object]] = []
+    for name in dict.fromkeys(r["set"] for r in rows):
+        for method in dict.fromkeys(r["method"] for r in rows):
+            mine = [r for r in rows if (r["set"], r["method"]) == (name, method)]
+            if mine:
+                table.append([name, method, len(mine), *_fidelity_means(mine)])
+    heads = [
+        "set",
+        "method",
+        "seeds",
+        "shape error",
+        "x real",
+        "trend error",
+        "x real",
+        "C2ST",
+        "AUC",
+        "of real",
+        "seconds",
+    ]
+    print(render(heads, table))
+
+
+def _fidelity_means(rows: list[dict[str, Any]]) -> list[object]:
+    def mean(key: str) -> float:
+        return float(np.mean([r[key] for r in rows]))
+
+    cells: list[object] = ["-"] * 5
+    if "c2st" in rows[0]:
+        cells = [
+            f"{mean('shape_error'):.4f}", f"{mean('shape_error') / mean('shape_error_real'):.2f}",
+            f"{mean('trend_error'):.4f}", f"{mean('trend_error') / mean('trend_error_real'):.2f}",
+            f"{mean('c2st'):.3f}",
+        ]  # fmt: skip
+    seconds = f"{mean('seconds'):.0f}" if "seconds" in rows[0] else "-"
+    return [*cells, f"{mean('auc_generated'):.4f}", f"{mean('auc_real'):.4f}", seconds]
+
+
+def _speed(rows: int) -> dict[str, Any]:
+    """Rows a second of a default model of the table of the speed cases: 20 columns, and how large its network is."""
+    import tabad
+    from tabad.diffusion.presets import preset
+    from tabad.diffusion.sample import Plan
+
+    table = generated.table(20_000)
+    model = tabad.fit(table, seed=0)
+    model.generate(4_096, seed=1)
+    started = time.perf_counter()
+    model.generate(rows, seed=0)
+    seconds = time.perf_counter() - started
+    size = preset("default", table.num_rows)
+    return {
+        "part": "speed", "rows": rows, "columns": table.num_columns, "rows_per_s": round(rows / seconds),
+        "evaluations": Plan().steps, "width": size.width, "blocks": size.blocks,
+    }  # fmt: skip

@@ -1,6 +1,7 @@
 """The commands that make or compare rows, in this process: what is written, what is said, exit codes."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import tabad
 from tabad.cli.run import run
 from tabad.diffusion import presets
 from tabad.synthesis import augment, learner, loop
-from tabad.synthesis.loop import Choice
+from tabad.synthesis.loop import Choice, Plan
 
 ROWS = 200
 
@@ -91,12 +92,17 @@ def test_compare_prints_a_table_or_json(capsys: pytest.CaptureFixture[str], monk
 
 
 def test_augment_says_no_gain(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augment, "search", lambda *_: Choice(0, dict.fromkeys((*loop.ARMS, "augment"), 10), ()))
+    monkeypatch.setattr(loop, "Plan", partial(Plan, folds=3, repeats=1))
+    monkeypatch.setattr(augment, "choose", lambda *_: Choice(0, dict.fromkeys((*loop.ARMS, "augment"), 10), ()))
     monkeypatch.setattr(learner, "_ROUNDS", 3)
     assert run(["augment", "t.parquet", "--label", "fraud", "--rare", "yes", "-o", "more.parquet"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("200 rows, 40 of them `yes` · ")
-    assert lines[2].startswith("  nothing        ")
-    assert lines[2].endswith("augment +0.000 (95 % interval +0.000 to +0.000)")
+    assert lines[1:3] == [
+        "average precision on 3 folds that no step has seen, gradient boosting",
+        "(in brackets as if both classes were equally common: the loop goes by that)",
+    ]
+    assert lines[3].startswith("  nothing        ")
+    assert lines[3].endswith("augment +0.000 (95 % interval +0.000 to +0.000)")
     assert lines[-2:] == ["no gain: nothing was added", "wrote more.parquet"]
     assert pq.read_table("more.parquet").drop(["tabad_synthetic"]) == pq.read_table("t.parquet")

@@ -18,6 +18,7 @@ def show_augmented(outcome: "Outcome", rare: str, output: str, *, as_json: bool)
             {
                 "rows": outcome.rows.num_rows, "rare": outcome.rare, "added": outcome.added, "gain": outcome.gain,
                 "rounds": outcome.rounds, "fold_rounds": outcome.fold_rounds, "average_precision": outcome.precision,
+                "balanced_average_precision": outcome.balanced,
                 "uplift": {arm: dict(zip(("mean", "low", "high"), value, strict=True))
                            for arm, value in outcome.uplift.items()},
                 "output": output, "warnings": outcome.notes, "seconds": outcome.seconds,
@@ -26,11 +27,12 @@ def show_augmented(outcome: "Outcome", rare: str, output: str, *, as_json: bool)
         return
     own = outcome.rows.num_rows - outcome.added
     say(f"{own:,} rows, {outcome.rare:,} of them `{rare}` · {outcome.seconds:.0f} s")
-    say(f"average precision on {len(outcome.fold_rounds)} folds that no step has seen, gradient boosting:")
+    say(f"average precision on {len(outcome.fold_rounds)} folds that no step has seen, gradient boosting")
+    say("(in brackets as if both classes were equally common: the loop goes by that)")
     for arm, value in outcome.precision.items():
         against = outcome.uplift.get(arm)
         words = "" if against is None else "   augment {:+.3f} (95 % interval {:+.3f} to {:+.3f})".format(*against)
-        say(f"  {arm:<14} {value:.3f}{words}")
+        say(f"  {arm:<14} {value:.3f} ({outcome.balanced[arm]:.3f}){words}")
     say(f"  rounds that paid: {', '.join(map(str, outcome.fold_rounds))} in the folds, {outcome.rounds} in the table")
     for note in outcome.notes:
         say(f"note: {note}")

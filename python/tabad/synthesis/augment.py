@@ -24,8 +24,8 @@ from tabad.errors import InputError, UsageError
 from tabad.tables.cells import plain
 from tabad.tables.views import without_views
 
-from .learner import Labels, average_precision, probability
-from .loop import ARMS, Plan, Rare, search, splits
+from .learner import Labels, precisions
+from .loop import ARMS, AUGMENT, Plan, Rare, Trials, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "augmented"]
 
-OUTER = 5
 MOST_ROWS = 20_000
 """Rows that the loop works on; all rare ones are among them, up to half."""
 LEAST_RARE = 20
@@ -47,10 +46,12 @@ class Outcome:
     rows: pa.Table
     added: int
     gain: bool
-    """The loop found rounds that pay, and on the untouched folds it was above nothing on the mean."""
+    """The loop found rounds that pay, and on the untouched folds it was above nothing on the balanced mean."""
     rare: int
     precision: dict[str, float]
     """Mean average precision of each arm on the untouched folds."""
+    balanced: dict[str, float]
+    """The same as if both classes were equally common, by which the loop decides."""
     uplift: dict[str, tuple[float, float, float]]
     """Of `augment` over each other arm: mean, and the ends of the 95 % interval."""
     rounds: int
@@ -79,28 +80,18 @@ def augmented(
     tables.check_taken(own.schema, [f"{prefix}synthetic"])
     told_B, rare_B = _labels(own, plan, table.name)
     work, notes = _work(told_B, rare_B, plan.seed)
-    rows, y_B = own.take(pa.array(work)), rare_B[work]
-    precision: dict[str, list[float]] = {arm: [] for arm in (*ARMS, "augment")}
-    fold_rounds = []
-    for place, (train, held) in enumerate(splits(y_B, OUTER, plan.seed)):
-        if progress is not None:
-            progress("folds", place, OUTER, "")
-        rounds, scores = _judge(rows, y_B, train, held, plan, plan.seed + place + 1)
-        fold_rounds.append(rounds)
-        for arm, value in scores.items():
-            precision[arm].append(value)
-    if progress is not None:
-        progress("folds", OUTER, OUTER, "")
-    ours = np.array(precision["augment"])
-    uplift = {arm: interval(ours - np.array(precision[arm]), len(y_B)) for arm in ARMS}
-    choice = search(rows, y_B, plan, plan.seed)
-    gain = choice.rounds > 0 and uplift["nothing"][0] > 0
+    rows = own.take(pa.array(work))
+    trials = Trials(plan, rows, rare_B[work], plan.seed)
+    judged, fold_rounds = _judged(trials, progress)
+    uplift = {arm: interval(judged.own[AUGMENT] - judged.own[arm], plan.folds) for arm in ARMS}
+    choice = choose(trials.outer(), plan)
+    balanced_gain = float(np.mean(judged.balanced[AUGMENT] - judged.balanced["nothing"]))
+    gain = choice.rounds > 0 and balanced_gain > 0
     made: list[pa.Table] = []
     ids: list[str] = []
     if gain or force:
-        final = Rare(plan, rows, y_B, plan.seed)
-        for turn in range(max(choice.rounds, 1)):
-            final.add(turn, choice.leaves["augment"])
+        final = Rare(plan, rows, rare_B[work], plan.seed)
+        final.go_to(max(choice.rounds, 1))
         made = final.kept
         ids = [column["name"] for column in final.model.manifest["columns"] if column["kind"] == "id"]
     result = _joined(own, made, ids, plan, rare_B, f"{prefix}synthetic")
@@ -109,10 +100,11 @@ def augmented(
         result.num_rows - own.num_rows,
         gain,
         int(rare_B.sum()),
-        {arm: float(np.mean(values)) for arm, values in precision.items()},
+        {arm: float(np.mean(values)) for arm, values in judged.own.items()},
+        {arm: float(np.mean(values)) for arm, values in judged.balanced.items()},
         uplift,
         choice.rounds,
-        tuple(fold_rounds),
+        fold_rounds,
         tuple(notes),
         time.monotonic() - began,
     )
@@ -156,29 +148,45 @@ def _work(told_B: Labels, rare_B: Labels, seed: int) -> tuple[npt.NDArray[np.int
     return np.sort(np.r_[rare, others]), notes
 
 
-def _judge(
-    rows: pa.Table, y_B: Labels, train: npt.NDArray[np.intp], held: npt.NDArray[np.intp], plan: Plan, seed: int
-) -> tuple[int, dict[str, float]]:
-    """Rounds that the loop chose on `train`, and the average precision of every arm on `held`, which it never saw."""
-    choice = search(rows.take(pa.array(train)), y_B[train], plan, seed)
-    fold = Rare(plan, rows.take(pa.array(train)), y_B[train], seed, network=choice.rounds > 0)
-    x_BF = fold.features(rows.take(pa.array(held)))
-    for turn in range(choice.rounds):
-        fold.add(turn, choice.leaves["augment"])
-    scores = {
-        arm: average_precision(y_B[held], probability(fold.learner(arm, choice.leaves[arm]), x_BF))
-        for arm in (*ARMS, "augment")
-        if arm != "augment" or choice.rounds
-    }
-    return choice.rounds, {"augment": scores["nothing"], **scores}
+@dataclass(frozen=True)
+class _Judged:
+    """Of each arm, its average precision on every outer fold: at the table's own shares, and balanced."""
+
+    own: dict[str, npt.NDArray[np.float64]]
+    balanced: dict[str, npt.NDArray[np.float64]]
 
 
-def interval(gain_K: npt.NDArray[np.float64], rows: int) -> tuple[float, float, float]:
-    """Mean and 95 % interval of paired gains over folds; the variance is `s^2 (1/K + held / train)`."""
+def _judged(
+    trials: Trials, progress: Callable[[str, int, int | None, str], None] | None
+) -> tuple[_Judged, tuple[int, ...]]:
+    """Every outer fold by arms that were chosen on the others, and the rounds that the loop went there."""
+    plan = trials.plan
+    total = plan.repeats * plan.folds
+    own, balanced = ({arm: np.empty(total) for arm in (*ARMS, AUGMENT)} for _ in range(2))
+    rounds = []
+    for place in range(total):
+        if progress is not None:
+            progress("folds", place, total, "")
+        repeat, part = divmod(place, plan.folds)
+        choice = choose(trials.inner(repeat, part), plan)
+        rounds.append(choice.rounds)
+        for arm in own:
+            went = choice.rounds if arm == AUGMENT else 0
+            y_B, probability_B = trials.without(repeat, part).answer(part, arm, choice.leaves[arm], went)
+            own[arm][place] = precisions(y_B, probability_B).mean()
+            balanced[arm][place] = precisions(y_B, probability_B, balanced=True).mean()
+        trials.forget(repeat, part)
+    if progress is not None:
+        progress("folds", total, total, "")
+    return _Judged(own, balanced), tuple(rounds)
+
+
+def interval(gain_K: npt.NDArray[np.float64], parts: int) -> tuple[float, float, float]:
+    """Mean and 95 % interval of paired gains over folds, each of them one of so many parts; the variance is
+    `s^2 (1/K + held / train)`."""
     stats = need("scipy.stats", extra="sklearn", purpose="give intervals")
     folds = len(gain_K)
-    held = rows / folds
-    error = float(gain_K.std(ddof=1) * np.sqrt(1 / folds + held / (rows - held)))
+    error = float(gain_K.std(ddof=1) * np.sqrt(1 / folds + 1 / (parts - 1)))
     reach = float(stats.t.ppf(0.975, folds - 1)) * error
     mean = float(gain_K.mean())
     return mean, mean - reach, mean + reach

@@ -31,7 +31,7 @@ from tabad.tables.views import without_views
 
 from .features import Features, Floats, squared_distances
 from .learner import fitted, probability
-from .loop import splits
+from .parts import splits
 
 if TYPE_CHECKING:
     from tabad.tables import Table

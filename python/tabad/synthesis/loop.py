@@ -1,12 +1,11 @@
 """The loop: generate rare rows, judge them, keep the good ones, refit the classifier, again - while it pays.
 
 Within one part of a table. Folds of it each get a network of their own, fitted on their training rows alone, so that
-what is validated was seen by no step; a round counts when the mean gain over the folds exceeds its standard error
+what is validated was seen by no step; a round counts when the mean gain over the rare rows exceeds its standard error
 (Breiman et al. 1984, the one-standard-error rule). The reinforcing cycle is the one of arXiv 2506.09368, section 6.
-Axes: B rows, F features, K folds, L leaf sizes.
+Axes: B rows, F features, R rare rows, L leaf sizes.
 """
 
-# ruff: noqa: N815  (arrays carry their axes in their names)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -22,24 +21,30 @@ from tabad.fitting import fit_table
 
 from .features import Features
 from .keep import Judged, keep
-from .learner import LEAVES, Labels, average_precision, fitted, probability
+from .learner import LEAVES, Labels, fitted, precisions, probability
+from .parts import Places, parts_of
 from .smote import smote_nc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from tabad.model import Model
 
     from .features import Floats
 
-__all__ = ["ARMS", "Choice", "Fold", "Plan", "Rare", "choose", "folds_of", "leaf_of", "search", "splits"]
+__all__ = ["ARMS", "AUGMENT", "Choice", "Fold", "Plan", "Rare", "Trial", "Trials", "choose", "leaf_of"]
 
 ARMS = ("nothing", "class weights", "SMOTE-NC")
 """What the loop must beat."""
-_GUIDANCE = (1.5, 1.0, 2.0)
-"""Of the rounds: leaning on the class first (it measured best at 20 positives), then as trained, then more."""
+AUGMENT = "augment"
+_GUIDANCE = (2.0, 1.5, 3.0)
+"""Of the rounds: leaning on the class first (it measured best at 20 and 50 rare rows), then less, then more."""
 _POOL = 2
 """Rows generated for each one wanted."""
+_JUDGE_LEAF = 10
+"""Of the classifier that says what is news: of the middle size, so that all who look at a round see the same rows."""
+
+Precisions = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ class Plan:
     rare: str
     kinds: dict[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
-    folds: int = 3
+    folds: int = 5
+    repeats: int = 2
+    """How often the rows are parted anew."""
     rounds: int = 3
     most: int = 1_000
     """Rows added a round: a twentieth of the other rows, at least twice the rare ones, at most this."""
@@ -92,29 +99,33 @@ class Rare:
         self.x_BF = self.features(rows)
         self.score_B = self._scores(rows) if network else np.zeros(len(y_B))
         self.kept: list[pa.Table] = []
-        self.extra: dict[str, list[Floats]] = {"augment": []}
-        """Features of the rows that an arm adds."""
+        """Rows of each round."""
+        self._added: list[Floats] = []
+        self.extra: dict[str, Floats] = {}
+        """Features of the rows that any other arm adds."""
 
     def _scores(self, rows: pa.Table) -> npt.NDArray[np.float64]:
         scored = pa.table(self.model.core.score(rows, append=False, explain="none", prefix="", oddest=0))
         scores: npt.NDArray[np.float64] = scored["score"].to_numpy()
         return scores
 
-    def training(self, arm: str) -> tuple[Floats, Labels]:
+    def training(self, arm: str, rounds: int = 0) -> tuple[Floats, Labels]:
         """The rows that an arm trains on."""
         if arm == "SMOTE-NC":
-            extra = smote_nc(
-                self.x_BF[self.y_B], self.features.categorical, int((~self.y_B).sum() - self.y_B.sum()), self.seed
-            )
-        elif self.extra.get(arm):
-            extra = np.concatenate(self.extra[arm])
-        else:
-            return self.x_BF, self.y_B
-        return np.concatenate([self.x_BF, extra]), np.r_[self.y_B, np.ones(len(extra), bool)]
+            more = int((~self.y_B).sum() - self.y_B.sum())
+            return self.with_rows(smote_nc(self.x_BF[self.y_B], self.features.categorical, more, self.seed))
+        if arm == AUGMENT and rounds:
+            self.go_to(rounds)
+            return self.with_rows(np.concatenate(self._added[:rounds]))
+        return self.with_rows(self.extra[arm]) if arm in self.extra else (self.x_BF, self.y_B)
 
-    def learner(self, arm: str, leaf: int) -> Any:
+    def with_rows(self, rare_BF: Floats) -> tuple[Floats, Labels]:
+        """The training rows and more rare ones."""
+        return np.concatenate([self.x_BF, rare_BF]), np.r_[self.y_B, np.ones(len(rare_BF), bool)]
+
+    def learner(self, arm: str, leaf: int, rounds: int = 0) -> Any:
         """The classifier of an arm."""
-        x_BF, y_B = self.training(arm)
+        x_BF, y_B = self.training(arm, rounds)
         return fitted(x_BF, y_B, self.features.categorical, leaf, weights=arm == "class weights", seed=self.seed)
 
     def generate(self, turn: int, count: int) -> pa.Table:
@@ -126,85 +137,117 @@ class Rare:
         )
         return rows
 
-    def add(self, turn: int, leaf: int) -> None:
-        """One round: generate, judge by detector and classifier, keep."""
-        wanted = self.plan.added(self.y_B)
-        made = self.generate(turn, _POOL * wanted)
-        learner = self.learner("augment", leaf)
-        x_BF = self.features(made)
-        candidates = Judged(x_BF, self._scores(made), probability(learner, x_BF))
-        rare, others = (self._judged(learner, y_B) for y_B in (self.y_B, ~self.y_B))
-        chosen = keep(candidates, rare, others, self.features, wanted, self.seed + turn)
-        self.kept.append(made.take(pa.array(chosen)))
-        self.extra["augment"].append(x_BF[chosen])
+    def go_to(self, rounds: int) -> None:
+        """Go on until there are so many rounds: generate, judge by detector and classifier, keep."""
+        while len(self.kept) < rounds:
+            turn = len(self.kept)
+            wanted = self.plan.added(self.y_B)
+            made = self.generate(turn, _POOL * wanted)
+            learner = self.learner(AUGMENT, _JUDGE_LEAF, turn)
+            x_BF = self.features(made)
+            candidates = Judged(x_BF, self._scores(made), probability(learner, x_BF))
+            rare, others = (self._judged(learner, y_B) for y_B in (self.y_B, ~self.y_B))
+            chosen = keep(candidates, rare, others, self.features, wanted, self.seed + turn)
+            self.kept.append(made.take(pa.array(chosen)))
+            self._added.append(x_BF[chosen])
 
     def _judged(self, learner: Any, which_B: Labels) -> Judged:
         x_BF = self.x_BF[which_B]
         return Judged(x_BF, self.score_B[which_B], probability(learner, x_BF))
 
 
+class Trial:
+    """A network of the rows outside some parts, and what its classifiers say of the rows inside."""
+
+    def __init__(self, plan: Plan, rows: pa.Table, y_B: Labels, part_B: Places, without: tuple[int, ...], seed: int):
+        inside_B = np.isin(part_B, without)
+        self.rare = Rare(plan, rows.take(pa.array(np.flatnonzero(~inside_B))), y_B[~inside_B], seed)
+        self.places = {part: np.flatnonzero(part_B == part) for part in without}
+        self._y_B = y_B
+        self._x_BF = {part: self.rare.features(rows.take(pa.array(at))) for part, at in self.places.items()}
+        self._answers: dict[tuple[str, int, int], dict[int, npt.NDArray[np.float64]]] = {}
+
+    def answer(self, part: int, arm: str, leaf: int, rounds: int = 0) -> tuple[Labels, npt.NDArray[np.float64]]:
+        """Which rows of a part are rare, and how probable an arm finds it."""
+        key = (arm, leaf, rounds)
+        if key not in self._answers:
+            learner = self.rare.learner(arm, leaf, rounds)
+            self._answers[key] = {held: probability(learner, x_BF) for held, x_BF in self._x_BF.items()}
+        return self._y_B[self.places[part]], self._answers[key][part]
+
+
 @dataclass(frozen=True)
 class Fold:
-    """A network of some rows, and rows that it has not seen."""
+    """One part that judges a trial."""
 
-    rare: Rare
-    held: pa.Table
-    y_B: Labels
+    trial: Trial
+    part: int
 
-    def precision(self, arm: str, leaf: int) -> float:
-        """Average precision of an arm on the held rows."""
-        return average_precision(self.y_B, probability(self.rare.learner(arm, leaf), self.rare.features(self.held)))
-
-
-def folds_of(rows: pa.Table, y_B: Labels, plan: Plan, seed: int) -> list[Fold]:
-    """The folds of the loop's own cross-validation."""
-    return [
-        Fold(
-            Rare(plan, rows.take(pa.array(train)), y_B[train], seed * 100 + place),
-            rows.take(pa.array(held)),
-            y_B[held],
-        )
-        for place, (train, held) in enumerate(splits(y_B, plan.folds, seed))
-    ]
+    def precisions(self, arm: str, leaf: int, rounds: int = 0) -> tuple[Places, Precisions]:
+        """Places of the part's rare rows in the table, and the balanced precision at each of them."""
+        y_B, probability_B = self.trial.answer(self.part, arm, leaf, rounds)
+        return self.trial.places[self.part][y_B], precisions(y_B, probability_B, balanced=True)
 
 
-def search(rows: pa.Table, y_B: Labels, plan: Plan, seed: int) -> Choice:
-    """How many rounds pay on these rows, and the leaf size that suits each arm, by cross-validation."""
-    return choose(folds_of(rows, y_B, plan, seed), plan)
+class Trials:
+    """All trials on some rows. Each is fitted once: one without parts a and b judges b for a, and a for b."""
+
+    def __init__(self, plan: Plan, rows: pa.Table, y_B: Labels, seed: int) -> None:
+        self.plan, self.rows, self.y_B, self.seed = plan, rows, y_B, seed
+        self.parts = [parts_of(y_B, plan.folds, seed + repeat) for repeat in range(plan.repeats)]
+        self._known: dict[tuple[int, ...], Trial] = {}
+
+    def without(self, repeat: int, *parts: int) -> Trial:
+        """The trial of the rows outside these parts."""
+        key = (repeat, *sorted(parts))
+        if key not in self._known:
+            seed = self.seed * 1_000 + len(self._known) + 1
+            self._known[key] = Trial(self.plan, self.rows, self.y_B, self.parts[repeat], key[1:], seed)
+        return self._known[key]
+
+    def forget(self, repeat: int, part: int) -> None:
+        """Let go of the trials that no later outer part asks for."""
+        for key in [key for key in self._known if key[0] == repeat and len(key) == 3 and key[2] <= part]:
+            del self._known[key]
+
+    def outer(self) -> list[Fold]:
+        """Every part of every repeat, judging a trial that lacks it alone."""
+        plan = self.plan
+        return [Fold(self.without(r, part), part) for r in range(plan.repeats) for part in range(plan.folds)]
+
+    def inner(self, repeat: int, outer: int) -> list[Fold]:
+        """The other parts, each judging a trial that has seen neither it nor the outer part."""
+        others = [part for part in range(self.plan.folds) if part != outer]
+        return [Fold(self.without(repeat, outer, part), part) for part in others]
 
 
-def choose(folds: list[Fold], plan: Plan) -> Choice:
-    """The same on folds that are there."""
+def choose(folds: Sequence[Fold], plan: Plan) -> Choice:
+    """How many rounds pay, and the leaf size that suits each arm."""
     tuned = {arm: leaf_of(folds, arm) for arm in ARMS}
-    leaf, now_K = tuned["nothing"]
+    leaf, now_R = tuned["nothing"]
     rounds, gains = 0, []
-    for turn in range(plan.rounds):
-        for fold in folds:
-            fold.rare.add(turn, leaf)
-        new_leaf, new_K = leaf_of(folds, "augment")
-        gain_K = new_K - now_K
-        error = float(gain_K.std(ddof=1) / np.sqrt(len(gain_K)))
-        gains.append((float(gain_K.mean()), error))
-        if gain_K.mean() <= error:
+    for turn in range(1, plan.rounds + 1):
+        new_leaf, new_R = leaf_of(folds, AUGMENT, turn)
+        gain_R = new_R - now_R
+        error = float(gain_R.std(ddof=1) / np.sqrt(len(gain_R)))
+        gains.append((float(gain_R.mean()), error))
+        if gain_R.mean() <= error:
             break
-        now_K, leaf, rounds = new_K, new_leaf, turn + 1
+        now_R, leaf, rounds = new_R, new_leaf, turn
     leaves = {arm: best for arm, (best, _) in tuned.items()}
-    return Choice(rounds, {**leaves, "augment": leaf}, tuple(gains))
+    return Choice(rounds, {**leaves, AUGMENT: leaf}, tuple(gains))
 
 
-def leaf_of(folds: list[Fold], arm: str) -> tuple[int, npt.NDArray[np.float64]]:
-    """The leaf size that suits an arm best, and its average precision in each fold."""
-    precision_KL = np.array([[fold.precision(arm, leaf) for leaf in LEAVES] for fold in folds])
-    best = int(precision_KL.mean(axis=0).argmax())
-    return LEAVES[best], precision_KL[:, best]
+def leaf_of(folds: Sequence[Fold], arm: str, rounds: int = 0) -> tuple[int, Precisions]:
+    """The leaf size that suits an arm best, and its balanced precision at each rare row, repeats averaged."""
+    precision_LR = np.array([_by_row(folds, arm, leaf, rounds) for leaf in LEAVES])
+    best = int(precision_LR.mean(axis=1).argmax())
+    return LEAVES[best], precision_LR[best]
 
 
-def splits(y_B: Labels, folds: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """`(train, held)` places of stratified folds."""
-    draw = np.random.default_rng(seed)
-    fold_B = np.empty(len(y_B), np.int64)
-    for value in (True, False):
-        places = draw.permutation(np.flatnonzero(y_B == value))
-        fold_B[places] = np.arange(len(places)) % folds
-    for fold in range(folds):
-        yield np.flatnonzero(fold_B != fold), np.flatnonzero(fold_B == fold)
+def _by_row(folds: Sequence[Fold], arm: str, leaf: int, rounds: int) -> Precisions:
+    found = [fold.precisions(arm, leaf, rounds) for fold in folds]
+    places, values = (np.concatenate([pair[which] for pair in found]) for which in (0, 1))
+    _, row = np.unique(places, return_inverse=True)
+    mean_R: Precisions = np.bincount(row, values) / np.bincount(row)
+    return mean_R

@@ -1,5 +1,7 @@
 """The whole loop on a small table: what is written, what is said, and that folds keep to themselves."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,7 +11,7 @@ import tabad
 from tabad.diffusion import presets
 from tabad.errors import InputError, TabadWarning, UsageError
 from tabad.synthesis import augment, learner, loop
-from tabad.synthesis.loop import Choice, Plan
+from tabad.synthesis.loop import Choice, Fold, Plan
 
 ROWS = 400
 
@@ -37,18 +39,18 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 30, 1e9))
     monkeypatch.setattr(loop, "LEAVES", (10,))
     monkeypatch.setattr(learner, "_ROUNDS", 5)
-    monkeypatch.setattr(augment, "OUTER", 2)
 
 
-def chosen(monkeypatch: pytest.MonkeyPatch, rounds: int) -> list[set[int]]:
-    """The loop decides at once for so many rounds; gives back the rows of each search."""
-    seen: list[set[int]] = []
+def chosen(monkeypatch: pytest.MonkeyPatch, rounds: int) -> list[list[Fold]]:
+    """The loop decides at once for so many rounds; gives back the folds of each search."""
+    seen: list[list[Fold]] = []
 
-    def search(rows: pa.Table, _y: object, _plan: Plan, _seed: int) -> Choice:
-        seen.append(set(rows["row"].to_pylist()) if "row" in rows.schema.names else set())
+    def choose(folds: list[Fold], _plan: Plan) -> Choice:
+        seen.append(folds)
         return Choice(rounds, dict.fromkeys((*loop.ARMS, "augment"), 10), ((0.1, 0.01),))
 
-    monkeypatch.setattr(augment, "search", search)
+    monkeypatch.setattr(augment, "choose", choose)
+    monkeypatch.setattr(loop, "Plan", partial(Plan, folds=3))
     return seen
 
 
@@ -84,20 +86,18 @@ def test_without_a_gain_the_table_is_as_it_was_and_no_network_judges(
 
 def test_the_folds_that_judge_were_seen_by_no_search(table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = chosen(monkeypatch, 1)
-    judged: list[set[int]] = []
-    real = augment._judge
-
-    def judge(rows: pa.Table, y: object, train: object, held: np.ndarray, plan: Plan, seed: int) -> object:
-        judged.append(set(rows["row"].take(pa.array(held)).to_pylist()))
-        return real(rows, y, train, held, plan, seed)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(augment, "_judge", judge)
     outcome, _ = tabad.api.run_augment(table, label="fraud", rare="1")
-    assert len(judged) == 2
-    assert all(part.isdisjoint(rows) for part, rows in zip(judged, seen, strict=False))
-    assert judged[0] | judged[1] == set(range(3, ROWS)) == seen[2]
-    assert outcome.fold_rounds == (1, 1)
-    assert set(outcome.precision) == {"nothing", "class weights", "SMOTE-NC", "augment"}
+    # Three parts, parted anew once: six outer folds, then the whole.
+    assert [len(folds) for folds in seen] == [2] * 6 + [6]
+    for place, folds in enumerate(seen[:6]):
+        outer = place % 3
+        assert {fold.part for fold in folds} == {0, 1, 2} - {outer}
+        assert all(set(fold.trial.places) == {outer, fold.part} for fold in folds)
+    covered = [sorted(np.concatenate([fold.trial.places[fold.part] for fold in seen[6][r : r + 3]])) for r in (0, 3)]
+    assert covered == [list(range(ROWS - 3))] * 2
+    assert outcome.fold_rounds == (1,) * 6
+    assert set(outcome.precision) == set(outcome.balanced) == {"nothing", "class weights", "SMOTE-NC", "augment"}
+    assert all(outcome.balanced[arm] >= outcome.precision[arm] for arm in outcome.precision)
     mean, low, high = outcome.uplift["SMOTE-NC"]
     assert low <= mean <= high
     assert mean == pytest.approx(outcome.precision["augment"] - outcome.precision["SMOTE-NC"])

@@ -9,8 +9,9 @@ import tabad
 from tabad.synthesis.augment import interval
 from tabad.synthesis.features import Features, squared_distances
 from tabad.synthesis.keep import Judged, keep
-from tabad.synthesis.learner import average_precision
-from tabad.synthesis.loop import Plan, splits
+from tabad.synthesis.learner import average_precision, precisions
+from tabad.synthesis.loop import Plan
+from tabad.synthesis.parts import splits
 from tabad.synthesis.smote import smote_nc
 
 
@@ -81,9 +82,18 @@ def test_average_precision_is_scikit_learns_with_ties() -> None:
     assert average_precision(y, score) == pytest.approx(average_precision_score(y, score), abs=1e-12)
 
 
+def test_balanced_precision_is_that_of_equally_common_classes() -> None:
+    # Two rare rows of six, scored 1st and 4th: precision 1/1 and 2/4; a wrong row counts 2/4, so 1 and 2/(2 + 2 * 0.5).
+    y, score = np.array([1, 0, 0, 1, 0, 0], bool), np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.1])
+    assert precisions(y, score).tolist() == [1.0, 0.5]
+    assert precisions(y, score, balanced=True).tolist() == pytest.approx([1.0, 2 / 3])
+    # Of one score there is one step: half of what is above is rare, where both are equally common.
+    assert precisions(y, np.zeros(6), balanced=True).tolist() == [0.5, 0.5]
+
+
 def test_the_interval_is_wider_than_that_of_independent_folds() -> None:
     gains = np.array([0.1, 0.2, 0.3, 0.2, 0.2])
-    mean, low, high = interval(gains, 100)
+    mean, low, high = interval(gains, 5)
     assert mean == pytest.approx(0.2)
     # s = 0.0707, t(4) = 2.776, variance s^2 (1/5 + 1/4): half a width of 0.1317.
     assert (high - mean, mean - low) == (pytest.approx(0.13167, abs=1e-4), pytest.approx(0.13167, abs=1e-4))
