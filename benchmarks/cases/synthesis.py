@@ -1,18 +1,20 @@
-"""synthesis: rare classes with 20, 50, 200 positives; train on synthetic, test on real; fidelity; rows/s.
+"""synthesis: rare classes with 20, 50, 200 positives; detectors given generated anomalies; fidelity; rows/s.
 
 Arms of the first: nothing, class weights, SMOTE-NC (tabad's, after the paper: imbalanced-learn's takes no missing
-numbers), the same network's rows unfiltered, and the loop. Peers of the second: CTGAN, TVAE (ctgan's defaults), TabDDPM
-(from its paper, as many steps as ten minutes allow), SMOTE.
+numbers), the same network's rows unfiltered, the loop, and CTGAN where asked for. Peers of fidelity (with: train on
+synthetic, test on real): CTGAN, TVAE (ctgan's defaults), TabDDPM (from its paper, as many steps as ten minutes allow),
+SMOTE.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks import data, fidelity, generated, machine, rare, results
+from benchmarks import data, few_labels, fidelity, generated, machine, rare, results
 from benchmarks.data import DataSet
 from benchmarks.report import render
 
@@ -20,7 +22,7 @@ RARE_SETS = (
     "adult", "bank_full", "default_credit_card", "vehicle_insurance_fraud_oracle", "payment_fraud", "hmeq",
 )  # fmt: skip
 FIDELITY_SETS = ("adult", "bank_full", "default_credit_card")
-POSITIVES = (20, 50, 200)
+POSITIVES, FEW = (20, 50, 200), (20, 50)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="one set, 20 positives, one seed, few rows")
     parser.add_argument("--sets", help="names or parts of names for both parts")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--positives", default=",".join(map(str, POSITIVES)))
+    parser.add_argument("--positives", help="numbers of rare rows, separated by commas; default: those of the part")
     parser.add_argument("--negatives", type=int, default=8_000)
-    parser.add_argument("--part", choices=["rare", "fidelity", "speed", "all"], default="all")
+    parser.add_argument("--part", choices=["rare", "few-labels", "fidelity", "speed", "all"], default="all")
     parser.add_argument("--rows", type=int, default=20_000, help="training rows of the fidelity part, at most")
     parser.add_argument("--methods", default=",".join(fidelity.METHODS), help="of the fidelity part")
     parser.add_argument("--ctgan", action="store_true", help="CTGAN in the rare part too: minutes a job")
@@ -46,16 +48,12 @@ def main(options: argparse.Namespace) -> int:
         options.methods = "tabad,SMOTE"
     rows: list[dict[str, Any]] = []
     if options.part in ("rare", "all"):
-        jobs = [
-            rare.Job(data_set, positives, seed, options.negatives)
-            for seed in range(options.seeds)
-            for positives in map(int, options.positives.split(","))
-            for data_set in _sets(options.sets or ",".join(RARE_SETS))
-        ]
-        for done, job in enumerate(jobs, 1):
-            rows.append(rare.run(job, ctgan=options.ctgan))
-            print(f"[{done}/{len(jobs)}] {job.data_set.name} {job.positives} seed {job.seed}", file=sys.stderr)
+        rows += _of_jobs(options, POSITIVES, lambda job: rare.run(job, ctgan=options.ctgan))
         _print_rare(rows)
+    if options.part in ("few-labels", "all"):
+        found = _of_jobs(options, FEW, few_labels.run)
+        _print_few_labels(found)
+        rows += found
     if options.part in ("fidelity", "all"):
         found = [
             fidelity.run(data_set, seed, options.rows, method)
@@ -72,6 +70,24 @@ def main(options: argparse.Namespace) -> int:
     settings = {key: value for key, value in vars(options).items() if key != "case"}
     results.save("synthesis", rows, full=full or options.keep, settings=settings)
     return 0
+
+
+def _of_jobs(
+    options: argparse.Namespace, positives: tuple[int, ...], run: Callable[[rare.Job], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What `run` finds for every seed, number of rare rows and set."""
+    numbers = tuple(map(int, options.positives.split(","))) if options.positives else positives
+    jobs = [
+        rare.Job(data_set, number, seed, options.negatives)
+        for seed in range(options.seeds)
+        for number in numbers
+        for data_set in _sets(options.sets or ",".join(RARE_SETS))
+    ]
+    rows = []
+    for done, job in enumerate(jobs, 1):
+        rows.append(run(job))
+        print(f"[{done}/{len(jobs)}] {job.data_set.name} {job.positives} seed {job.seed}", file=sys.stderr)
+    return rows
 
 
 def _sets(names: str) -> tuple[DataSet, ...]:
@@ -112,6 +128,21 @@ def interval(gains: Any) -> str:
         return f"{gains.mean():+.3f}"
     reach = float(stats.t.ppf(0.975, len(gains) - 1)) * gains.std(ddof=1) / np.sqrt(len(gains))
     return f"{gains.mean():+.3f} ({gains.mean() - reach:+.3f} to {gains.mean() + reach:+.3f})"
+
+
+def _print_few_labels(rows: list[dict[str, Any]]) -> None:
+    table: list[list[object]] = []
+    for positives in sorted({r["positives"] for r in rows}):
+        mine = [r for r in rows if r["positives"] == positives]
+        for name in [*dict.fromkeys(r["set"] for r in mine), None]:
+            some = [r for r in mine if name in (None, r["set"])]
+            ap = {arm: np.array([r["ap"][arm] for r in some]) for arm in few_labels.ARMS}
+            gain = interval(ap[few_labels.ARMS[2]] - ap[few_labels.ARMS[1]])
+            table.append(
+                [positives, name or "MEAN", *(f"{value.mean():.3f}" for value in ap.values()), len(some), gain]
+            )
+    print("\na detector that is told a few anomalies, and as many generated ones beside them: average precision")
+    print(render(["positives", "set", *few_labels.ARMS, "runs", "generated less few"], table))
 
 
 def _print_fidelity(rows: list[dict[str, Any]]) -> None:
