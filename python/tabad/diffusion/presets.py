@@ -48,10 +48,9 @@ def preset(quality: str, rows: int) -> Preset:
     if quality == "default":
         if small:
             return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1)
-        steps = min(2_500, max(450, rows // 12))
         if rows < 20_000:
-            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05)
-        return Preset(192, 3, 512, steps, 180.0)
+            return Preset(160, 3, 512, max(450, rows // 12), 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05)
+        return Preset(192, 3, 512, 2_500, 180.0)
     if quality == "best":
         if small:
             return Preset(192, 3, 256, 4_000, 3_600.0, weight_decay=0.05, dropout=0.1, ema=0.999, evaluations=40)
