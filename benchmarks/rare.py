@@ -105,7 +105,8 @@ def _run_ctgan(job: Job, leaf: int) -> cache.Result:
     real = Rare(plan, rows, y_B, job.seed, network=False)
     wanted = plan.added(y_B)
     started = time.perf_counter()
-    made = synthesis_peers.gan("ctgan", rows, 8 * wanted, job.seed, (LABEL, "rare")).slice(0, wanted)
+    made, note = synthesis_peers.gan("ctgan", rows, 8 * wanted, job.seed, (LABEL, "rare"))
+    made = made.slice(0, wanted)
     seconds = time.perf_counter() - started
     training = real.with_rows(real.features(made)) if made.num_rows else real.training("nothing")
     learner = fitted(*training, real.features.categorical, leaf, weights=False, seed=job.seed)
@@ -114,7 +115,7 @@ def _run_ctgan(job: Job, leaf: int) -> cache.Result:
         "HGB": average_precision(truth, learner.predict_proba(x_BF)[:, 1]),
         "CatBoost": average_precision(truth, _catboost(real, training, None, x_BF, job.seed)),
     }
-    return {"ap": scores, "made": made.num_rows, "seconds": round(seconds, 1)}
+    return {"ap": scores, "made": made.num_rows, "note": note, "seconds": round(seconds, 1)}
 
 
 def _split(positive: Any, job: Job) -> tuple[Any, Any]:

@@ -4,7 +4,6 @@ Every one takes a training table and gives a table of the same columns and types
 the median for CTGAN and TVAE, which take none.
 """
 
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow.csv
 from benchmarks import cache, privacy_peers
 
 CTGAN_VERSION = "0.12.1"
-DDPM_SECONDS = 600.0
+DDPM_SECONDS = 300.0
 """TabDDPM trains for 30,000 steps of 4,096 rows, or as many as this allows."""
 _PEER = Path(__file__).with_name("gan_peers.py")
 
@@ -33,8 +32,11 @@ def environment() -> Path:
     return python
 
 
-def gan(method: str, train: pa.Table, rows: int, seed: int, given: tuple[str, str] | None = None) -> pa.Table:
-    """Rows of `ctgan` or `tvae`; `given` is a column and the value that CTGAN is asked for, of which fewer may come."""
+def gan(
+    method: str, train: pa.Table, rows: int, seed: int, given: tuple[str, str] | None = None
+) -> tuple[pa.Table, str]:
+    """Rows of `ctgan` or `tvae`, and for how many epochs it was trained; `given` is a column and the value that CTGAN
+    is asked for, of which fewer rows may come."""
     numbers = [field.name for field in train.schema if _is_number(field.type)]
     categories = [name for name in train.column_names if name not in numbers]
     whole = train.select(train.column_names)
@@ -50,16 +52,16 @@ def gan(method: str, train: pa.Table, rows: int, seed: int, given: tuple[str, st
         pyarrow.csv.write_csv(whole, source)
         call = [str(environment()), str(_PEER), method, str(source), str(target), ",".join(categories), str(rows),
                 str(seed), *(given or ())]  # fmt: skip
-        subprocess.run(call, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        said = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
         types = {name: pa.float64() if name in numbers else pa.string() for name in train.column_names}
         reading = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""], column_types=types)
         made = pyarrow.csv.read_csv(target, convert_options=reading)
-    return _typed(made, train)
+    return _typed(made, train), f"{said.split()[-1]} epochs"
 
 
-def tabddpm(train: pa.Table, rows: int, seed: int) -> pa.Table:
+def tabddpm(train: pa.Table, rows: int, seed: int) -> tuple[pa.Table, str]:
     """Rows of a TabDDPM (Kotelnikov et al., ICML 2023) on tabad's encoding of the table."""
-    return privacy_peers.ddpm(train, rows, seed, DDPM_SECONDS)
+    return privacy_peers.ddpm(train, rows, seed, DDPM_SECONDS), f"at most {DDPM_SECONDS:.0f} s"
 
 
 def smote(x_BF: Any, y_B: Any, categorical: Any, seed: int) -> tuple[Any, Any]:

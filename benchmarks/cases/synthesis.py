@@ -2,8 +2,9 @@
 
 Arms of the first: nothing, class weights, SMOTE-NC (tabad's, after the paper: imbalanced-learn's takes no missing
 numbers), the same network's rows unfiltered, the loop, and CTGAN where asked for. Peers of fidelity (with: train on
-synthetic, test on real): CTGAN, TVAE (ctgan's defaults), TabDDPM (from its paper, as many steps as ten minutes allow),
-SMOTE.
+synthetic, test on real): CTGAN and TVAE (the settings of ctgan) and TabDDPM (from its paper), each for as long as five
+minutes allow,
+and SMOTE.
 """
 
 import argparse

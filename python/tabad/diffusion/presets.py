@@ -34,6 +34,8 @@ class Preset:
     """Share of rows whose label is withheld, for guidance (Ho and Salimans 2022)."""
     rare_share: float = 0.2
     """Share of the labelled rows that are drawn evenly over the labels."""
+    matched: int = 0
+    """Rows that are generated to make codes as frequent as in the training rows; 0: they stay as they were learned."""
 
 
 def preset(quality: str, rows: int) -> Preset:
@@ -47,12 +49,18 @@ def preset(quality: str, rows: int) -> Preset:
         return Preset(128, 2, 256, 400, 60.0, weight_decay=0.05, dropout=0.1, evaluations=10, rare_share=0.5)
     if quality == "default":
         if small:
-            return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1)
+            return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1, matched=8_192)
         if rows < 20_000:
-            return Preset(160, 3, 512, max(450, rows // 12), 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05)
-        return Preset(192, 3, 512, 2_500, 180.0)
+            return Preset(
+                160, 3, 512, max(450, rows // 12), 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=8_192
+            )
+        return Preset(192, 3, 512, 2_500, 180.0, matched=8_192)
     if quality == "best":
         if small:
-            return Preset(192, 3, 256, 4_000, 3_600.0, weight_decay=0.05, dropout=0.1, ema=0.999, evaluations=40)
-        return Preset(320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100)
+            return Preset(
+                192, 3, 256, 4_000, 3_600.0, weight_decay=0.05, dropout=0.1, ema=0.999, evaluations=40, matched=32_768
+            )
+        return Preset(
+            320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100, matched=32_768
+        )
     raise ValueError(f"quality is {quality!r}; it can be 'default', 'best' or 'brief'")

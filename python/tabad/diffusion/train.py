@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import probes, quantile
+from . import probes, quantile, shares
 from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
@@ -140,6 +140,8 @@ def train(
     run = _Run(config, preset, rows, held, index, generator)
     stopped = run.loop(progress, stop)
     average = run.best
+    if preset.matched and stopped not in ("stop", "interrupted"):
+        shares.match(average, torch.cat([rows.c_BC, held.c_BC]), index, preset.matched, generator=generator)
     average.probes.copy_(probes_KP)
     for table in quantile.TABLES:
         getattr(average, table).copy_(getattr(scale, f"{table}_NK"))

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from tabad.private.bounds import MOST_VALUES, Column
 from tabad.private.budget import Budget
 from tabad.private.noise import Noise
+from tabad.tables.cells import plain
 
 __all__ = ["discover", "needs_delta"]
 
@@ -59,8 +60,8 @@ def _vocabulary(column: Column, values: Any, sigma: float, noise: Noise, delta: 
 
 
 def _texts(values: Any) -> Any:
-    plain = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return (plain.dictionary_decode() if isinstance(plain, pa.DictionaryArray) else plain).cast(pa.large_string())
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return plain(whole).cast(pa.large_string())
 
 
 def _bounds(column: Column, values: Any, sigma: float, noise: Noise) -> Column:

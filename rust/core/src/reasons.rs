@@ -168,9 +168,7 @@ impl View<'_> {
         } else if low <= seen && seen <= high {
             format!("about {}", show(middle))
         } else {
-            // `0 % digits to 11 % digits` says its unit once.
-            let unit = common_words(&first, &last);
-            format!("about {}, {} to {last}", show(middle), &first[..first.len() - unit])
+            about(&show(middle), &first, &last)
         }
     }
 
@@ -205,6 +203,17 @@ impl View<'_> {
     }
 }
 
+/// The middle and the range, with the unit said once: `about 5 % digits, 0 to 11`.
+fn about(middle: &str, first: &str, last: &str) -> String {
+    let unit = common_words(first, last);
+    let (low, high) = (&first[..first.len() - unit], &last[..last.len() - unit]);
+    if middle.ends_with(&last[last.len() - unit..]) {
+        format!("about {middle}, {low} to {high}")
+    } else {
+        format!("about {middle}, {low} to {last}")
+    }
+}
+
 /// Length in bytes of the words at the end that two texts share, with the space before them.
 fn common_words(a: &str, b: &str) -> usize {
     let same: usize = a.chars().rev().zip(b.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
@@ -214,7 +223,14 @@ fn common_words(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::common_words;
+    use super::{about, common_words};
+
+    #[test]
+    fn the_unit_of_a_range_is_said_once() {
+        assert_eq!(about("5 % digits", "0 % digits", "11 % digits"), "about 5 % digits, 0 to 11");
+        assert_eq!(about("12.00", "3.00", "85.00"), "about 12.00, 3.00 to 85.00");
+        assert_eq!(about("1 character", "2 characters", "9 characters"), "about 1 character, 2 to 9 characters");
+    }
 
     #[test]
     fn units_at_the_end_are_common_words() {
