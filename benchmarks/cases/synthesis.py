@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="one set, 20 positives, one seed, few rows")
     parser.add_argument("--sets", help="names or parts of names for both parts")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--fidelity-seeds", type=int, default=3)
     parser.add_argument("--positives", help="numbers of rare rows, separated by commas; default: those of the part")
     parser.add_argument("--negatives", type=int, default=8_000)
     parser.add_argument("--part", choices=["rare", "few-labels", "fidelity", "speed", "all"], default="all")
@@ -58,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
     if options.part in ("fidelity", "all"):
         found = [
             fidelity.run(data_set, seed, options.rows, method)
-            for seed in range(min(options.seeds, 3))
+            for seed in range(min(options.seeds, options.fidelity_seeds))
             for data_set in _sets(options.sets or ",".join(FIDELITY_SETS))
             for method in options.methods.split(",")
         ]
@@ -67,7 +68,12 @@ def main(options: argparse.Namespace) -> int:
     if options.part in ("speed", "all"):
         rows.append(_speed(4_000 if options.quick else 200_000))
         print("\ngeneration:", ", ".join(f"{key} {value}" for key, value in rows[-1].items() if key != "part"))
-    full = not options.quick and not options.sets and options.part == "all" and options.seeds >= 10
+    full = (
+        not options.quick
+        and not options.sets
+        and options.part == "all"
+        and min(options.seeds / 10, options.fidelity_seeds / 3) >= 1
+    )
     settings = {key: value for key, value in vars(options).items() if key != "case"}
     results.save("synthesis", rows, full=full or options.keep, settings=settings)
     return 0

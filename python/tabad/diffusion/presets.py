@@ -51,10 +51,9 @@ def preset(quality: str, rows: int) -> Preset:
         if small:
             return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1, matched=8_192)
         if rows < 20_000:
-            return Preset(
-                160, 3, 512, max(450, rows // 12), 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=8_192
-            )
-        return Preset(192, 3, 512, 2_500, 180.0, matched=8_192)
+            steps = min(3_000, max(450, (rows - 2_500) // 5))
+            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=8_192)
+        return Preset(192, 3, 512, 3_000, 180.0, matched=8_192)
     if quality == "best":
         if small:
             return Preset(
