@@ -19,8 +19,10 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     # Ended from outside (systemd, docker stop): unwind, so that temporary files are removed.
     signal.signal(signal.SIGTERM, _terminated)
-    # Before torch is loaded: OpenMP threads that spin between steps take the cores from the ones that work.
+    # Before torch or scikit-learn is loaded: OpenMP threads that spin between steps take the cores from the ones that
+    # work. Some microseconds they may: put to sleep at once, those of gradient boosting do little else than wake up.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import typer
 
     from tabad.cli.app import app

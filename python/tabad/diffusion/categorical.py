@@ -22,9 +22,11 @@ __all__ = [
     "Kind",
     "corrupt",
     "corruption_share",
+    "counts",
     "cross_entropy",
     "draw",
     "log_probabilities",
+    "reveal",
     "reverse",
     "start",
 ]
@@ -83,20 +85,14 @@ def draw(logits_BS: Tensor, index: Index, *, generator: torch.Generator, which_B
     """
     c_BC = torch.zeros(len(logits_BS), len(index.size_C), dtype=torch.int64, device=logits_BS.device)
     padded_BS = _pad(logits_BS)
+    which_BC = torch.ones_like(c_BC, dtype=torch.bool) if which_BC is None else which_BC
     for members, places in index.buckets:
-        if which_BC is None:
-            picked_MK = padded_BS[:, places].flatten(0, 1)
-        else:
-            row_M, member_M = which_BC[:, members].nonzero(as_tuple=True)
-            picked_MK = padded_BS[row_M[:, None], places[member_M]]
-        up_to_MK = picked_MK.softmax(dim=1).cumsum(dim=1)
+        row_M, member_M = which_BC[:, members].nonzero(as_tuple=True)
+        up_to_MK = padded_BS[row_M[:, None], places[member_M]].softmax(dim=1).cumsum(dim=1)
         # Below the sum even where the product is rounded: codes beyond it are never reached.
         uniform_M1 = torch.rand((len(up_to_MK), 1), generator=generator, device=logits_BS.device)
         code_M = (up_to_MK <= uniform_M1 * (1.0 - 2.0**-22) * up_to_MK[:, -1:]).sum(dim=1)
-        if which_BC is None:
-            c_BC[:, members] = code_M.view(-1, len(members))
-        else:
-            c_BC[row_M, members[member_M]] = code_M
+        c_BC[row_M, members[member_M]] = code_M
     return c_BC
 
 
@@ -106,6 +102,17 @@ def start(rows: int, index: Index, kind: Kind, *, generator: torch.Generator) ->
     if kind is Kind.MULTINOMIAL:
         return _uniform_codes(shape, index, generator)
     return torch.full(shape, MASK, dtype=torch.int64, device=index.device)
+
+
+def reveal(seen_BC: Tensor, logits_BS: Tensor, due_BC: Tensor, index: Index, *, generator: torch.Generator) -> Tensor:
+    """The codes seen [B, C] once those masked cells that are due have been drawn, each apart from the others."""
+    due_BC = due_BC & (seen_BC == MASK)
+    return torch.where(due_BC, draw(logits_BS, index, generator=generator, which_BC=due_BC), seen_BC)
+
+
+def counts(c_BC: Tensor, index: Index) -> Tensor:
+    """How many of the rows have each code [S], float32."""
+    return torch.bincount((c_BC + index.offset_C).flatten(), minlength=index.layout.codes).float()
 
 
 def reverse(
@@ -128,8 +135,7 @@ def reverse(
     if kind is Kind.MASKED:
         shape = seen_BC.shape
         reveal_BC = torch.rand(shape, generator=generator, device=index.device) >= next_C / now_C
-        reveal_BC &= seen_BC == MASK
-        return torch.where(reveal_BC, draw(logits_BS, index, generator=generator, which_BC=reveal_BC), seen_BC)
+        return reveal(seen_BC, logits_BS, reveal_BC, index, generator=generator)
     keep_C, keep_next_C, size_C = 1.0 - now_C, 1.0 - next_C, index.size_C.to(now_C.dtype)
     step_C = keep_C / keep_next_C
     place_S = index.category_S

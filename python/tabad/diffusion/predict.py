@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .denoiser import Denoiser
     from .layout import Index
 
-__all__ = ["Forward", "Inputs", "brief", "inputs", "predict"]
+__all__ = ["Forward", "Inputs", "in_bfloat16", "inputs", "predict"]
 
 
 class Forward(Protocol):
@@ -77,8 +77,8 @@ def predict(
     return gaussian.denoised(raw_BN, fed.clipped_BN, fed.scales), logits_BS
 
 
-def brief(net: Denoiser) -> Forward:
-    """The network as a sampler calls it: in bfloat16 where the device multiplies that natively, else as it is.
+def in_bfloat16(net: Denoiser) -> Forward:
+    """The network as a sampler calls it: in bfloat16 where the device multiplies that natively, else itself.
 
     A prediction then has about three digits, of which a step of a sampler adds a part to a row that keeps all of its
     own; sums of codes are still float32, whose lookup is faster.

@@ -18,7 +18,7 @@ from torch import Tensor
 from .device import pick
 from .export import load
 from .layout import PRESENT, Index
-from .predict import brief
+from .predict import in_bfloat16
 from .sample import Given, Plan, sample
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Sampler:
         self.core = core
         self.manifest = json.loads(core.manifest())
         self.net = load(*network, pick(device))
-        self.brief = brief(self.net)
-        """What is sampled from."""
+        self.sampled = in_bfloat16(self.net)
+        """The network as it is sampled from."""
         self.layout = self.net.config.layout
         self.index = Index(self.layout, self.net.knot.device)
         self.owners: list[str] = [column["name"] for column in self.manifest["columns"] if column["features"]]
@@ -101,7 +101,7 @@ class Sampler:
     ) -> tuple[Tensor, Tensor]:
         """Sampled rows on the network's scale. `complete`: no cell that is drawn is left without a value."""
         return sample(
-            self.brief,
+            self.sampled,
             rows,
             self.index,
             self.net.config.kind,

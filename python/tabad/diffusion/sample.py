@@ -151,9 +151,7 @@ class _Loop:
                     seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
                 )
             else:
-                due_BC = (when_BC <= step) & (seen_BC == categorical.MASK)
-                drawn_BC = categorical.draw(logits_BS, self.index, generator=self.generator, which_BC=due_BC)
-                next_BC = torch.where(due_BC, drawn_BC, seen_BC)
+                next_BC = categorical.reveal(seen_BC, logits_BS, when_BC <= step, self.index, generator=self.generator)
             if self.ties and open_BT is not None and sigma_next > 0:
                 next_BC = self.ties.one_a_step(seen_BC, next_BC, open_BT, generator=self.generator)
             seen_BC = self._hold_c(next_BC)

@@ -34,8 +34,9 @@ HIDDEN_NOISE = 1.0
 
 _LOG_MEAN, _LOG_STD = -0.6, 1.4
 LAST_LEVEL, _RHO = 0.04, 10.0
-"""Of the sampler's grid. Numbers that hang together come out most nearly as wide as they are (an exact denoiser of six
-numbers with correlation 0.9, 20 steps; Karras et al.'s rho = 7 down to 0.02 leaves the noise within 2 % too wide)."""
+"""Of the sampler's grid. Numbers that hang together come out nearly as wide as they are: with an exact denoiser of six
+numbers that correlate by 0.9, in 20 steps, their mean is 1.2 % too wide and they lie 0.7 % too far from it; with Karras
+et al.'s rho = 7 down to 0.02 1.6 % and 2.6 %."""
 
 
 @dataclass(frozen=True)

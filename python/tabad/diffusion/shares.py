@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .predict import brief
+from .categorical import counts
+from .predict import in_bfloat16
 from .sample import sample
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ _PRIOR = 5.0
 
 def match(net: Denoiser, c_BC: Tensor, index: Index, rows: int, *, generator: torch.Generator) -> None:
     """Move the output bias of `net` until as many of `rows` generated rows have each code as of the training rows."""
-    wanted_S = _counts(c_BC, index) * (rows / len(c_BC))
+    wanted_S = counts(c_BC, index) * (rows / len(c_BC))
     for _ in range(_ROUNDS):
         _, drawn_BC = sample(
-            brief(net),
+            in_bfloat16(net),
             rows,
             index,
             net.config.kind,
@@ -40,12 +41,7 @@ def match(net: Denoiser, c_BC: Tensor, index: Index, rows: int, *, generator: to
             untold=net.config.classes,
             forbidden_S=wanted_S == 0,
         )
-        found_S = _counts(drawn_BC, index)
-        step_S = (_PACE * ((wanted_S + _PRIOR) / (found_S + _PRIOR)).log()).clamp(-_MOST, _MOST)
+        too_rare_S = ((wanted_S + _PRIOR) / (counts(drawn_BC, index) + _PRIOR)).log()
+        step_S = (_PACE * too_rare_S).clamp(-_MOST, _MOST)
         with torch.no_grad():
             net.head_bias[index.layout.numbers :] += step_S
-
-
-def _counts(c_BC: Tensor, index: Index) -> Tensor:
-    place_BC = c_BC + index.offset_C
-    return torch.bincount(place_BC.flatten(), minlength=index.layout.codes).float()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import probes, quantile, shares
+from . import categorical, probes, quantile, shares
 from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
@@ -263,9 +263,7 @@ class _Run:
 
 def _start_at_shares(net: Denoiser, rows: Rows, index: Index) -> None:
     """Codes begin as likely as they are in the training rows: a brief training then need not learn that first."""
-    place_BC = rows.c_BC + index.offset_C
-    count_S = torch.bincount(place_BC.flatten(), minlength=index.layout.codes).float()
-    share_S = (count_S + _UNSEEN) / (len(rows) + _UNSEEN * index.size_C[index.category_S])
+    share_S = (categorical.counts(rows.c_BC, index) + _UNSEEN) / (len(rows) + _UNSEEN * index.size_C[index.category_S])
     with torch.no_grad():
         net.head_bias[index.layout.numbers :] = share_S.log()
 

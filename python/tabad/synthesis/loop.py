@@ -196,12 +196,14 @@ class Trials:
         self.plan, self.rows, self.y_B, self.seed = plan, rows, y_B, seed
         self.parts = [parts_of(y_B, plan.folds, seed + repeat) for repeat in range(plan.repeats)]
         self._known: dict[tuple[int, ...], Trial] = {}
+        self._fitted = 0
 
     def without(self, repeat: int, *parts: int) -> Trial:
         """The trial of the rows outside these parts."""
         key = (repeat, *sorted(parts))
         if key not in self._known:
-            seed = self.seed * 1_000 + len(self._known) + 1
+            self._fitted += 1
+            seed = self.seed * 1_000 + self._fitted
             self._known[key] = Trial(self.plan, self.rows, self.y_B, self.parts[repeat], key[1:], seed)
         return self._known[key]
 

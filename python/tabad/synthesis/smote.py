@@ -3,7 +3,7 @@
 After Chawla, Bowyer, Hall and Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16 (2002), section
 6.1: neighbours by Euclidean distance in which a differing category counts the median of the standard deviations of the
 numbers; numbers interpolated at a random place on the way to one of five neighbours, categories by their majority.
-Axes: B rows, F features.
+Axes: B rows, F features, R rare rows, K neighbours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def smote_nc(rare_BF: Floats, categorical: tuple[bool, ...], count: int, seed: i
     made = np.empty((count, rare_BF.shape[1]), np.float32)
     made[:, ~is_code] = np.where(np.isnan(x[base]), np.nan, filled[base] + share * (filled[towards] - filled[base]))
     for place, column in enumerate(np.flatnonzero(is_code)):
-        made[:, column] = [_majority(c[near[row], place]) for row in base]
+        made[:, column] = _majority(c[near, place])[base]
     return made
 
 
@@ -46,6 +46,9 @@ def _median(column: Floats) -> float:
     return float(np.median(there)) if len(there) else 0.0
 
 
-def _majority(codes: Floats) -> float:
-    values, counts = np.unique(codes, return_counts=True)
-    return float(values[counts.argmax()])
+def _majority(codes_RK: Floats) -> Floats:
+    """The commonest code of each row; of several the lowest."""
+    sorted_RK = np.sort(codes_RK, axis=1)
+    counts_RK = (sorted_RK[:, :, None] == sorted_RK[:, None, :]).sum(axis=2)
+    commonest_R: Floats = sorted_RK[np.arange(len(codes_RK)), counts_RK.argmax(axis=1)]
+    return commonest_R

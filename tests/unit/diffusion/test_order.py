@@ -25,10 +25,12 @@ def steps_of(levels: list[float], index: Index = INDEX) -> Tensor:
 def test_every_cell_has_a_step_and_no_two_categories_of_a_row_share_one() -> None:
     for steps in (5, 6, 20):
         when_BC = steps_of(grid(steps))
-        assert (int(when_BC.min()), int(when_BC.max())) == (0, steps - 1) or int(when_BC.min()) > 0
-        assert int(when_BC.max()) <= steps - 1
+        assert 0 <= int(when_BC.min()) <= int(when_BC.max()) == steps - 1
         own_BK = when_BC[:, 2:].sort(dim=1).values
         assert bool((own_BK.diff(dim=1) >= 1).all())
+        if steps == 5:
+            # Five categories in five steps: every step has one.
+            assert bool((own_BK == torch.arange(5)).all())
 
 
 def test_more_categories_than_steps_share_them_evenly() -> None:

@@ -9,7 +9,7 @@ import torch
 from tabad.diffusion.categorical import MASK
 from tabad.diffusion.denoiser import Config, Denoiser
 from tabad.diffusion.layout import Index, Layout
-from tabad.diffusion.predict import brief, inputs, predict
+from tabad.diffusion.predict import in_bfloat16, inputs, predict
 from tabad.diffusion.schedule import HIDDEN
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def test_codes_enter_as_their_one_hot_would() -> None:
 def test_a_device_without_bfloat16_samples_from_the_network_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabad.diffusion.predict.has_bfloat16", lambda _: False)
     net = network()
-    assert brief(net) is net
+    assert in_bfloat16(net) is net
 
 
-def test_the_brief_network_is_the_network_to_three_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_network_in_bfloat16_is_the_network_to_three_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabad.diffusion.predict.has_bfloat16", lambda _: True)
     generator = torch.Generator().manual_seed(1)
     net = Denoiser(Config(LAYOUT, 64, 3), generator=generator)
@@ -89,7 +89,7 @@ def test_the_brief_network_is_the_network_to_three_digits(monkeypatch: pytest.Mo
     fed = [torch.randn(200, width, generator=generator) for width in (2, 3, 3)]
     label = torch.zeros(200, dtype=torch.int64)
     with torch.no_grad():
-        for exact, half in zip(net(*fed, code, label), brief(net)(*fed, code, label), strict=True):
+        for exact, half in zip(net(*fed, code, label), in_bfloat16(net)(*fed, code, label), strict=True):
             assert half.dtype is torch.float32
             # bfloat16 has 8 bits: 0.4 % a rounding, seven layers of them.
             assert float((half - exact).abs().max()) < 0.03 * float(exact.std())
