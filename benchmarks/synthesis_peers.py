@@ -89,7 +89,7 @@ def smote(x_BF: Any, y_B: Any, categorical: Any, seed: int) -> tuple[Any, Any]:
 
 
 def _majority(codes_BK: Any) -> Any:
-    """The commonest code of each row's neighbours; of several that of the nearest, which does better than the lowest."""
+    """The commonest code of each row's neighbours; of several that of the nearest, better than the lowest."""
     counts_BK = (codes_BK[:, :, None] == codes_BK[:, None, :]).sum(axis=2)
     return codes_BK[np.arange(len(codes_BK)), counts_BK.argmax(axis=1)]
 
