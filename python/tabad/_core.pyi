@@ -14,6 +14,7 @@ __all__ = [
     "Fit",
     "Model",
     "ScoreStream",
+    "Splice",
     "__version__",
     "network_energies",
 ]
@@ -250,6 +251,30 @@ class Model:
 
     def release(self) -> tuple[str, bytes] | None:
         """The facts (JSON) and numbers (float64) of a private fit, or None."""
+
+@final
+class Splice:
+    """A parquet file of the columns of others, copied as they are, and new ones. Raises OSError."""
+
+    @staticmethod
+    def plan(paths: list[str], template: bytes) -> Splice | None:
+        """The columns of `paths` and behind them those that `template`, a parquet file without rows, has more.
+
+        None where chunks cannot be copied: files of different parquet schemas, chunks that lie in other files,
+        statistics in an order of their own, row groups of more than 4,194,304 rows.
+        """
+
+    def start(self, out: str) -> None:
+        """Begin the file at `out`, which exists."""
+
+    def rows(self) -> list[int]:
+        """Rows of each row group to come; groups without rows are left out."""
+
+    def add(self, columns: bytes) -> None:
+        """Write the next row group; `columns`: a parquet file of one, with a page index, that holds its new columns."""
+
+    def finish(self) -> None:
+        """Write the footer. An error where row groups are missing."""
 
 @final
 class ScoreStream:

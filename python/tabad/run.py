@@ -62,8 +62,19 @@ class Run:
     def write(self, destination: str, format: str | None = None) -> int:
         """Write the scored table, whole or not at all; returns the number of rows."""
         tables.check_destination(destination, format)
-        rows: int = self.table.reread(lambda: tables.write(self.stream(append=True), destination, format))
+
+        def action() -> int:
+            # A parquet table's own columns need not be read, where the model does not use them, nor encoded again.
+            rows = tables.write_joined(self.table, self._beside, destination, format)
+            return tables.write(self.stream(append=True), destination, format) if rows is None else rows
+
+        rows: int = self.table.reread(action)
         return rows
+
+    def _beside(self, schema: pa.Schema) -> pa.RecordBatchReader:
+        tables.check_taken(schema, self.options.columns)
+        rule = self.rule()
+        return self._score(self.table.open(columns=self._needed, types=self.model.schema), False, rule)
 
     def summary(self) -> dict[str, Any]:
         """What was scored: rows, flagged, the rule, and the oddest rows with their reasons."""

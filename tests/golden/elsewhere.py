@@ -27,6 +27,7 @@ ELSEWHERE = {
     "where-column": "needs a network: tests/unit/test_generate.py",
     "where-value": "needs a network: tests/unit/test_generate.py",
     "stream-failed": "another library's own message",
+    "table-changed": "tests/unit/test_joined.py",
     "table-unreadable": "pyarrow's own message: tests/unit/test_tables.py",
     "bounds-file": "tests/unit/private/test_codes.py",
     "column-absent": "tests/unit/private/test_fit.py",

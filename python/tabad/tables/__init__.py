@@ -12,6 +12,7 @@ from typing import Any
 from tabad.errors import InputError, UsageError
 from tabad.tables.files import find
 from tabad.tables.frames import wrap
+from tabad.tables.joined import write_joined
 from tabad.tables.sources import FileTable, is_path
 from tabad.tables.table import OnRows, Scoring, Table
 from tabad.tables.taken import check_taken
@@ -28,6 +29,7 @@ __all__ = [
     "refuse_text",
     "write",
     "write_bytes",
+    "write_joined",
 ]
 
 

@@ -45,6 +45,14 @@ class FileTable(Table):
             return self._parquet_files(columns)
         return self._other_files(columns)
 
+    def parquet_schema(self) -> pa.Schema | None:
+        """The schema of the parquet files, or None where the table is not simply the rows of some."""
+        if self.files.format != "parquet" or self.files.hive:
+            return None
+        with self._parquet(self.files.paths[0]) as first:
+            schema: pa.Schema = first.schema_arrow
+        return schema
+
     def _parquet_files(self, columns: list[str] | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         paths = self.files.paths
         first = self._parquet(paths[0])

@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, Any
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ def destination_format(destination: str, format: str | None = None) -> str:
 def check_destination(destination: str, format: str | None = None) -> None:
     """Raise now what writing to `destination` would raise after the work: unknown format, no folder, read-only."""
     destination_format(destination, format)
-    if destination != "-" and not _is_device(destination):
+    if destination != "-" and not is_device(destination):
         # Without a name where the system can: an interruption leaves nothing behind.
         with _reason(destination), tempfile.TemporaryFile(dir=_place(destination)[0]):
             pass
@@ -61,11 +62,12 @@ def write(reader: pa.RecordBatchReader, destination: str, format: str | None = N
     format = destination_format(destination, format)
     if destination == "-":
         with _reason("standard output"):
-            rows = _write_batches(reader, sys.stdout.buffer, format, "standard output")
+            out = sys.stdout.buffer
+            rows = write_batches(reader, "standard output", partial(_WRITERS[format], out, reader.schema, None))
             sys.stdout.buffer.flush()
         return rows
     with _atomically(destination) as file:
-        return _write_batches(reader, file, format, destination, destination)
+        return write_batches(reader, destination, partial(_WRITERS[format], file, reader.schema, destination))
 
 
 def write_bytes(content: bytes, destination: str) -> None:
@@ -77,42 +79,55 @@ def write_bytes(content: bytes, destination: str) -> None:
 @contextlib.contextmanager
 def _atomically(destination: str) -> Iterator[IO[bytes]]:
     """A file that becomes `destination` when the block ends well, and vanishes when it does not."""
-    if _is_device(destination):  # a rename would replace /dev/stdout or a named pipe itself
+    if is_device(destination):  # a rename would replace /dev/stdout or a named pipe itself
         with _reason(destination), open(destination, "wb") as file:
             yield file
         return
-    with _reason(destination):
-        handle, path = _temporary(destination)
-    file = os.fdopen(handle, "wb")
-    try:
-        yield file
+    with replacing(destination) as path:
         with _reason(destination):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
+            file = open(path, "wb")  # noqa: SIM115 - closed below: a full disk fails here again
+        try:
+            yield file
+            with _reason(destination):
+                file.close()
+        except BaseException:
+            with contextlib.suppress(OSError):  # on a full disk closing fails again, for what is still buffered
+                file.close()
+            raise
+
+
+@contextlib.contextmanager
+def replacing(destination: str) -> Iterator[str]:
+    """The path of an empty file that becomes `destination` when the block ends well, and vanishes when it does not."""
+    with _reason(destination):
+        path = _temporary(destination)
+    try:
+        yield path
+        with _reason(destination):
+            handle = os.open(path, os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
+            os.chmod(path, _rights(destination))
             os.replace(path, destination)
     except BaseException:
-        with contextlib.suppress(OSError):  # on a full disk closing fails again, for what is still buffered
-            file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         raise
 
 
-def _is_device(destination: str) -> bool:
+def is_device(destination: str) -> bool:
+    """True for what is there and is neither a file nor a folder: a terminal, a named pipe."""
     return os.path.exists(destination) and not (os.path.isfile(destination) or os.path.isdir(destination))
 
 
-def _temporary(destination: str) -> tuple[int, str]:
+def _temporary(destination: str) -> str:
     folder, name = _place(destination)
     handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
-    try:
-        os.chmod(path, _rights(destination))
-    except BaseException:
-        os.unlink(path)
-        raise
-    return handle, path
+    os.close(handle)
+    return path
 
 
 def _place(destination: str) -> tuple[str, str]:
@@ -157,16 +172,17 @@ def _reason(destination: str) -> Iterator[None]:
         raise WriteError(f"cannot write {destination}: {reason}", hint=_HINTS.get(error.errno or 0)) from error
 
 
-def _write_batches(
-    reader: pa.RecordBatchReader, file: IO[bytes], format: str, shown: str, path: str | None = None
-) -> int:
+def write_batches(reader: pa.RecordBatchReader, shown: str, begin: Callable[[contextlib.ExitStack], _Write]) -> int:
+    """Write all batches by what `begin` gives and return the number of rows; what it enters in the stack is ended.
+
+    `shown` names the place in a `WriteError`.
+    """
     rows = 0
     stack = contextlib.ExitStack()
     behind: Any = None
     try:
         with _reason(shown):
-            write_batch = _WRITERS[format](file, reader.schema, stack, path)
-            behind = Behind(write_batch)
+            behind = Behind(begin(stack))
         for batch in reader:  # outside _reason: a failure to read is not a failure to write
             with _reason(shown):
                 behind.write(batch)
@@ -174,29 +190,34 @@ def _write_batches(
         with _reason(shown):
             behind.finish()
             stack.close()
-    except BaseException:
+    except BaseException as error:
         if behind is not None:
             behind.abandon()
         with contextlib.suppress(OSError):  # a writer that could not write cannot end its file either
-            stack.close()
+            stack.__exit__(type(error), error, error.__traceback__)
         raise
     return rows
 
 
-def _parquet(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, _path: str | None) -> _Write:
+def _parquet(file: IO[bytes], schema: pa.Schema, _path: str | None, stack: contextlib.ExitStack) -> _Write:
     import pyarrow.parquet
 
-    # Dictionaries of floats and times are built for nothing: without them, and at level 1, a file of ordinary rows
-    # takes less time and a tenth less room.
-    plain = [pa.types.is_floating(field.type) or pa.types.is_temporal(field.type) for field in schema]
-    coded = [field.name for field, is_plain in zip(schema, plain, strict=True) if not is_plain]
-    writer: Any = stack.enter_context(
-        pyarrow.parquet.ParquetWriter(file, schema, compression="zstd", compression_level=1, use_dictionary=coded)
-    )
+    writer: Any = stack.enter_context(pyarrow.parquet.ParquetWriter(file, schema, **parquet_options(schema)))
     return lambda batch: writer.write_batch(batch)
 
 
-def _arrow(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How columns of these types are encoded.
+
+    Dictionaries of floats and times are built for nothing: without them, and at level 1, a file of ordinary rows takes
+    less time and a tenth less room.
+    """
+    plain = [pa.types.is_floating(field.type) or pa.types.is_temporal(field.type) for field in schema]
+    coded = [field.name for field, is_plain in zip(schema, plain, strict=True) if not is_plain]
+    return {"compression": "zstd", "compression_level": 1, "use_dictionary": coded}
+
+
+def _arrow(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     new = pa.ipc.new_stream if path is None else pa.ipc.new_file
     options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
     writer: Any = stack.enter_context(new(file, schema, options=options))
@@ -204,7 +225,7 @@ def _arrow(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path
     return lambda batch: writer.write_batch(grown.extend(batch))
 
 
-def _csv(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+def _csv(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     import pyarrow.csv
 
     flat = plain.flat_schema(schema)
@@ -213,7 +234,7 @@ def _csv(file: IO[bytes], schema: pa.Schema, stack: contextlib.ExitStack, path: 
     return lambda batch: writer.write_batch(plain.flat_batch(batch, flat))
 
 
-def _jsonl(file: IO[bytes], _schema: pa.Schema, stack: contextlib.ExitStack, path: str | None) -> _Write:
+def _jsonl(file: IO[bytes], _schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     out = _packed(file, stack, path)
     return lambda batch: out.write(plain.json_lines(batch)) and None
 
@@ -239,7 +260,7 @@ class _KeptOpen(io.RawIOBase):
         return self._file.write(data)
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, contextlib.ExitStack, str | None], _Write]] = {
+_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, str | None, contextlib.ExitStack], _Write]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "csv": _csv,

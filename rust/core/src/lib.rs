@@ -29,6 +29,7 @@ pub mod score;
 pub mod scorer;
 pub mod secret;
 mod spelling;
+pub mod splice;
 pub mod store;
 pub mod student;
 mod tails;

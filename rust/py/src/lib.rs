@@ -3,6 +3,7 @@
 mod error;
 mod fit;
 mod model;
+mod splice;
 mod stream;
 
 use pyo3::prelude::*;
@@ -16,6 +17,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("DEBUG", cfg!(debug_assertions))?;
     m.add_class::<fit::Fit>()?;
     m.add_class::<model::Model>()?;
+    m.add_class::<splice::Splice>()?;
     m.add_class::<stream::ScoreStream>()?;
     m.add_function(wrap_pyfunction!(model::network_energies, m)?)
 }
