@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 
 use super::Student;
-use super::kernels::{Point, ROWS, add_up, below, dot, layer, rectify};
+use super::kernels::{Point, active, add_up, below, dot, layer, rectify};
 use crate::block::{Block, PRESENT};
 use crate::numeric::{LANES, fuses, has_32_registers};
 
@@ -17,6 +17,7 @@ const MOST_LOG: f32 = 6.0;
 pub struct Space {
     h: Vec<f32>,
     next: Vec<f32>,
+    active: Vec<usize>,
     beyond: Vec<f32>,
     points: Vec<Point>,
     codes: Vec<usize>,
@@ -24,11 +25,11 @@ pub struct Space {
 
 impl Student {
     pub fn space(&self) -> Space {
-        let rows = TILE.next_multiple_of(ROWS);
         Space {
-            h: vec![0.0; rows * self.width],
-            next: vec![0.0; rows * self.width],
-            beyond: vec![0.0; rows],
+            h: vec![0.0; TILE * self.width],
+            next: vec![0.0; self.width],
+            active: vec![0; self.width],
+            beyond: vec![0.0; TILE],
             points: Vec::with_capacity(self.shape.numbers()),
             codes: Vec::with_capacity(self.shape.categories()),
         }
@@ -142,12 +143,11 @@ fn through<const FMA: bool, const MANY: bool>(
         }
         let curves = (student.weights.curve.as_slice(), space.points.as_slice());
         add_up::<FMA>(&student.laid.base, curves, (&student.laid.code, &space.codes), h);
-    }
-    let padded = rows.next_multiple_of(ROWS) * width;
-    rectify(&mut space.h[..padded]);
-    for (packed, (_, bias)) in student.laid.hidden.iter().zip(&student.weights.hidden) {
-        layer::<FMA, MANY>(&space.h[..padded], packed, bias, width, &mut space.next[..padded]);
-        std::mem::swap(&mut space.h, &mut space.next);
-        rectify(&mut space.h[..padded]);
+        for (weights, bias) in &student.weights.hidden {
+            let count = active(h, &mut space.active);
+            layer::<FMA, MANY>((h, &space.active[..count]), weights, bias, &mut space.next);
+            h.copy_from_slice(&space.next);
+        }
+        rectify(h);
     }
 }

@@ -61,8 +61,6 @@ struct Laid {
     /// Where the codes of each category start among all codes [C].
     offsets: Vec<usize>,
     is_status: Vec<bool>,
-    /// The hidden layers' weights as the kernel reads them.
-    hidden: Vec<Vec<f32>>,
 }
 
 impl Student {
@@ -79,8 +77,7 @@ impl Student {
                 row.iter_mut().zip(&there).for_each(|(code, there)| *code -= there);
             }
         }
-        let hidden = weights.hidden.iter().map(|(weights, _)| kernels::pack(weights, width)).collect();
-        let laid = Laid { base, code, offsets, is_status, hidden };
+        let laid = Laid { base, code, offsets, is_status };
         Self { shape, width, knots, weights, laid }
     }
 }
