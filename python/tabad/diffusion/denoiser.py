@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import quantile
+from . import marginals, quantile
 from .categorical import MASK, Kind
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Config:
     joint: int = 0
     """The first `joint` probes corrupt all columns a little; the others hide some."""
     knots: int = quantile.KNOTS
-    """Places for known values per number of the network's scale (`quantile`)."""
+    """Places for known values per number of the network's scale (`quantile`), and quantiles of what is drawn."""
 
 
 class Denoiser(nn.Module):
@@ -55,6 +55,8 @@ class Denoiser(nn.Module):
     low: Tensor
     high: Tensor
     middle: Tensor
+    drawn: Tensor
+    wanted: Tensor
     _offsets: Tensor
 
     def __init__(self, config: Config, *, generator: torch.Generator, dropout: float = 0.0) -> None:
@@ -85,7 +87,7 @@ class Denoiser(nn.Module):
         self.head_bias = zeros(outputs)
         self.register_buffer("probes", torch.zeros(config.probes, columns, device=generator.device))
         self.register_buffer("hidden_variance", torch.ones(layout.numbers, device=generator.device))
-        for table in quantile.TABLES:
+        for table in (*quantile.TABLES, *marginals.TABLES):
             self.register_buffer(table, torch.zeros(layout.numbers, config.knots, device=generator.device))
         offsets = [sum(layout.sizes[:category]) for category in range(layout.categories)]
         offset_C = torch.tensor(offsets, dtype=torch.int64, device=generator.device)
@@ -95,6 +97,11 @@ class Denoiser(nn.Module):
     def scale(self) -> quantile.Quantiles:
         """Where encoded numbers are on the network's scale; unfitted, it leaves them as they are."""
         return quantile.Quantiles(self.knot, self.low, self.high, self.middle)
+
+    @property
+    def marginals(self) -> marginals.Marginals:
+        """Where drawn numbers are moved; unfitted, it leaves them as they are."""
+        return marginals.Marginals(self.drawn, self.wanted)
 
     def forward(
         self,

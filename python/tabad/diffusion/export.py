@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "load"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def export(trained: Trained) -> tuple[str, bytes]:

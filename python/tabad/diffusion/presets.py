@@ -35,7 +35,8 @@ class Preset:
     rare_share: float = 0.2
     """Share of the labelled rows that are drawn evenly over the labels."""
     matched: int = 0
-    """Rows that are generated to make codes as frequent as in the training rows; 0: they stay as they were learned."""
+    """Rows that are generated, three times, to make codes as frequent and numbers as spread as in the training rows; 0:
+    they stay as they were learned."""
 
 
 def preset(quality: str, rows: int) -> Preset:
@@ -52,8 +53,8 @@ def preset(quality: str, rows: int) -> Preset:
             return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1, matched=8_192)
         if rows < 20_000:
             steps = min(3_000, max(450, (rows - 2_500) // 5))
-            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=8_192)
-        return Preset(192, 3, 512, 3_000, 180.0, matched=8_192)
+            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=16_384)
+        return Preset(192, 3, 512, 3_000, 180.0, matched=32_768)
     if quality == "best":
         if small:
             return Preset(

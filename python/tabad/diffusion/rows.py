@@ -100,7 +100,7 @@ class Sampler:
         ties: Ties | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Sampled rows on the network's scale. `complete`: no cell that is drawn is left without a value."""
-        return sample(
+        x_BN, c_BC = sample(
             self.sampled,
             rows,
             self.index,
@@ -113,6 +113,10 @@ class Sampler:
             ties=ties,
             plan=Plan(guidance=guidance),
         )
+        drawn_BN = self.index.present(c_BC)
+        if given is not None:
+            drawn_BN &= ~given.given_BP.index_select(1, self.index.column_N)
+        return torch.where(drawn_BN, self.net.marginals.move(x_BN), x_BN), c_BC
 
     def decode(self, x_BN: Tensor, c_BC: Tensor, *, first_row: int = 0) -> pa.RecordBatch:
         """The rows in the fitted types. `first_row`: where ids go on, and what texts that look alike are drawn by."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .denoiser import Denoiser
     from .layout import Index
 
-__all__ = ["match"]
+__all__ = ["draw", "match"]
 
 _ROUNDS, _PACE, _MOST = 2, 0.7, 0.5
 _PRIOR = 5.0
@@ -32,16 +32,23 @@ def match(net: Denoiser, c_BC: Tensor, index: Index, rows: int, *, generator: to
     """Move the output bias of `net` until as many of `rows` generated rows have each code as of the training rows."""
     wanted_S = counts(c_BC, index) * (rows / len(c_BC))
     for _ in range(_ROUNDS):
-        _, drawn_BC = sample(
-            in_bfloat16(net),
-            rows,
-            index,
-            net.config.kind,
-            generator=generator,
-            untold=net.config.classes,
-            forbidden_S=wanted_S == 0,
-        )
+        _, drawn_BC = draw(net, index, rows, forbidden_S=wanted_S == 0, generator=generator)
         too_rare_S = ((wanted_S + _PRIOR) / (counts(drawn_BC, index) + _PRIOR)).log()
         step_S = (_PACE * too_rare_S).clamp(-_MOST, _MOST)
         with torch.no_grad():
             net.head_bias[index.layout.numbers :] += step_S
+
+
+def draw(
+    net: Denoiser, index: Index, rows: int, *, forbidden_S: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Rows `(x_BN, c_BC)` as a model of this network generates them: without a label, and no forbidden code."""
+    return sample(
+        in_bfloat16(net),
+        rows,
+        index,
+        net.config.kind,
+        generator=generator,
+        untold=net.config.classes,
+        forbidden_S=forbidden_S,
+    )

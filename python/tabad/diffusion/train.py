@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import categorical, probes, quantile, shares
+from . import categorical, marginals, probes, quantile, shares
 from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
@@ -141,7 +141,7 @@ def train(
     stopped = run.loop(progress, stop)
     average = run.best
     if preset.matched and stopped not in ("stop", "interrupted"):
-        shares.match(average, torch.cat([rows.c_BC, held.c_BC]), index, preset.matched, generator=generator)
+        _match(average, rows, held, index, preset.matched, generator=generator)
     average.probes.copy_(probes_KP)
     for table in quantile.TABLES:
         getattr(average, table).copy_(getattr(scale, f"{table}_NK"))
@@ -259,6 +259,19 @@ class _Run:
     def _is_stale(self) -> bool:
         best = min(self.log, key=lambda line: line.held_out_loss)
         return len(self.log) - self.log.index(best) > self.preset.patience
+
+
+def _match(net: Denoiser, rows: Rows, held: Rows, index: Index, count: int, *, generator: torch.Generator) -> None:
+    """Let what is generated have the codes of all these rows as often, and their numbers as spread."""
+    c_BC = torch.cat([rows.c_BC, held.c_BC])
+    shares.match(net, c_BC, index, count, generator=generator)
+    unseen_S = categorical.counts(c_BC, index) == 0
+    drawn_BN, drawn_BC = shares.draw(net, index, count, forbidden_S=unseen_S, generator=generator)
+    low_BN, high_BN = torch.cat([rows.low_BN, held.low_BN]), torch.cat([rows.high_BN, held.high_BN])
+    wanted_BN = quantile.within(low_BN, high_BN, generator=generator)
+    fitted = marginals.fit(drawn_BN, index.present(drawn_BC), wanted_BN, index.present(c_BC), net.config.knots)
+    net.drawn.copy_(fitted.drawn_NK)
+    net.wanted.copy_(fitted.wanted_NK)
 
 
 def _start_at_shares(net: Denoiser, rows: Rows, index: Index) -> None:

@@ -37,7 +37,7 @@ def test_config_is_canonical_json_without_floats(trained: Trained) -> None:
         "categories": "masked",
         "classes": 0,
         "columns": [0, 0, 1],
-        "format": 1,
+        "format": 2,
         "joint": 3,
         "knots": 257,
         "probes": 5,
@@ -69,7 +69,7 @@ def test_weights_are_float32_with_the_stated_shapes(trained: Trained) -> None:
         "head_bias": (9,),
         "probes": (5, 2),
         "hidden_variance": (1,),
-        **dict.fromkeys(("knot", "low", "high", "middle"), (1, 257)),
+        **dict.fromkeys(("knot", "low", "high", "middle", "drawn", "wanted"), (1, 257)),
     }
 
 
@@ -93,9 +93,9 @@ def test_energies_do_not_depend_on_the_company_of_a_row_beyond_the_last_bits(tra
     assert bool((conditional[10:, 0] == 0).all())
 
 
-@pytest.mark.parametrize(("field", "value"), [("width", 17), ("blocks", 1), ("sizes", [5, 4]), ("format", 2)])
+@pytest.mark.parametrize(("field", "value"), [("width", 17), ("blocks", 1), ("sizes", [5, 4]), ("format", 1)])
 def test_a_config_that_does_not_fit_is_refused(trained: Trained, field: str, value: object) -> None:
     config, weights = export(trained)
     fields = json.loads(config) | {field: value}
-    with pytest.raises(ValueError, match=r"do not fit|format 2"):
+    with pytest.raises(ValueError, match=r"do not fit|format 1"):
         load(json.dumps(fields), weights, CPU)

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 const MOST_WIDTH: usize = 4096;
 const MOST_BLOCKS: usize = 64;
 const MOST_PROBES: usize = 16;

@@ -103,9 +103,17 @@ impl Weights {
             low: get("low", &[shape.numbers(), config.knots])?,
             high: get("high", &[shape.numbers(), config.knots])?,
             middle: get("middle", &[shape.numbers(), config.knots])?,
+            drawn: get("drawn", &[shape.numbers(), config.knots])?,
+            wanted: get("wanted", &[shape.numbers(), config.knots])?,
         };
         if !(0..shape.numbers()).all(|number| weights.scale(number, config.knots).is_ordered()) {
             return Err(Error::model_file("the network's scale of numbers is not in order"));
+        }
+        if [&weights.drawn, &weights.wanted]
+            .iter()
+            .any(|all| all.chunks_exact(config.knots).any(|own| !own.is_sorted()))
+        {
+            return Err(Error::model_file("the network's quantiles of drawn numbers are not in order"));
         }
         if weights.hidden_variance.iter().any(|&variance| variance <= 0.0) {
             return Err(Error::model_file("the network's `hidden_variance` must be positive"));
@@ -131,6 +139,8 @@ impl Weights {
             ("low".to_owned(), vec![shape.numbers(), config.knots], &self.low),
             ("high".to_owned(), vec![shape.numbers(), config.knots], &self.high),
             ("middle".to_owned(), vec![shape.numbers(), config.knots], &self.middle),
+            ("drawn".to_owned(), vec![shape.numbers(), config.knots], &self.drawn),
+            ("wanted".to_owned(), vec![shape.numbers(), config.knots], &self.wanted),
         ];
         for (at, block) in self.blocks.iter().enumerate() {
             named.push((format!("inner.{at}"), vec![width, width], &block.inner));

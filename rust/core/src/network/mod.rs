@@ -67,6 +67,9 @@ struct Weights {
     low: Vec<f32>,
     high: Vec<f32>,
     middle: Vec<f32>,
+    /// Quantiles of what the network draws and of its training rows [N, K] each, for generation alone.
+    drawn: Vec<f32>,
+    wanted: Vec<f32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -62,6 +62,8 @@ fn network(seed: u64) -> Network {
         low: vec![-1.5, -0.5, 1.5, 0.0, 0.0, 0.0],
         high: vec![-1.5, 0.5, 1.5, 0.0, 0.0, 0.0],
         middle: vec![-1.5, 0.125, 1.5, 0.0, 0.0, 0.0],
+        drawn: vec![-2.0, 0.0, 2.0, -1.0, -1.0, 1.0],
+        wanted: vec![-1.0, 0.5, 1.5, 0.0, 0.0, 0.0],
     };
     Network::assemble(config, weights)
 }
@@ -220,7 +222,7 @@ fn damaged_configs_are_refused() -> Result<()> {
         ("\"probes\":4", "\"probes\":0"),
         ("\"joint\":1", "\"joint\":4"),
         ("\"joint\":1", "\"joint\":2"),
-        ("\"format\":1", "\"format\":2"),
+        ("\"format\":2", "\"format\":1"),
         ("\"scored_label\":1", "\"scored_label\":2"),
         ("\"classes\":1", "\"classes\":4294967296"),
         ("\"status\":[0,1]", "\"status\":[0,9]"),
@@ -245,7 +247,9 @@ fn damaged_weights_are_refused() -> Result<()> {
     for cut in [0, 7, 8, 100, weights.len() - 1] {
         assert!(Network::read_alone(&config, &weights[..cut]).is_err(), "cut at {cut}");
     }
-    let damage: [fn(&mut Weights); 5] = [
+    let damage: [fn(&mut Weights); 7] = [
+        |w| w.drawn[5] = -2.0,
+        |w| w.wanted[0] = 0.6,
         |w| w.head[0] = f32::NAN,
         |w| w.number[0] = 1e7,
         |w| w.probes[0] = -1.0,
