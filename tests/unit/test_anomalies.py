@@ -39,7 +39,7 @@ def table() -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(48, 2, 128, 500, 1e9))
+        patch.setattr(presets, "preset", lambda *_: presets.Preset(48, 2, 128, 500, 1e9, matched=4_096))
         return tabad.fit(table)
 
 

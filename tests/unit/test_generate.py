@@ -36,7 +36,7 @@ def table() -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 1_500, 1e9))
+        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 1_500, 1e9, matched=4_096))
         return tabad.fit(table, label="class", normal="fine")
 
 

@@ -54,6 +54,19 @@ def test_what_the_other_columns_tell_is_learned(trained: Trained) -> None:
     assert nats_F[1] < 0.5 * (1 + math.log(1.04)) - 0.5
 
 
+def test_what_is_drawn_and_what_was_there_are_kept_as_quantiles_unless_nothing_is_matched(trained: Trained) -> None:
+    drawn_NK, wanted_NK = trained.state["drawn"], trained.state["wanted"]
+    assert drawn_NK.shape == wanted_NK.shape == (2, 257)
+    assert bool((drawn_NK.diff(dim=1) >= 0).all() & (wanted_NK.diff(dim=1) >= 0).all())
+    # The scale has mean 0 and deviation 1 over the training rows; 257 quantiles leave out some of the tails.
+    assert wanted_NK.mean(dim=1).tolist() == pytest.approx([0.0, 0.0], abs=0.05)
+    assert wanted_NK.std(dim=1).tolist() == pytest.approx([1.0, 1.0], abs=0.05)
+    assert float((drawn_NK - wanted_NK).abs().max()) > 0.0
+
+    brief = train(*rows(200, 0), LAYOUT, preset=TINY, device=CPU, seed=0)
+    assert float(brief.state["drawn"].abs().max()) == float(brief.state["wanted"].abs().max()) == 0.0
+
+
 def test_what_nothing_tells_costs_its_entropy_and_little_more(trained: Trained) -> None:
     nats_F = conditional_nats(trained, *rows(1_000, 2))
     assert 0.95 * math.log(4) < nats_F[5] < 1.1 * math.log(4)
