@@ -53,7 +53,8 @@ def preset(quality: str, rows: int) -> Preset:
             return Preset(128, 2, 256, 1_000, 60.0, weight_decay=0.05, dropout=0.1, matched=8_192)
         if rows < 20_000:
             steps = min(3_000, max(450, (rows - 2_500) // 5))
-            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=16_384)
+            matched = min(16_384, max(8_192, 2 * rows))
+            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=matched)
         return Preset(192, 3, 512, 3_000, 180.0, matched=32_768)
     if quality == "best":
         if small:
