@@ -111,8 +111,7 @@ pub(super) fn active(h: &[f32], places: &mut [usize]) -> usize {
 }
 
 /// `out` [H] = bias + the sum of h[k] times row k of `weights` [H, H] over the `active` k: a rectifier leaves 3 to 34 % of
-/// the inputs, and what is 0 adds nothing. Four groups of lanes at a time, eight where there are registers for them
-/// (`MANY`): their sums stay in registers.
+/// the inputs, and what is 0 adds nothing. Four groups of lanes at a time, eight where there are registers for them (`MANY`).
 #[inline(always)]
 pub(super) fn layer<const FMA: bool, const MANY: bool>(
     (h, active): (&[f32], &[usize]),
