@@ -260,8 +260,8 @@ class Splice:
     def plan(paths: list[str], template: bytes) -> Splice | None:
         """The columns of `paths` and behind them those that `template`, a parquet file without rows, has more.
 
-        None where chunks cannot be copied: files of different parquet schemas, chunks that lie in other files,
-        statistics in an order of their own, row groups of more than 4,194,304 rows.
+        None where chunks cannot be copied: files of different parquet schemas or writers, chunks that lie in other
+        files, statistics in an order of their own, row groups of more than 4,194,304 rows.
         """
 
     def start(self, out: str) -> None:

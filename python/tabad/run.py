@@ -52,9 +52,7 @@ class Run:
         """Score every row for the summary alone, reading no column that the model does not use."""
 
         def action() -> None:
-            rule = self.rule()
-            reader = self.table.open(columns=self._needed, types=self.model.schema)
-            for _ in self._score(reader, False, rule):
+            for _ in self._added():
                 pass
 
         self.table.reread(action)
@@ -73,6 +71,10 @@ class Run:
 
     def _beside(self, schema: pa.Schema) -> pa.RecordBatchReader:
         tables.check_taken(schema, self.options.columns)
+        return self._added()
+
+    def _added(self) -> pa.RecordBatchReader:
+        """The four columns alone, reading no column that the model does not use."""
         rule = self.rule()
         return self._score(self.table.open(columns=self._needed, types=self.model.schema), False, rule)
 

@@ -117,6 +117,47 @@ def test_several_files_become_one_and_empty_row_groups_go(tmp_path: Path) -> Non
     assert pq.read_table(tmp_path / "out.parquet").select(table.column_names).equals(table)
 
 
+def test_files_are_open_only_while_they_are_copied(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for part in range(40):
+        pq.write_table(rows_of(10).slice(part % 5, 2), folder / f"{part:02}.parquet")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = len(list(Path("/proc/self/fd").iterdir())) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare, before[1]))
+    try:
+        assert write_joined(open_table(folder), added(80), str(tmp_path / "out.parquet")) == 80
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 40
+
+
+def test_a_file_that_is_another_one_by_now_is_not_copied(tmp_path: Path) -> None:
+    pq.write_table(rows_of(10), tmp_path / "t.parquet")
+    (tmp_path / "out.parquet").touch()
+    pq.write_table(pa.table({"score": [1.0] * 10}), tmp_path / "ten.parquet", write_page_index=True)
+    splice = _core.Splice.plan([str(tmp_path / "t.parquet")], (tmp_path / "t.parquet").read_bytes())
+    assert splice is not None
+    splice.start(str(tmp_path / "out.parquet"))
+    pq.write_table(rows_of(11), tmp_path / "t.parquet")
+    with pytest.raises(OSError, match="the table changed while it was read"):
+        splice.add((tmp_path / "ten.parquet").read_bytes())
+
+
+def test_files_of_two_writers_are_written_anew(tmp_path: Path) -> None:
+    table, paths = pa.table({"amount": [1.5, 2.5]}), [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        pq.write_table(table, path, store_schema=False)
+    assert _core.Splice.plan(list(map(str, paths)), paths[0].read_bytes()) is not None
+    # The same footer by another writer: as many letters, so that nothing moves.
+    content = paths[1].read_bytes()
+    assert content.count(b"parquet-cpp-arrow") == 1
+    paths[1].write_bytes(content.replace(b"parquet-cpp-arrow", b"parquet-mr-arrows"))
+    assert pq.ParquetFile(paths[1]).metadata.created_by.startswith("parquet-mr")
+    assert _core.Splice.plan(list(map(str, paths)), paths[0].read_bytes()) is None
+
+
 def test_a_table_without_rows(tmp_path: Path) -> None:
     pq.write_table(rows_of(0), tmp_path / "t.parquet")
     assert write_joined(open_table(tmp_path / "t.parquet"), added(0), str(tmp_path / "out.parquet")) == 0

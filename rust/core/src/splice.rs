@@ -1,11 +1,11 @@
 //! Scored parquet beside its source: the source's column chunks are copied as they are, new ones join them.
 //!
-//! Nothing of the source is decoded and encoded again: its row groups, encodings, compression, statistics and page
-//! indexes and Bloom filters stay as they were, and a screening pays for the columns that it adds.
+//! Nothing of the source is decoded and encoded again: its row groups, encodings, compression, statistics, page indexes
+//! and Bloom filters stay as they were, and a screening pays for the columns that it adds.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,17 +30,25 @@ const FIRST_PLACE: i64 = 4;
 /// Bytes that are read and written at once.
 const BUFFER: usize = 1 << 17;
 
+/// A file by its footer; it is open while its chunks are copied, since there can be more files than one may have open.
 struct Source {
-    file: File,
+    path: PathBuf,
+    length: u64,
     meta: ParquetMetaData,
 }
 
 impl Source {
-    /// The file, where its chunks can be copied.
-    fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
-        let meta = metadata(&file).ok().filter(|meta| contained(meta, file.len() as i64) && ordered(meta));
-        Ok(meta.map(|meta| Self { file, meta }))
+    /// The file, where it can be read and its chunks can be copied.
+    fn read(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let meta = metadata(&file).ok().filter(|meta| contained(meta, file.len() as i64) && ordered(meta))?;
+        Some(Self { path: path.to_owned(), length: file.len(), meta })
+    }
+
+    /// The file again; an error where it is another one by now.
+    fn open(&self) -> io::Result<File> {
+        let file = File::open(&self.path)?;
+        if file.len() == self.length { Ok(file) } else { Err(wrong("the table changed while it was read")) }
     }
 
     fn rows(&self, group: usize) -> u64 {
@@ -87,21 +95,22 @@ impl Splice {
     /// The columns of `paths` and behind them those that `template`, a parquet file without rows, has more. What is
     /// told of the file as a whole (the Arrow schema) is the template's.
     ///
-    /// None where chunks cannot be copied: files of different parquet schemas, chunks that lie in other files, a footer
-    /// that is not understood, statistics in an order of their own, row groups too large to keep the new columns of one, or too many.
+    /// None where chunks cannot be copied: files of different parquet schemas or writers, chunks that lie in other files,
+    /// a footer that is not understood, statistics in an order of their own, row groups too large to keep the new columns
+    /// of one, or too many.
     pub fn plan(paths: &[impl AsRef<Path>], template: Vec<u8>) -> io::Result<Option<Self>> {
-        let mut sources = Vec::new();
-        for path in paths {
-            let Some(source) = Source::open(path.as_ref())? else { return Ok(None) };
-            sources.push(source);
-        }
+        let sources: Option<Vec<Source>> = paths.iter().map(|path| Source::read(path.as_ref())).collect();
+        let Some(sources) = sources else { return Ok(None) };
         let groups: Vec<(usize, usize)> = (sources.iter().enumerate())
             .flat_map(|(at, source)| (0..source.meta.num_row_groups()).map(move |group| (at, group)))
             .filter(|&(at, group)| sources[at].rows(group) > 0)
             .collect();
         let Some(first) = sources.first() else { return Ok(None) };
         let facts = first.meta.file_metadata();
-        let alike = sources.iter().all(|other| other.meta.file_metadata().schema() == facts.schema());
+        let alike = sources.iter().map(|other| other.meta.file_metadata()).all(|other| {
+            // Readers tell by its writer which statistics of a chunk can be trusted: one footer names one.
+            other.schema() == facts.schema() && other.created_by() == facts.created_by()
+        });
         let small = groups.iter().all(|&(at, group)| sources[at].rows(group) <= MOST_ROWS);
         if !alike || !small || groups.len() > MOST_GROUPS {
             return Ok(None);
@@ -117,7 +126,6 @@ impl Splice {
             .set_key_value_metadata(whole.key_value_metadata().cloned())
             .set_sorting_columns(sorting(&sources));
         if let Some(by) = facts.created_by() {
-            // Readers tell by it which statistics of a chunk can be trusted.
             properties = properties.set_created_by(by.to_owned());
         }
         let (properties, schema) = (Arc::new(properties.build()), Arc::new(schema));
@@ -157,8 +165,9 @@ impl Splice {
         if self.indexed && !has_index(&meta) {
             return Err(wrong("the added row group has no page index"));
         }
+        let file = source.open()?;
         let mut writer = writer.next_row_group().map_err(to_io)?;
-        copy(&mut writer, &Pieces(&source.file), &source.meta, group, self.indexed).map_err(to_io)?;
+        copy(&mut writer, &Pieces(&file), &source.meta, group, self.indexed).map_err(to_io)?;
         copy(&mut writer, &added, &meta, 0, self.indexed).map_err(to_io)?;
         writer.close().map_err(to_io)?;
         self.done += 1;
