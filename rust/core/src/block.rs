@@ -94,9 +94,26 @@ pub struct Block {
     pub c: Vec<u16>,
 }
 
+/// Rows of a block that are being written.
+#[derive(Debug)]
+pub struct BlockMut<'b> {
+    pub numbers: usize,
+    pub categories: usize,
+    pub x: &'b mut [f32],
+    pub c: &'b mut [u16],
+}
+
 impl Block {
     pub fn new(rows: usize, numbers: usize, categories: usize) -> Self {
-        Self { rows, numbers, categories, x: vec![0.0; rows * numbers], c: vec![0; rows * categories] }
+        let (mut x, mut c) = (vec![0.0; rows * numbers], vec![0; rows * categories]);
+        in_huge_pages(&mut x);
+        in_huge_pages(&mut c);
+        Self { rows, numbers, categories, x, c }
+    }
+
+    /// All rows, to be written.
+    pub fn view(&mut self) -> BlockMut<'_> {
+        BlockMut { numbers: self.numbers, categories: self.categories, x: &mut self.x, c: &mut self.c }
     }
 
     pub fn x_row(&self, row: usize) -> &[f32] {
@@ -119,3 +136,20 @@ impl Block {
         taken
     }
 }
+
+/// Asks for pages of 2 MiB where memory is large and not yet touched: a quarter of the time of encoding a million rows
+/// went into handing out pages of 4 KiB.
+#[cfg(target_os = "linux")]
+fn in_huge_pages<T>(memory: &mut [T]) {
+    const HUGE: usize = 2 << 20;
+    let start = memory.as_mut_ptr() as usize;
+    let (first, last) = (start.next_multiple_of(HUGE), (start + size_of_val(memory)) / HUGE * HUGE);
+    if last > first {
+        // SAFETY: the pages lie within `memory`, and the advice changes nothing of what they hold; where the kernel does
+        // not take it, it says so and nothing happens.
+        unsafe { libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn in_huge_pages<T>(_memory: &mut [T]) {}

@@ -7,13 +7,15 @@ use arrow_schema::Schema;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::block::{Block, Feature, Part, Slot};
+use crate::block::{Block, BlockMut, Feature, Part, Slot};
 use crate::codec::{Codec, Source, type_words};
 use crate::error::{Error, Result, list_names};
 use crate::store::Store;
 
-/// Rows that one task encodes at a time.
-const TILE: usize = 1024;
+/// Rows that are encoded column by column: few enough that what is written of them stays in the first-level cache.
+const TILE: usize = 256;
+/// Rows that one task opens and encodes: few enough that columns cast to doubles stay in the cache.
+const PIECE: usize = 8192;
 
 /// What becomes of a column.
 #[derive(Debug, Clone)]
@@ -164,24 +166,35 @@ impl Encoder {
         let mut all = Block::new(rows, self.numbers, self.categories);
         let (mut x_rest, mut c_rest) = (all.x.as_mut_slice(), all.c.as_mut_slice());
         for batch in &batches {
-            let opened = self.open(batch, &alignment)?;
             let count = batch.num_rows();
             let (x, x_more) = std::mem::take(&mut x_rest).split_at_mut(count * self.numbers);
             let (c, c_more) = std::mem::take(&mut c_rest).split_at_mut(count * self.categories);
             (x_rest, c_rest) = (x_more, c_more);
-            // A table without numbers has tiles of categories only, and the other way round.
-            let tile = |values: usize| (TILE * values).max(1);
-            let mut x_tiles: Vec<&mut [f32]> = x.chunks_mut(tile(self.numbers)).collect();
-            let mut c_tiles: Vec<&mut [u16]> = c.chunks_mut(tile(self.categories)).collect();
-            let tiles = count.div_ceil(TILE);
-            x_tiles.resize_with(tiles, Default::default);
-            c_tiles.resize_with(tiles, Default::default);
-            x_tiles.into_par_iter().zip(c_tiles).enumerate().for_each_init(Block::default, |block, (at, (x, c))| {
-                let range = at * TILE..((at + 1) * TILE).min(count);
-                opened.encode_into(range, block);
-                x.copy_from_slice(&block.x);
-                c.copy_from_slice(&block.c);
-            });
+            // A table without numbers has pieces of categories only, and the other way round.
+            let piece = piece(batch);
+            let wide = |values: usize| (piece * values).max(1);
+            let mut x_pieces: Vec<&mut [f32]> = x.chunks_mut(wide(self.numbers)).collect();
+            let mut c_pieces: Vec<&mut [u16]> = c.chunks_mut(wide(self.categories)).collect();
+            let pieces = count.div_ceil(piece);
+            x_pieces.resize_with(pieces, Default::default);
+            c_pieces.resize_with(pieces, Default::default);
+            x_pieces.into_par_iter().zip(c_pieces).enumerate().try_for_each(|(at, (x, c))| {
+                let part = batch.slice(at * piece, piece.min(count - at * piece));
+                let opened = self.open(&part, &alignment)?;
+                for start in (0..part.num_rows()).step_by(TILE) {
+                    let rows = start..part.num_rows().min(start + TILE);
+                    opened.write(
+                        rows.clone(),
+                        &mut BlockMut {
+                            numbers: self.numbers,
+                            categories: self.categories,
+                            x: &mut x[rows.start * self.numbers..rows.end * self.numbers],
+                            c: &mut c[rows.start * self.categories..rows.end * self.categories],
+                        },
+                    );
+                }
+                Ok::<(), Error>(())
+            })?;
         }
         Ok(all)
     }
@@ -275,10 +288,21 @@ impl Opened<'_> {
         (block.rows, block.numbers, block.categories) = (rows.len(), numbers, categories);
         block.x.resize(rows.len() * numbers, 0.0);
         block.c.resize(rows.len() * categories, 0);
+        self.write(rows, &mut block.view());
+    }
+
+    /// The same into rows that are the caller's, as many as wanted.
+    fn write(&self, rows: Range<usize>, block: &mut BlockMut<'_>) {
         for (source, dim, index) in &self.sources {
             source.encode(rows.clone(), block, *dim, *index);
         }
     }
+}
+
+/// Rows to a task: [`PIECE`], but no fewer than a dictionary has values, since opening one looks each of them up.
+fn piece(batch: &RecordBatch) -> usize {
+    let dictionaries = batch.columns().iter().filter_map(|column| column.as_any_dictionary_opt());
+    dictionaries.map(|dictionary| dictionary.values().len()).max().unwrap_or(0).max(PIECE)
 }
 
 /// The values of a label column as text, null as None.

@@ -56,6 +56,38 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     f32::from_bits(shifted.to_bits().wrapping_add(127) << 23) * y
 }
 
+/// ln x of a normal x or infinity, in double precision with an error below one unit in the last place, the same bits on
+/// every machine: the argument is halved or doubled into sqrt(1/2)..sqrt(2), then the series of
+/// `s = (m - 1) / (m + 1)` (fdlibm `e_log`).
+#[inline(always)]
+pub fn ln(x: f64) -> f64 {
+    const HALF_ROOT: u64 = 0x3fe6_a09e_0000_0000;
+    const EXPONENT: u64 = 0xfff0_0000_0000_0000;
+    let above = x.to_bits().wrapping_sub(HALF_ROOT);
+    let m = f64::from_bits(x.to_bits().wrapping_sub(above & EXPONENT));
+    // The exponent as a double without a conversion of integers, which AVX2 lacks: 2^52 + 1,024 + k.
+    let k = f64::from_bits((above.wrapping_add(1024 << 52) >> 52) | 0x4330_0000_0000_0000) - 4_503_599_627_371_520.0;
+    let f = m - 1.0;
+    let half = 0.5 * f * f;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let w = z * z;
+    let even = w * (0.399_999_999_994_094_2 + w * (0.222_221_984_321_497_84 + w * 0.153_138_376_992_093_73));
+    let odd = z
+        * (0.666_666_666_666_673_5
+            + w * (0.285_714_287_436_623_9 + w * (0.181_835_721_616_180_5 + w * 0.147_981_986_051_165_86)));
+    let found = s * (half + (even + odd)) + k * 1.908_214_929_270_587_7e-10 - half + f + k * 0.693_147_180_369_123_8;
+    if x < f64::INFINITY { found } else { x }
+}
+
+/// ln(1 + y) of y >= 0, also where 1 + y rounds y away (fdlibm `s_log1p`).
+#[inline(always)]
+pub fn ln_1p(y: f64) -> f64 {
+    let x = 1.0 + y;
+    let lost = (y - (x - 1.0)) / x;
+    ln(x) + if x < f64::INFINITY { lost } else { 0.0 }
+}
+
 /// The sum of `LANES` partial sums, pairwise. They go through memory (`black_box`): the optimiser would otherwise lay
 /// the sums of the caller's loop out for these few additions, two to a register, instead of for the loop.
 #[inline(always)]
@@ -110,6 +142,7 @@ pub fn normal_at(row: u64, column: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn every_architecture_may_be_asked_whether_it_fuses() {
@@ -133,6 +166,26 @@ mod tests {
             assert!((f64::from(exp::<false>(x)) / exact - 1.0).abs() < 2e-7, "exp({x})");
             assert!((f64::from(exp::<true>(x)) / exact - 1.0).abs() < 2e-7, "exp({x})");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn logarithms_are_the_librarys_but_for_the_last_places(x in 1e-300_f64..1e300, small in 0.0_f64..4.0, y in 0.0_f64..1e-3) {
+            let near = |found: f64, library: f64| (found - library).abs() <= 4.0 * f64::EPSILON * library.abs();
+            prop_assert!(near(ln(x), x.ln()), "ln({x}) = {}", ln(x));
+            prop_assert!(near(ln_1p(small), small.ln_1p()) && near(ln_1p(y), y.ln_1p()), "{small} {y}");
+            prop_assert!(near(ln_1p(x), x.ln_1p()), "ln_1p({x}) = {}", ln_1p(x));
+        }
+    }
+
+    #[test]
+    fn logarithms_of_the_ends() {
+        assert_eq!(
+            [ln(1.0), ln(f64::INFINITY), ln_1p(0.0), ln_1p(f64::INFINITY)],
+            [0.0, f64::INFINITY, 0.0, f64::INFINITY]
+        );
+        assert_eq!(ln(f64::MAX), f64::MAX.ln());
+        assert_eq!(ln_1p(f64::MIN_POSITIVE), f64::MIN_POSITIVE);
     }
 
     #[test]

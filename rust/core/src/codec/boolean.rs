@@ -59,13 +59,11 @@ impl Boolean {
 }
 
 impl Source {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
-        for (to, row) in rows.enumerate() {
-            let code = match &self.nulls {
-                Some(nulls) if nulls.is_null(row) => MISSING,
-                _ => FIRST_VALUE + u16::from(self.values.value(row)),
-            };
-            out.category(to, 0, code);
-        }
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
+        let code = |row| match &self.nulls {
+            Some(nulls) if nulls.is_null(row) => MISSING,
+            _ => FIRST_VALUE + u16::from(self.values.value(row)),
+        };
+        out.categories(0, 0, rows.map(code));
     }
 }

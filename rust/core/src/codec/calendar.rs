@@ -117,22 +117,45 @@ pub fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     (civil(counted) == (year, month, day)).then_some(counted)
 }
 
-/// Hour 0..24 of local microseconds.
-#[inline]
-pub fn hour(local: i64) -> u16 {
-    (local.div_euclid(HOUR).rem_euclid(24)) as u16
+/// A local instant: its day counted from 1970-01-01, and the microseconds since midnight.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Local {
+    pub day: i64,
+    pub micros: u64,
 }
 
-/// Weekday of local microseconds, Monday 0.
-#[inline]
-pub fn weekday(local: i64) -> u16 {
-    (local.div_euclid(DAY) + 3).rem_euclid(7) as u16
-}
+impl Local {
+    #[inline]
+    pub fn of(local: i64) -> Self {
+        let day = local.div_euclid(DAY);
+        Self { day, micros: local.wrapping_sub(day.wrapping_mul(DAY)).cast_unsigned() }
+    }
 
-/// Month of local microseconds, January 0.
-#[inline]
-pub fn month(local: i64) -> u16 {
-    (civil(local.div_euclid(DAY)).1 - 1) as u16
+    /// 0..24.
+    #[inline]
+    pub fn hour(self) -> u16 {
+        (self.micros / HOUR.cast_unsigned()) as u16
+    }
+
+    /// Monday 0.
+    #[inline]
+    pub fn weekday(self) -> u16 {
+        (self.day + 3).rem_euclid(7) as u16
+    }
+
+    /// January 0 (Neri and Schneider, "Euclidean affine functions", 2023, where the day is within 32 bits).
+    #[inline]
+    pub fn month(self) -> u16 {
+        match u32::try_from(self.day + 719_468) {
+            Ok(shifted) if shifted < 1 << 29 => {
+                let of_century = (4 * shifted + 3) % 146_097 / 4;
+                let of_year = (2_939_745 * u64::from(4 * of_century + 3)) as u32 / 2_939_745 / 4;
+                let month = (2_141 * of_year + 197_913) >> 16;
+                (if month > 12 { month - 13 } else { month - 1 }) as u16
+            }
+            _ => (civil(self.day).1 - 1) as u16,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -149,9 +172,9 @@ mod tests {
             let (year, month_, day) = civil(micros.div_euclid(DAY));
             prop_assert_eq!((year, month_, day), (i64::from(instant.year()), i64::from(instant.month()), i64::from(instant.day())));
             prop_assert_eq!(day_of(year, month_, day), Some(micros.div_euclid(DAY)));
-            prop_assert_eq!(u32::from(hour(micros)), instant.hour());
-            prop_assert_eq!(u32::from(weekday(micros)), instant.weekday().num_days_from_monday());
-            prop_assert_eq!(u32::from(month(micros)), instant.month0());
+            prop_assert_eq!(u32::from(Local::of(micros).hour()), instant.hour());
+            prop_assert_eq!(u32::from(Local::of(micros).weekday()), instant.weekday().num_days_from_monday());
+            prop_assert_eq!(u32::from(Local::of(micros).month()), instant.month0());
         }
 
         #[test]

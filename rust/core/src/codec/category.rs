@@ -294,7 +294,7 @@ impl Table {
 }
 
 impl Source<'_> {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
         let is_null = |nulls: &Option<NullBuffer>, row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         match self {
             Self::Text(table, Strings::Utf8(strings)) if strings.null_count() == 0 => {
@@ -324,10 +324,8 @@ impl Source<'_> {
 }
 
 #[inline]
-fn fill(rows: Range<usize>, out: &mut Out<'_>, code: impl Fn(usize) -> u16) {
-    for (to, row) in rows.enumerate() {
-        out.category(to, 0, code(row));
-    }
+fn fill(rows: Range<usize>, out: &mut Out<'_, '_>, code: impl Fn(usize) -> u16) {
+    out.categories(0, 0, rows.map(code));
 }
 
 /// The commonest values in code order.

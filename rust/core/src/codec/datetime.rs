@@ -10,14 +10,14 @@ use std::ops::Range;
 use arrow_array::{Array, ArrayRef};
 use serde_json::{Value, json};
 
-use super::calendar::{self, HOUR, Zone};
+use super::calendar::{HOUR, Local, Zone};
 use super::date_text::{self, Clock, Layout, Order, SEPARATORS};
 use super::manifest::Fields;
 use super::read::{self, DAY, Rows, Strings};
 use super::scale::Scale;
 use super::state::refused;
 use super::types::{Family, family};
-use super::{Cells, Column, Kind, Out, Spec, build, show};
+use super::{CHUNK, Cells, Column, Kind, Out, Spec, build, show};
 use crate::block::{FIRST_VALUE, MISSING, NAN, NULL, OTHER, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
 use crate::store::Store;
@@ -84,8 +84,8 @@ impl Datetime {
         let (low, high) = (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0));
         let step = STEPS.into_iter().find(|step| values.iter().all(|value| value % step == 0)).unwrap_or(1);
         let positions: Vec<f64> = values.iter().map(|value| value.saturating_sub(low) as f64).collect();
-        let varies = |part: fn(i64) -> u16| {
-            let mut parts = values.iter().map(|value| part(zone.local(*value)));
+        let varies = |part: fn(Local) -> u16| {
+            let mut parts = values.iter().map(|value| part(Local::of(zone.local(*value))));
             let first = parts.next();
             parts.any(|part| Some(part) != first)
         };
@@ -96,9 +96,9 @@ impl Datetime {
             None => family(&column.data_type) != Some(Family::Date),
         };
         Ok(Self {
-            hour: timed && varies(calendar::hour),
-            weekday: dated && span >= WEEK && varies(calendar::weekday),
-            month: dated && span > TWO_MONTHS && varies(calendar::month),
+            hour: timed && varies(Local::hour),
+            weekday: dated && span >= WEEK && varies(Local::weekday),
+            month: dated && span > TWO_MONTHS && varies(Local::month),
             scale: Scale::fit(&positions),
             column,
             low,
@@ -268,32 +268,46 @@ impl<'a> Instants<'a> {
 }
 
 impl Source<'_> {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
         let codec = self.codec;
-        for (to, row) in rows.enumerate() {
-            let (x, status, local) = match self.values.cell(row) {
-                Cell::Instant(micros) => {
-                    (codec.scale.apply(codec.position(micros)), PRESENT, Ok(codec.zone.local(micros)))
-                }
-                Cell::Null => (0.0, NULL, Err(MISSING)),
-                Cell::Unreadable => (0.0, NAN, Err(OTHER)),
+        let (mut positions, mut x) = ([0.0; CHUNK], [0.0; CHUNK]);
+        let (mut locals, mut statuses) = ([Local::default(); CHUNK], [PRESENT; CHUNK]);
+        for start in rows.clone().step_by(CHUNK) {
+            let part = start..rows.end.min(start + CHUNK);
+            let (to, count) = (start - rows.start, part.len());
+            let mut read = |place: usize, cell: Cell| {
+                (positions[place], locals[place], statuses[place]) = match cell {
+                    Cell::Instant(micros) => (codec.position(micros), Local::of(codec.zone.local(micros)), PRESENT),
+                    Cell::Null => (0.0, Local::default(), NULL),
+                    Cell::Unreadable => (0.0, Local::default(), NAN),
+                };
             };
-            out.number(to, 0, x);
-            out.category(to, 0, status);
+            match &self.values {
+                Instants::Rows(Rows { values, nulls: None }) => {
+                    values[part].iter().enumerate().for_each(|(place, &micros)| read(place, Cell::Instant(micros)));
+                }
+                values => part.enumerate().for_each(|(place, row)| read(place, values.cell(row))),
+            }
+            codec.scale.apply_all(&positions[..count], None, &mut x[..count]);
+            let absent = x.iter_mut().zip(statuses).filter(|(_, status)| *status != PRESENT);
+            absent.for_each(|(x, _)| *x = 0.0);
+            out.numbers(to, 0, &x[..count]);
+            out.categories(to, 0, statuses[..count].iter().copied());
             let mut part = 1;
-            let mut write = |present: bool, of: fn(i64) -> u16| {
+            let mut write = |present: bool, of: fn(Local) -> u16| {
                 if present {
-                    let code = match local {
-                        Ok(local) => FIRST_VALUE + of(local),
-                        Err(code) => code,
+                    let code = |(local, status): (&Local, &u16)| match *status {
+                        PRESENT => FIRST_VALUE + of(*local),
+                        NULL => MISSING,
+                        _ => OTHER,
                     };
-                    out.category(to, part, code);
+                    out.categories(to, part, locals[..count].iter().zip(&statuses).map(code));
                     part += 1;
                 }
             };
-            write(codec.hour, calendar::hour);
-            write(codec.weekday, calendar::weekday);
-            write(codec.month, calendar::month);
+            write(codec.hour, Local::hour);
+            write(codec.weekday, Local::weekday);
+            write(codec.month, Local::month);
         }
     }
 }

@@ -223,7 +223,7 @@ impl Key {
 }
 
 impl Source<'_> {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
         for (to, row) in rows.enumerate() {
             let (x, status) = match self.values.hash(row) {
                 Some(hash) => (self.codec.frequency.encode(hash), PRESENT),

@@ -39,7 +39,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use serde_json::{Value, json};
 
-use crate::block::{Block, Part};
+use crate::block::{Block, BlockMut, Part};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::Store;
@@ -382,7 +382,7 @@ impl Codec {
 impl Source<'_> {
     /// Writes the given rows of the batch into the block's rows from 0, at its first number dim `dim` and first
     /// category column `index`. No allocation.
-    pub fn encode(&self, rows: Range<usize>, block: &mut Block, dim: usize, index: usize) {
+    pub fn encode(&self, rows: Range<usize>, block: &mut BlockMut<'_>, dim: usize, index: usize) {
         let mut out = Out { block, dim, index };
         match self {
             Self::Number(source) => source.encode(rows, &mut out),
@@ -396,14 +396,17 @@ impl Source<'_> {
     }
 }
 
+/// Rows that one codec works on at a time: what it knows of them stays in the first-level cache.
+const CHUNK: usize = 256;
+
 /// Where one codec writes into a block.
-struct Out<'b> {
-    block: &'b mut Block,
+struct Out<'o, 'b> {
+    block: &'o mut BlockMut<'b>,
     dim: usize,
     index: usize,
 }
 
-impl Out<'_> {
+impl Out<'_, '_> {
     /// Number `part` of the codec, in row `row`.
     #[inline]
     fn number(&mut self, row: usize, part: usize, x: f32) {
@@ -413,6 +416,21 @@ impl Out<'_> {
     #[inline]
     fn category(&mut self, row: usize, part: usize, code: u16) {
         self.block.c[row * self.block.categories + self.index + part] = code;
+    }
+
+    /// The same for the rows from `row` on.
+    #[inline]
+    fn numbers(&mut self, row: usize, part: usize, values: &[f32]) {
+        let wide = self.block.numbers;
+        let cells = self.block.x.get_mut(row * wide + self.dim + part..).unwrap_or_default().iter_mut().step_by(wide);
+        cells.zip(values).for_each(|(cell, &x)| *cell = x);
+    }
+
+    #[inline]
+    fn categories(&mut self, row: usize, part: usize, codes: impl Iterator<Item = u16>) {
+        let wide = self.block.categories;
+        let cells = self.block.c.get_mut(row * wide + self.index + part..).unwrap_or_default().iter_mut().step_by(wide);
+        cells.zip(codes).for_each(|(cell, code)| *cell = code);
     }
 }
 

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use super::manifest::Fields;
 use super::read::{self, Rows};
-use super::scale::{Scale, quantile};
+use super::scale::{Scale, logarithm, quantile};
 use super::types::{Family, family, plain};
-use super::{Cells, Column, Content, Out, Spec, build, show};
+use super::{CHUNK, Cells, Column, Content, Out, Spec, build, show};
 use crate::block::{NAN, NEG_INF, NULL, POS_INF, PRESENT, Part, STATUS_CODES};
 use crate::error::Result;
 use crate::store::Store;
@@ -177,28 +177,29 @@ impl Number {
 }
 
 impl Source<'_> {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
-        let (scale, unit) = (self.codec.scale, self.codec.unit);
-        for (to, row) in rows.enumerate() {
-            let (x, status) = match self.rows.get(row) {
-                Some(value) if value.is_finite() => match unit {
-                    Some(unit) => (scale.apply(logarithm(value, unit)), PRESENT),
-                    None => (scale.apply(value), PRESENT),
-                },
-                None => (0.0, NULL),
-                Some(value) if value.is_nan() => (0.0, NAN),
-                Some(value) if value > 0.0 => (0.0, POS_INF),
-                Some(_) => (0.0, NEG_INF),
-            };
-            out.number(to, 0, x);
-            out.category(to, 0, status);
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
+        let mut x = [0.0; CHUNK];
+        for start in rows.clone().step_by(CHUNK) {
+            let part = start..rows.end.min(start + CHUNK);
+            let (to, x) = (start - rows.start, &mut x[..part.len()]);
+            let finite = self.codec.scale.apply_all(&self.rows.values[part.clone()], self.codec.unit, x);
+            if finite && self.rows.nulls.is_none() {
+                out.numbers(to, 0, x);
+                out.categories(to, 0, std::iter::repeat(PRESENT));
+                continue;
+            }
+            let statuses = part.map(|row| match self.rows.get(row) {
+                None => NULL,
+                Some(value) if value.is_finite() => PRESENT,
+                Some(value) if value.is_nan() => NAN,
+                Some(value) if value > 0.0 => POS_INF,
+                Some(_) => NEG_INF,
+            });
+            statuses.clone().zip(&mut *x).filter(|(status, _)| *status != PRESENT).for_each(|(_, x)| *x = 0.0);
+            out.numbers(to, 0, x);
+            out.categories(to, 0, statuses);
         }
     }
-}
-
-#[inline]
-fn logarithm(value: f64, unit: f64) -> f64 {
-    (value.abs() / unit).ln_1p().copysign(value)
 }
 
 /// The unit of the logarithm for ascending values that want one: none negative, more than 20 distinct, and the upper

@@ -5,6 +5,10 @@
 //! quantiles (linear interpolation, as numpy's default). `u = (v - m) / s`; `x = u` up to 3,
 //! `3 + 3 ln(u / 3)` beyond, odd, clamped to 30. Everything is f64; only the block is f32.
 
+use multiversion::multiversion;
+
+use crate::numeric::{LANES, ln, ln_1p};
+
 /// Where the logarithm takes over; value and slope are continuous there.
 const KNEE: f64 = 3.0;
 /// `x` never leaves `-LIMIT..=LIMIT`: `u` of 24,309.
@@ -34,14 +38,20 @@ impl Scale {
         if std > 0.0 && std.is_finite() { Self { mean, std } } else { Self { mean, std: 1.0 } }
     }
 
-    #[inline]
+    /// Of a finite value; of anything else something.
+    #[inline(always)]
     pub fn apply(&self, value: f64) -> f32 {
         let u = (value - self.mean) / self.std;
         let size = u.abs();
-        if size <= KNEE {
-            return u as f32;
-        }
-        (KNEE + KNEE * (size / KNEE).ln()).min(LIMIT).copysign(u) as f32
+        // Both are worked out and one is taken, so that loops over this vectorise.
+        let far = KNEE + KNEE * ln(size.max(KNEE) / KNEE);
+        let far = if far < LIMIT { far } else { LIMIT };
+        (if size <= KNEE { size } else { far }).copysign(u) as f32
+    }
+
+    /// The same of many, of `sign(v) ln(1 + |v| / unit)` where there is a unit. Whether all were finite.
+    pub fn apply_all(&self, values: &[f64], unit: Option<f64>, out: &mut [f32]) -> bool {
+        apply_all(*self, values, unit, out)
     }
 
     /// The value of an encoded number.
@@ -57,6 +67,31 @@ impl Scale {
     pub fn checked(mean: f64, std: f64) -> Option<Self> {
         (mean.is_finite() && std.is_finite() && std > 0.0).then_some(Self { mean, std })
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
+fn apply_all(scale: Scale, values: &[f64], unit: Option<f64>, out: &mut [f32]) -> bool {
+    let u = |value: f64| (value - scale.mean) / scale.std;
+    match unit {
+        Some(unit) => values.iter().zip(&mut *out).for_each(|(&value, x)| *x = u(logarithm(value, unit)) as f32),
+        None => values.iter().zip(&mut *out).for_each(|(&value, x)| *x = u(value) as f32),
+    }
+    // Few are beyond the knee: logarithms are for the lanes that have one.
+    for (values, x) in values.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        // NaN counts as beyond, and a value at the knee whose f32 is rounded down to it does no harm.
+        if x.iter().fold(0, |far, x| far | u8::from(x.abs() >= KNEE as f32)) != 0 {
+            match unit {
+                Some(unit) => values.iter().zip(x).for_each(|(&value, x)| *x = scale.apply(logarithm(value, unit))),
+                None => values.iter().zip(x).for_each(|(&value, x)| *x = scale.apply(value)),
+            }
+        }
+    }
+    values.iter().fold(0, |odd, value| odd | u8::from(!value.is_finite())) == 0
+}
+
+#[inline(always)]
+pub fn logarithm(value: f64, unit: f64) -> f64 {
+    ln_1p(value.abs() / unit).copysign(value)
 }
 
 /// Quantile of sorted values by linear interpolation between the two nearest.

@@ -34,9 +34,9 @@ pub(super) fn encoded(codec: &Codec, array: &ArrayRef) -> Block {
     // Two tiles, so that rows are placed from the tile's start.
     let half = array.len() / 2;
     let source = codec.open(array).unwrap();
-    source.encode(0..array.len(), &mut block, 0, 0);
+    source.encode(0..array.len(), &mut block.view(), 0, 0);
     let mut tail = Block::new(array.len() - half, numbers, specs.len() - numbers);
-    source.encode(half..array.len(), &mut tail, 0, 0);
+    source.encode(half..array.len(), &mut tail.view(), 0, 0);
     assert_eq!(tail.x, block.x[half * numbers..]);
     assert_eq!(tail.c, block.c[half * (specs.len() - numbers)..]);
     for row in 0..block.rows {

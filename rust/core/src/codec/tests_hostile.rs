@@ -55,7 +55,7 @@ fn use_all(codec: &Codec, array: &ArrayRef) {
     let numbers = specs.iter().filter(|spec| spec.size.is_none()).count();
     let mut block = Block::new(array.len(), numbers, specs.len() - numbers);
     if let Ok(source) = codec.open(array) {
-        source.encode(0..array.len(), &mut block, 0, 0);
+        source.encode(0..array.len(), &mut block.view(), 0, 0);
         assert!(block.x.iter().all(|x| !x.is_nan()));
     }
     let _ = codec.decode(&block, 0, 0, u64::MAX);

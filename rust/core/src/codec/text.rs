@@ -277,7 +277,7 @@ impl Text {
 }
 
 impl Source<'_> {
-    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_>) {
+    pub(super) fn encode(&self, rows: Range<usize>, out: &mut Out<'_, '_>) {
         let codec = self.codec;
         // A keyed hash is slow and shapes are few.
         let mut asked: FastMap<String, u16> = FastMap::default();
