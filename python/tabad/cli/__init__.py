@@ -4,6 +4,7 @@ Data goes to stdout, words to stderr. Exit codes: 0 fine, 1 the no that was aske
 4 model file, 5 bug, 6 cannot write, 130 interrupted. Nothing else in tabad imports this package.
 """
 
+import gc
 import os
 import sys
 
@@ -14,6 +15,10 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     # pyarrow imports numpy where it is installed, whose OpenBLAS starts threads that spin and have nothing to do here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports make many objects and no garbage: collections among them, and the last one, were a seventh of a short run.
+    gc.set_threshold(1_000_000)
     from tabad.cli.run import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()
+    sys.exit(code)
