@@ -19,6 +19,13 @@ pub(super) fn below(knots: &[f32], x: f32) -> usize {
     count.iter().sum::<u32>() as usize + rest
 }
 
+/// A place in a table, opaque to the optimiser: depending on how the crate is cut into units it would otherwise work on
+/// eight places at once, gathering each lane by itself, which takes four times as long.
+#[inline(always)]
+fn one_by_one(place: usize) -> usize {
+    std::hint::black_box(place)
+}
+
 /// A point of the first layer: so many groups of lanes into its table, and how far it is on the way to the next row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Point {
@@ -41,7 +48,7 @@ pub(super) fn add_up<const FMA: bool>(
     for (group, (base, out)) in fours.iter().zip(out.as_chunks_mut::<4>().0).enumerate() {
         let [mut p, mut q, mut r, mut s] = *base;
         for point in points {
-            let own = &curve[point.at + 4 * group..];
+            let own = &curve[one_by_one(point.at) + 4 * group..];
             let (Some(before), Some(after)) = (own.first_chunk::<4>(), own[groups..].first_chunk::<4>()) else { break };
             p = between::<FMA>(point.share, before[0], after[0], p);
             q = between::<FMA>(point.share, before[1], after[1], q);
@@ -49,7 +56,7 @@ pub(super) fn add_up<const FMA: bool>(
             s = between::<FMA>(point.share, before[3], after[3], s);
         }
         for row in rows {
-            let Some(own) = code[row + 4 * group..].first_chunk::<4>() else { break };
+            let Some(own) = code[one_by_one(*row) + 4 * group..].first_chunk::<4>() else { break };
             p = plus(own[0], p);
             q = plus(own[1], q);
             r = plus(own[2], r);
@@ -60,11 +67,12 @@ pub(super) fn add_up<const FMA: bool>(
     for group in 4 * fours.len()..groups {
         let mut sum = base[group];
         for point in points {
-            let (before, after) = (curve[point.at + group], curve[point.at + groups + group]);
+            let at = one_by_one(point.at);
+            let (before, after) = (curve[at + group], curve[at + groups + group]);
             sum = between::<FMA>(point.share, before, after, sum);
         }
         for row in rows {
-            sum = plus(code[row + group], sum);
+            sum = plus(code[one_by_one(*row) + group], sum);
         }
         out[group] = sum;
     }
@@ -123,36 +131,44 @@ pub(super) fn layer<const FMA: bool, const MANY: bool>(
     let groups = bias.len();
     let eights = if MANY { groups / 8 * 8 } else { 0 };
     for at in (0..eights).step_by(8) {
-        columns::<FMA, 8>((h, active), weights, bias, at, out);
+        columns_8::<FMA>((h, active), weights, bias, at, out);
     }
     let fours = groups / 4 * 4;
     for at in (eights..fours).step_by(4) {
-        columns::<FMA, 4>((h, active), weights, bias, at, out);
+        columns_4::<FMA>((h, active), weights, bias, at, out);
     }
     for at in fours..groups {
-        columns::<FMA, 1>((h, active), weights, bias, at, out);
+        columns_1::<FMA>((h, active), weights, bias, at, out);
     }
 }
 
-/// G groups of [`layer`], from `at` on.
-#[inline(always)]
-fn columns<const FMA: bool, const G: usize>(
-    (h, active): (&[f32], &[usize]),
-    weights: &[[f32; LANES]],
-    bias: &[[f32; LANES]],
-    at: usize,
-    out: &mut [[f32; LANES]],
-) {
-    let (groups, Some(start)) = (bias.len(), bias[at..].first_chunk::<G>()) else { return };
-    let mut sums = *start;
-    for &k in active {
-        let Some(own) = weights[k * groups + at..].first_chunk::<G>() else { return };
-        for g in 0..G {
-            sums[g] = fused::<FMA>(h[k], own[g], sums[g]);
+/// So many groups of [`layer`] as there are names, from `at` on. Each group is a variable of its own: a loop over an array of
+/// them may be worked on across the groups, each lane gathered and scattered by itself.
+macro_rules! columns {
+    ($name:ident, $count:literal, $($at:literal $sum:ident),+) => {
+        #[inline(always)]
+        fn $name<const FMA: bool>(
+            (h, active): (&[f32], &[usize]),
+            weights: &[[f32; LANES]],
+            bias: &[[f32; LANES]],
+            at: usize,
+            out: &mut [[f32; LANES]],
+        ) {
+            let (groups, Some(start)) = (bias.len(), bias[at..].first_chunk::<$count>()) else { return };
+            let [$(mut $sum),+] = *start;
+            for &k in active {
+                let Some(own) = weights[one_by_one(k) * groups + at..].first_chunk::<$count>() else { return };
+                let x = h[k];
+                $($sum = fused::<FMA>(x, own[$at], $sum);)+
+            }
+            out[at..at + $count].copy_from_slice(&[$($sum),+]);
         }
-    }
-    out[at..at + G].copy_from_slice(&sums);
+    };
 }
+
+columns!(columns_8, 8, 0 a, 1 b, 2 c, 3 d, 4 e, 5 f, 6 g, 7 i);
+columns!(columns_4, 4, 0 a, 1 b, 2 c, 3 d);
+columns!(columns_1, 1, 0 a);
 
 #[inline(always)]
 fn fused<const FMA: bool>(x: f32, own: [f32; LANES], mut sum: [f32; LANES]) -> [f32; LANES] {
