@@ -40,9 +40,8 @@ def main(options: argparse.Namespace) -> int:
         table = generated.write(place / "table.parquet", rows)
         few = generated.write(place / "few.parquet", min(rows, KNN_ROWS))
         one = generated.write(place / "one.parquet", 1)
-        for quality in qualities:
-            if quality != "student":
-                _fit_tabad(table, place, quality)
+        for quality in dict.fromkeys("default" if q == "student" else q for q in qualities):
+            _fit_tabad(table, place, quality)
         if "student" in qualities:
             _student(place)
         for peer in peers:
