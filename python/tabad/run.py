@@ -63,7 +63,8 @@ class Run:
 
         def action() -> int:
             # A parquet table's own columns need not be read, where the model does not use them, nor encoded again.
-            rows = tables.write_joined(self.table, self._beside, destination, format)
+            _, p_value, _, _ = self.options.columns
+            rows = tables.write_joined(self.table, self._beside, destination, format, repeated=[p_value])
             return tables.write(self.stream(append=True), destination, format) if rows is None else rows
 
         rows: int = self.table.reread(action)

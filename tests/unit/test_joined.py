@@ -47,6 +47,18 @@ def chunks(path: Path, columns: int) -> list[dict[str, Any]]:
     return found
 
 
+def test_added_floats_of_few_values_are_written_by_a_dictionary(tmp_path: Path) -> None:
+    pq.write_table(rows_of(), tmp_path / "t.parquet")
+    columns = pa.table({name: pa.array([row % 8 / 8 for row in range(ROWS)]) for name in ("score", "p")})
+    out = tmp_path / "out.parquet"
+
+    assert write_joined(open_table(tmp_path / "t.parquet"), lambda _: columns.to_reader(), str(out), repeated=["p"])
+
+    group = pq.ParquetFile(out).metadata.row_group(0)
+    has = {group.column(at).path_in_schema: group.column(at).has_dictionary_page for at in range(group.num_columns)}
+    assert (has["score"], has["p"]) == (False, True)
+
+
 @pytest.mark.parametrize("group", [30_000, 65_536, ROWS])
 @pytest.mark.parametrize(
     "options", [{}, {"compression": "gzip", "use_dictionary": False}, {"data_page_version": "2.0"}]

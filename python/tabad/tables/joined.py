@@ -3,7 +3,7 @@
 Its row groups, encodings, compression and statistics stay what they were.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import pyarrow as pa
@@ -22,11 +22,13 @@ def write_joined(
     added: Callable[[pa.Schema], pa.RecordBatchReader],
     destination: str,
     format: str | None = None,  # noqa: A002 (`format` is what everyone calls it)
+    repeated: Sequence[str] = (),
 ) -> int | None:
     """Write the table and, behind its own columns, those of `added(schema)`; returns the number of rows.
 
     None, and nothing is written, where the table is not one of parquet files that allow it, or `destination` is none.
-    Raises what `write` raises.
+    `repeated` names the added columns of floats that have few values, which are written by a dictionary. Raises what
+    `write` raises.
     """
     if not isinstance(table, FileTable) or destination == "-" or is_device(destination):
         return None
@@ -36,19 +38,21 @@ def write_joined(
     reader = added(schema)
     whole = pa.schema([*schema, *reader.schema], schema.metadata)
     # Not `whole.empty_table()`, which imports pandas.
-    splice = _core.Splice.plan(list(table.files.paths), _parquet_bytes(pa.Table.from_batches([], whole)))
+    splice = _core.Splice.plan(list(table.files.paths), _parquet_bytes(pa.Table.from_batches([], whole), ()))
     if splice is None:
         return None
     with replacing(destination) as path:
-        groups = _Groups(table, splice, reader.schema, path)
+        groups = _Groups(table, splice, reader.schema, path, repeated)
         return write_batches(reader, destination, lambda stack: stack.enter_context(groups).write)
 
 
 class _Groups:
     """Gathers batches of the new columns until a row group of the table is full, and writes that."""
 
-    def __init__(self, table: FileTable, splice: _core.Splice, schema: pa.Schema, path: str) -> None:
-        self._table, self._splice, self._schema = table, splice, schema
+    def __init__(
+        self, table: FileTable, splice: _core.Splice, schema: pa.Schema, path: str, repeated: Sequence[str]
+    ) -> None:
+        self._table, self._splice, self._schema, self._repeated = table, splice, schema, repeated
         self._rows = splice.rows()
         self._parts: list[pa.RecordBatch] = []
         self._left = self._rows[0] if self._rows else 0
@@ -72,7 +76,8 @@ class _Groups:
             self._parts.append(part)
             self._left -= part.num_rows
             if not self._left:
-                self._splice.add(_parquet_bytes(pa.Table.from_batches(self._parts, self._schema)))
+                rows = pa.Table.from_batches(self._parts, self._schema)
+                self._splice.add(_parquet_bytes(rows, self._repeated))
                 self._parts.clear()
                 self._done += 1
                 self._left = self._rows[self._done] if self._done < len(self._rows) else 0
@@ -90,12 +95,13 @@ class _Groups:
         )
 
 
-def _parquet_bytes(rows: pa.Table) -> bytes:
+def _parquet_bytes(rows: pa.Table, repeated: Sequence[str]) -> bytes:
     """The rows as a parquet file of at most one row group."""
     import pyarrow.parquet
 
     sink = pa.BufferOutputStream()
     options = parquet_options(rows.schema)
+    options["use_dictionary"] = [*options["use_dictionary"], *repeated]
     # A footer names the pages of all chunks or of none, and the table's may have theirs named.
     with pyarrow.parquet.ParquetWriter(sink, rows.schema, write_page_index=True, **options) as writer:
         if rows.num_rows:

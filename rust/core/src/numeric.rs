@@ -41,6 +41,20 @@ pub const fn has_32_registers(target: &multiversion::target::Target) -> bool {
 /// e^x for x <= 60 with a relative error below 2e-7 (Cephes `expf` polynomial); below -87 about 1e-38.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    let (power, p, r) = exp_parts::<FMA>(x);
+    power * multiply_add::<FMA>(p, r * r, r + 1.0)
+}
+
+/// e^x - 1 for x <= 60 with a relative error below 4e-7, also where x is near 0.
+#[inline(always)]
+pub fn exp_m1<const FMA: bool>(x: f32) -> f32 {
+    let (power, p, r) = exp_parts::<FMA>(x);
+    multiply_add::<FMA>(power, multiply_add::<FMA>(p, r * r, r), power - 1.0)
+}
+
+/// 2^n, p and r of e^x = 2^n (1 + r + p r^2).
+#[inline(always)]
+fn exp_parts<const FMA: bool>(x: f32) -> (f32, f32, f32) {
     // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low mantissa bits.
     const MAGIC: f32 = 12_582_912.0;
     let x = x.max(-87.0);
@@ -52,8 +66,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let p = multiply_add::<FMA>(p, r, 4.166_579_6e-2);
     let p = multiply_add::<FMA>(p, r, 1.666_666_5e-1);
     let p = multiply_add::<FMA>(p, r, 0.5);
-    let y = multiply_add::<FMA>(p, r * r, r + 1.0);
-    f32::from_bits(shifted.to_bits().wrapping_add(127) << 23) * y
+    (f32::from_bits(shifted.to_bits().wrapping_add(127) << 23), p, r)
 }
 
 /// ln x of a normal x or infinity, in double precision with an error below one unit in the last place, the same bits on
@@ -186,6 +199,20 @@ mod tests {
         );
         assert_eq!(ln(f64::MAX), f64::MAX.ln());
         assert_eq!(ln_1p(f64::MIN_POSITIVE), f64::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn exp_m1_is_near_the_librarys_also_around_0() {
+        for step in -80_000..60_000 {
+            let x = step as f32 / 10_000.0;
+            for x in [x, x * 1e-4] {
+                let exact = f64::from(x).exp_m1();
+                for found in [exp_m1::<false>(x), exp_m1::<true>(x)] {
+                    assert!((f64::from(found) - exact).abs() <= 4e-7 * exact.abs(), "exp_m1({x}) = {found}");
+                }
+            }
+        }
+        assert_eq!(exp_m1::<false>(0.0), 0.0);
     }
 
     #[test]

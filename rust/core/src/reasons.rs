@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 
 use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
 use crate::codec::Codec;
-use crate::memory::{Expected, Scratch};
+use crate::memory::{Asked, Expected};
 use crate::model::Model;
 use crate::spelling;
 
@@ -52,7 +52,7 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     }
     let mut order: Vec<(usize, f32, usize)> = columns.into_iter().map(|(column, (sum, f))| (column, sum, f)).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut scratch = None;
+    let mut asked = None;
     order
         .into_iter()
         .take(most)
@@ -65,7 +65,7 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                expected: view.expected(feature, &shown, &mut scratch),
+                expected: view.expected(feature, &shown, &mut asked),
                 seen: view.seen(feature, shown),
                 share: sum / total,
             })
@@ -73,13 +73,13 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
         .collect()
 }
 
-struct View<'a> {
-    model: &'a Model,
-    block: &'a Block,
-    codec: &'a Codec,
+struct View<'b> {
+    model: &'b Model,
+    block: &'b Block,
+    codec: &'b Codec,
 }
 
-impl View<'_> {
+impl<'b> View<'b> {
     /// The cell as it was; with how often it occurs where that is what is odd.
     fn seen(&self, feature: usize, cell: String) -> String {
         let spec = self.model.encoder.features[feature];
@@ -108,9 +108,9 @@ impl View<'_> {
     }
 
     /// What the denoisers expect, in the column's own units; of an unknown text, among those that it may be a slip of.
-    fn expected(&self, feature: usize, shown: &str, scratch: &mut Option<Scratch>) -> String {
+    fn expected(&self, feature: usize, shown: &str, asked: &mut Option<Asked<'b>>) -> String {
         let spec = self.model.encoder.features[feature];
-        let Some(found) = self.ask(feature, scratch) else { return self.lacking(spec.column, scratch) };
+        let Some(found) = self.ask(feature, asked) else { return self.lacking(spec.column, asked) };
         let seen = match spec.slot {
             Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
             Slot::Number { .. } => None,
@@ -120,7 +120,7 @@ impl View<'_> {
             Expected::Category(shares) if spec.part == Part::Status => {
                 let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
                 match self.number_of(spec.column) {
-                    Some(number) if present >= 0.5 => return self.expected(number, shown, scratch),
+                    Some(number) if present >= 0.5 => return self.expected(number, shown, asked),
                     _ => self.list(spec.part, &shares, |code| seen != Some(code)),
                 }
             }
@@ -137,22 +137,19 @@ impl View<'_> {
     }
 
     /// What is expected of a number that no kept row has: nothing, of one of its kinds.
-    fn lacking(&self, column: usize, scratch: &mut Option<Scratch>) -> String {
+    fn lacking(&self, column: usize, asked: &mut Option<Asked<'b>>) -> String {
         let features = &self.model.encoder.features;
         let status = features.iter().position(|f| f.column == column && f.part == Part::Status);
-        match status.and_then(|feature| self.ask(feature, scratch)) {
+        match status.and_then(|feature| self.ask(feature, asked)) {
             Some(Expected::Category(shares)) => self.list(Part::Status, &shares, |code| code != PRESENT),
             _ => String::new(),
         }
     }
 
-    fn ask(&self, feature: usize, scratch: &mut Option<Scratch>) -> Option<Expected> {
+    fn ask(&self, feature: usize, asked: &mut Option<Asked<'b>>) -> Option<Expected> {
         let (x, c) = (self.block.x_row(0), self.block.c_row(0));
         match (&self.model.denoisers.memory, &self.model.denoisers.network) {
-            (Some(memory), _) => {
-                let scratch = scratch.get_or_insert_with(|| memory.scratch());
-                memory.expected(feature, x, c, scratch)
-            }
+            (Some(memory), _) => asked.get_or_insert_with(|| memory.ask(x, c)).expected(feature),
             (None, Some(network)) => network.expected(x, c).into_iter().nth(feature),
             (None, None) => None,
         }

@@ -22,22 +22,39 @@ const ALL_ROWS: f32 = 5.0;
 const REACH: usize = 32;
 const LEAST_REACH: f32 = 1e-6;
 
-impl Memory {
+/// One row that is asked about: its distances are measured once for all its columns.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    memory: &'a Memory,
+    row: (&'a [f32], &'a [u16]),
+    scratch: Scratch,
+}
+
+impl Asked<'_> {
     /// What the kept rows nearest in all columns but that of `feature` say of it. `None` where no kept row has it.
-    pub fn expected(&self, feature: usize, x_n: &[f32], c_c: &[u16], scratch: &mut Scratch) -> Option<Expected> {
-        let column = self.columns.iter().find(|column| {
+    pub fn expected(&mut self, feature: usize) -> Option<Expected> {
+        let memory = self.memory;
+        let column = memory.columns.iter().find(|column| {
             column.numbers.contains(&feature)
-                || feature.checked_sub(self.numbers.len()).is_some_and(|c| column.categories.contains(&c))
+                || feature.checked_sub(memory.numbers.len()).is_some_and(|c| column.categories.contains(&c))
         })?;
-        if self.rows == 0 {
+        if memory.rows == 0 {
             return None;
         }
-        weigh(self, column, (x_n, c_c), scratch);
-        let weights_m = &scratch.weights[..self.rows];
-        match feature.checked_sub(self.numbers.len()) {
-            None => self.expected_number(feature, weights_m),
-            Some(category) => Some(self.expected_category(category, weights_m)),
+        weigh(memory, column, self.row, &mut self.scratch);
+        let weights_m = &self.scratch.weights[..memory.rows];
+        match feature.checked_sub(memory.numbers.len()) {
+            None => memory.expected_number(feature, weights_m),
+            Some(category) => Some(memory.expected_category(category, weights_m)),
         }
+    }
+}
+
+impl Memory {
+    pub fn ask<'a>(&'a self, x_n: &'a [f32], c_c: &'a [u16]) -> Asked<'a> {
+        let mut scratch = self.scratch();
+        measure(self, (x_n, c_c), &mut scratch);
+        Asked { memory: self, row: (x_n, c_c), scratch }
     }
 
     fn expected_number(&self, number: usize, weights_m: &[f32]) -> Option<Expected> {
@@ -81,11 +98,15 @@ impl Memory {
     }
 }
 
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
+fn measure(memory: &Memory, (x_n, c_c): (&[f32], &[u16]), scratch: &mut Scratch) {
+    memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
+}
+
 /// The weights of the kept rows with `column` left out, adding up to 1: from 1 at the nearest row linearly down to 0 at
 /// the [`REACH`]-th. Nothing is fused, so that every processor expects the same.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma"))]
 fn weigh(memory: &Memory, column: &Column, (x_n, c_c): (&[f32], &[u16]), scratch: &mut Scratch) {
-    memory.distances(x_n, c_c, &mut scratch.distance, &mut scratch.bounded);
     memory.column_rest(column, x_n, c_c, &scratch.bounded, &mut scratch.column);
     let rows = memory.rows;
     scratch.part[..rows].copy_from_slice(&scratch.column[..rows]);

@@ -21,7 +21,7 @@ mod marginal;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
 pub use corrupted::Corruption;
-pub use expected::Expected;
+pub use expected::{Asked, Expected};
 
 use distance::Tiles;
 

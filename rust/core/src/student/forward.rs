@@ -5,7 +5,7 @@ use multiversion::multiversion;
 use super::Student;
 use super::kernels::{Point, active, add_up, below, dot, layer, rectify};
 use crate::block::{Block, PRESENT};
-use crate::numeric::{LANES, fuses, has_32_registers};
+use crate::numeric::{LANES, exp_m1, fuses, has_32_registers};
 
 /// Rows of a tile: what it needs stays in the first cache.
 const TILE: usize = 32;
@@ -19,6 +19,7 @@ pub struct Space {
     next: Vec<f32>,
     active: Vec<usize>,
     beyond: Vec<f32>,
+    logs: Vec<f32>,
     points: Vec<Point>,
     codes: Vec<usize>,
 }
@@ -30,6 +31,7 @@ impl Student {
             next: vec![0.0; self.width],
             active: vec![0; self.width],
             beyond: vec![0.0; TILE],
+            logs: vec![0.0; TILE],
             points: Vec::with_capacity(self.shape.numbers()),
             codes: Vec::with_capacity(self.shape.categories()),
         }
@@ -40,13 +42,8 @@ impl Student {
         for first in (0..block.rows).step_by(TILE) {
             let rows = TILE.min(block.rows - first);
             trunk(self, block, (first, rows), space);
-            for row in 0..rows {
-                let h = &space.h[row * self.width..(row + 1) * self.width];
-                let log = head(self, h) + self.weights.score_bias[0];
-                // NaN, which only forged weights can give, is as odd as it gets.
-                let log = if log <= MOST_LOG { log } else { MOST_LOG };
-                scores.push(f64::from(log.exp_m1() + space.beyond[row]));
-            }
+            heads(self, rows, space);
+            scores.extend(space.logs[..rows].iter().zip(&space.beyond).map(|(nats, beyond)| f64::from(nats + beyond)));
         }
     }
 
@@ -102,10 +99,19 @@ fn trunk(student: &Student, block: &Block, rows: (usize, usize), space: &mut Spa
     }
 }
 
+/// The scores of `rows` rows from their last layers, in nats and without what lies beyond the knots, in `space.logs`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma", "aarch64+neon"))]
-fn head(student: &Student, h: &[f32]) -> f32 {
+fn heads(student: &Student, rows: usize, space: &mut Space) {
     const FMA: bool = fuses(&multiversion::target::selected_target!());
-    if FMA { dot::<true>(h, &student.weights.score) } else { dot::<false>(h, &student.weights.score) }
+    for (log, h) in space.logs.iter_mut().zip(space.h.chunks_exact(student.width)).take(rows) {
+        let score = &student.weights.score;
+        *log = if FMA { dot::<true>(h, score) } else { dot::<false>(h, score) } + student.weights.score_bias[0];
+    }
+    for log in &mut space.logs[..rows] {
+        // NaN, which only forged weights can give, is as odd as it gets.
+        let bounded = if *log <= MOST_LOG { *log } else { MOST_LOG };
+        *log = if FMA { exp_m1::<true>(bounded) } else { exp_m1::<false>(bounded) };
+    }
 }
 
 /// All but the heads for `rows` rows from `first`: their last layer in `space.h`, what lies beyond the knots in `space.beyond`.
