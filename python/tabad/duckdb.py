@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from tabad._lazy import need
 from tabad.api import as_model
-from tabad.config import Explain, ScoreOptions
+from tabad.config import Explain, ScoreOptions, Scorer
 from tabad.errors import UsageError
+from tabad.key_file import KeySource
 
 if TYPE_CHECKING:
     from tabad.model import Model
@@ -44,11 +45,14 @@ def register(
     *,
     level: float | None = None,
     explain: Explain = "flagged",
+    scorer: Scorer | None = None,
+    key: KeySource | None = None,
     threads: int = 0,
 ) -> None:
     """Give a connection the macros `NAME_score(t)`, `NAME_p_value(t)`, `NAME_flag(t)` and `NAME_reasons(t)`.
 
-    `model`: a Model or the path of one. `level`: flag p-values up to it, instead of by the model's own rule.
+    `model`: a Model or the path of one. `level`: flag p-values up to it, instead of by the model's own rule. `scorer`,
+    `key`: as in `tabad.score`; a redacted model needs the key file that it was redacted with.
     A second call with the same name replaces the first. Raises `UsageError` for a name that SQL cannot use.
 
     >>> tabad.duckdb.register(con, "payments.tabad")  # doctest: +SKIP
@@ -60,7 +64,7 @@ def register(
         raise UsageError(
             f"{name!r} cannot be the name of SQL functions", name="sql-name", hint="use letters, digits and underscores"
         )
-    fitted = as_model(model)
+    fitted = as_model(model, scorer, key)
     options = ScoreOptions(explain=explain, threads=threads)
     function = f"{name}_row"
     with contextlib.suppress(engine.InvalidInputException, engine.CatalogException):  # not registered so far

@@ -124,7 +124,8 @@ def _duckdb_sql(table: pa.Table, model: Path, folder: Path) -> pa.Table:
     import tabad.duckdb
 
     with duckdb.connect() as con:
-        tabad.duckdb.register(con, _opened(model), level=LEVEL)
+        key = model.with_suffix(".key")
+        tabad.duckdb.register(con, model, level=LEVEL, key=key if key.exists() else None)
         con.register("rows", table)
         asked = ", ".join(f"tabad_{field}(t) AS tabad_{field}" for field in tabad.duckdb.FIELDS)
         return con.sql(f"SELECT {asked} FROM (SELECT 1 AS extra, * FROM rows) t").to_arrow_table()
