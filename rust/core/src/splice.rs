@@ -3,7 +3,6 @@
 //! Nothing of the source is decoded and encoded again: its row groups, encodings, compression, statistics, page indexes
 //! and Bloom filters stay as they were, and a screening pays for the columns that it adds.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use parquet::basic::ColumnOrder;
 use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use parquet::file::properties::{WriterProperties, WriterVersion};
@@ -45,43 +44,16 @@ impl Source {
         let meta = metadata(&file).ok().filter(|meta| contained(meta, file.len() as i64) && ordered(meta))?;
         Some(Self { path: path.to_owned(), length: file.len(), meta })
     }
-}
 
-/// Where a file is, and how long it was.
-struct Place {
-    path: PathBuf,
-    length: u64,
-}
-
-impl Place {
     /// The file again; an error where it is another one by now.
     fn open(&self) -> io::Result<File> {
         let file = File::open(&self.path)?;
         if file.len() == self.length { Ok(file) } else { Err(wrong("the table changed while it was read")) }
     }
-}
 
-/// What a footer says of one row group: let go of when its chunks are copied, while what is said of the copies grows.
-struct Group {
-    source: usize,
-    rows: u64,
-    chunks: Vec<ColumnChunkMetaData>,
-    /// Of each chunk; nothing where the file has no page indexes.
-    pages: Vec<ColumnIndexMetaData>,
-    places: Vec<OffsetIndexMetaData>,
-}
-
-fn groups(meta: ParquetMetaData, source: usize) -> impl Iterator<Item = Group> {
-    let mut parts = meta.into_builder();
-    let mut pages = parts.take_column_index().unwrap_or_default().into_iter();
-    let mut places = parts.take_offset_index().unwrap_or_default().into_iter();
-    parts.take_row_groups().into_iter().map(move |group| Group {
-        source,
-        rows: group.num_rows() as u64,
-        chunks: group.into_builder().take_columns(),
-        pages: pages.next().unwrap_or_default(),
-        places: places.next().unwrap_or_default(),
-    })
+    fn rows(&self, group: usize) -> u64 {
+        self.meta.row_group(group).num_rows() as u64
+    }
 }
 
 /// A file that is read in larger pieces than `File` as a `ChunkReader`.
@@ -109,9 +81,10 @@ impl ChunkReader for Pieces<'_> {
 
 /// A parquet file in the making.
 pub struct Splice {
-    places: Vec<Place>,
-    /// Row groups that are still to come, in order.
-    groups: VecDeque<Group>,
+    sources: Vec<Source>,
+    /// Source and row group of each group that has rows, in order.
+    groups: Vec<(usize, usize)>,
+    done: usize,
     indexed: bool,
     properties: Arc<WriterProperties>,
     schema: TypePtr,
@@ -128,14 +101,18 @@ impl Splice {
     pub fn plan(paths: &[impl AsRef<Path>], template: Vec<u8>) -> io::Result<Option<Self>> {
         let sources: Option<Vec<Source>> = paths.iter().map(|path| Source::read(path.as_ref())).collect();
         let Some(sources) = sources else { return Ok(None) };
+        let groups: Vec<(usize, usize)> = (sources.iter().enumerate())
+            .flat_map(|(at, source)| (0..source.meta.num_row_groups()).map(move |group| (at, group)))
+            .filter(|&(at, group)| sources[at].rows(group) > 0)
+            .collect();
         let Some(first) = sources.first() else { return Ok(None) };
         let facts = first.meta.file_metadata();
         let alike = sources.iter().map(|other| other.meta.file_metadata()).all(|other| {
             // Readers tell by its writer which statistics of a chunk can be trusted: one footer names one.
             other.schema() == facts.schema() && other.created_by() == facts.created_by()
         });
-        let rows = || sources.iter().flat_map(|source| source.meta.row_groups()).map(|group| group.num_rows() as u64);
-        if !alike || rows().any(|rows| rows > MOST_ROWS) || rows().filter(|&rows| rows > 0).count() > MOST_GROUPS {
+        let small = groups.iter().all(|&(at, group)| sources[at].rows(group) <= MOST_ROWS);
+        if !alike || !small || groups.len() > MOST_GROUPS {
             return Ok(None);
         }
         let template = metadata(&Bytes::from(template)).map_err(to_io)?;
@@ -153,12 +130,7 @@ impl Splice {
         }
         let (properties, schema) = (Arc::new(properties.build()), Arc::new(schema));
         let indexed = sources.iter().all(|source| has_index(&source.meta));
-        let (mut places, mut rest) = (Vec::with_capacity(sources.len()), VecDeque::new());
-        for (at, Source { path, length, meta }) in sources.into_iter().enumerate() {
-            places.push(Place { path, length });
-            rest.extend(groups(meta, at).filter(|group| group.rows > 0));
-        }
-        Ok(Some(Self { places, groups: rest, indexed, properties, schema, writer: None }))
+        Ok(Some(Self { sources, groups, done: 0, indexed, properties, schema, writer: None }))
     }
 
     /// Begins the file at `out`, which exists.
@@ -174,9 +146,9 @@ impl Splice {
         Ok(())
     }
 
-    /// Rows of each row group that is still to come, in order; groups without rows are left out.
+    /// Rows of each row group, in order; groups without rows are left out.
     pub fn rows(&self) -> Vec<u64> {
-        self.groups.iter().map(|group| group.rows).collect()
+        self.groups.iter().map(|&(at, group)| self.sources[at].rows(group)).collect()
     }
 
     /// Writes the next row group: the source's columns, and all columns of `added`, a parquet file of one row group
@@ -184,29 +156,28 @@ impl Splice {
     pub fn add(&mut self, added: Vec<u8>) -> io::Result<()> {
         let added = Bytes::from(added);
         let meta = metadata(&added).map_err(to_io)?;
+        let Some(&(at, group)) = self.groups.get(self.done) else { return Err(wrong("a row group too many")) };
+        let source = &self.sources[at];
         let Some(writer) = &mut self.writer else { return Err(wrong("the file is not begun")) };
-        let Some(rows) = self.groups.front().map(|group| group.rows) else { return Err(wrong("a row group too many")) };
-        if meta.num_row_groups() != 1 || meta.row_group(0).num_rows() as u64 != rows {
+        if meta.num_row_groups() != 1 || meta.row_group(0).num_rows() as u64 != source.rows(group) {
             return Err(wrong("the added row group has other rows than the source's"));
         }
         if self.indexed && !has_index(&meta) {
             return Err(wrong("the added row group has no page index"));
         }
+        let file = source.open()?;
         let mut writer = writer.next_row_group().map_err(to_io)?;
-        if let Some(own) = self.groups.pop_front() {
-            let file = self.places[own.source].open()?;
-            copy(&mut writer, &Pieces(&file), own, self.indexed).map_err(to_io)?;
-        }
-        for new in groups(meta, 0) {
-            copy(&mut writer, &added, new, self.indexed).map_err(to_io)?;
-        }
-        writer.close().map(drop).map_err(to_io)
+        copy(&mut writer, &Pieces(&file), &source.meta, group, self.indexed).map_err(to_io)?;
+        copy(&mut writer, &added, &meta, 0, self.indexed).map_err(to_io)?;
+        writer.close().map_err(to_io)?;
+        self.done += 1;
+        Ok(())
     }
 
     /// Writes the footer. An error where row groups are missing.
     pub fn finish(self) -> io::Result<()> {
         match self.writer {
-            Some(writer) if self.groups.is_empty() => writer.close().map(drop).map_err(to_io),
+            Some(writer) if self.done == self.groups.len() => writer.close().map(drop).map_err(to_io),
             _ => Err(wrong("row groups are missing")),
         }
     }
@@ -262,20 +233,21 @@ fn places(meta: &ParquetMetaData, group: usize, column: usize) -> Option<&Offset
 fn copy<R: ChunkReader>(
     writer: &mut SerializedRowGroupWriter<'_, BufWriter<File>>,
     file: &R,
-    group: Group,
+    meta: &ParquetMetaData,
+    group: usize,
     indexed: bool,
 ) -> Result<()> {
-    let (mut pages, mut places) = (group.pages.into_iter(), group.places.into_iter());
-    for chunk in group.chunks {
-        let (pages, places) = (pages.next(), places.next());
-        let pages = pages.filter(|pages| !matches!(pages, ColumnIndexMetaData::NONE));
+    let own = meta.row_group(group);
+    for (at, chunk) in own.columns().iter().enumerate() {
+        let index = meta.column_index().and_then(|all| all.get(group)?.get(at));
+        let index = index.filter(|index| !matches!(index, ColumnIndexMetaData::NONE));
         let close = ColumnCloseResult {
             bytes_written: chunk.compressed_size() as u64,
-            rows_written: group.rows,
-            bloom_filter: Sbbf::read_from_column_chunk(&chunk, file)?,
-            metadata: chunk,
-            column_index: pages.filter(|_| indexed),
-            offset_index: places.filter(|_| indexed),
+            rows_written: own.num_rows() as u64,
+            metadata: chunk.clone(),
+            bloom_filter: Sbbf::read_from_column_chunk(chunk, file)?,
+            column_index: index.filter(|_| indexed).cloned(),
+            offset_index: places(meta, group, at).filter(|_| indexed).cloned(),
         };
         writer.append_column(file, close)?;
     }
@@ -300,7 +272,9 @@ fn to_io(error: ParquetError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use parquet::basic::{Repetition, SortOrder, Type as Physical};
-    use parquet::file::metadata::{ColumnChunkMetaDataBuilder, FileMetaData, ParquetMetaDataBuilder, RowGroupMetaData};
+    use parquet::file::metadata::{
+        ColumnChunkMetaData, ColumnChunkMetaDataBuilder, FileMetaData, ParquetMetaDataBuilder, RowGroupMetaData,
+    };
     use parquet::file::statistics::Statistics;
     use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
