@@ -4,6 +4,8 @@
 //! A number that is absent (null, NaN, infinite) is 0.0 in `x_BN` and told apart by its status
 //! category in `c_BC`.
 
+use std::ops::Range;
+
 /// Codes of a status category: why a number is or is not there.
 pub const PRESENT: u16 = 0;
 pub const NULL: u16 = 1;
@@ -101,6 +103,18 @@ pub struct BlockMut<'b> {
     pub categories: usize,
     pub x: &'b mut [f32],
     pub c: &'b mut [u16],
+}
+
+impl BlockMut<'_> {
+    /// Some of the rows.
+    pub fn part(&mut self, rows: Range<usize>) -> BlockMut<'_> {
+        BlockMut {
+            numbers: self.numbers,
+            categories: self.categories,
+            x: &mut self.x[rows.start * self.numbers..rows.end * self.numbers],
+            c: &mut self.c[rows.start * self.categories..rows.end * self.categories],
+        }
+    }
 }
 
 impl Block {

@@ -8,12 +8,10 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::block::{Block, BlockMut, Feature, Part, Slot};
-use crate::codec::{Codec, Source, type_words};
+use crate::codec::{CHUNK, Codec, Source, type_words};
 use crate::error::{Error, Result, list_names};
 use crate::store::Store;
 
-/// Rows that are encoded column by column: few enough that what is written of them stays in the first-level cache.
-const TILE: usize = 256;
 /// Rows that one task opens and encodes: few enough that columns cast to doubles stay in the cache.
 const PIECE: usize = 8192;
 
@@ -180,19 +178,8 @@ impl Encoder {
             c_pieces.resize_with(pieces, Default::default);
             x_pieces.into_par_iter().zip(c_pieces).enumerate().try_for_each(|(at, (x, c))| {
                 let part = batch.slice(at * piece, piece.min(count - at * piece));
-                let opened = self.open(&part, &alignment)?;
-                for start in (0..part.num_rows()).step_by(TILE) {
-                    let rows = start..part.num_rows().min(start + TILE);
-                    opened.write(
-                        rows.clone(),
-                        &mut BlockMut {
-                            numbers: self.numbers,
-                            categories: self.categories,
-                            x: &mut x[rows.start * self.numbers..rows.end * self.numbers],
-                            c: &mut c[rows.start * self.categories..rows.end * self.categories],
-                        },
-                    );
-                }
+                let block = BlockMut { numbers: self.numbers, categories: self.categories, x, c };
+                self.open(&part, &alignment)?.write(0..part.num_rows(), block);
                 Ok::<(), Error>(())
             })?;
         }
@@ -288,13 +275,18 @@ impl Opened<'_> {
         (block.rows, block.numbers, block.categories) = (rows.len(), numbers, categories);
         block.x.resize(rows.len() * numbers, 0.0);
         block.c.resize(rows.len() * categories, 0);
-        self.write(rows, &mut block.view());
+        self.write(rows, block.view());
     }
 
-    /// The same into rows that are the caller's, as many as wanted.
-    fn write(&self, rows: Range<usize>, block: &mut BlockMut<'_>) {
-        for (source, dim, index) in &self.sources {
-            source.encode(rows.clone(), block, *dim, *index);
+    /// The same into rows that are the caller's, as many as wanted: column by column of a few rows at a time, so that what
+    /// is written of them stays in the first-level cache.
+    fn write(&self, rows: Range<usize>, mut block: BlockMut<'_>) {
+        for start in (0..rows.len()).step_by(CHUNK) {
+            let part = start..rows.len().min(start + CHUNK);
+            let mut own = block.part(part.clone());
+            for (source, dim, index) in &self.sources {
+                source.encode(rows.start + part.start..rows.start + part.end, &mut own, *dim, *index);
+            }
         }
     }
 }

@@ -396,8 +396,8 @@ impl Source<'_> {
     }
 }
 
-/// Rows that one codec works on at a time: what it knows of them stays in the first-level cache.
-const CHUNK: usize = 256;
+/// Rows that are encoded at a time: what is known and written of them stays in the first-level cache.
+pub const CHUNK: usize = 256;
 
 /// Where one codec writes into a block.
 struct Out<'o, 'b> {

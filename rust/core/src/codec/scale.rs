@@ -38,10 +38,16 @@ impl Scale {
         if std > 0.0 && std.is_finite() { Self { mean, std } } else { Self { mean, std: 1.0 } }
     }
 
+    /// Standard deviations from the mean.
+    #[inline(always)]
+    fn units(&self, value: f64) -> f64 {
+        (value - self.mean) / self.std
+    }
+
     /// Of a finite value; of anything else something.
     #[inline(always)]
     pub fn apply(&self, value: f64) -> f32 {
-        let u = (value - self.mean) / self.std;
+        let u = self.units(value);
         let size = u.abs();
         // Both are worked out and one is taken, so that loops over this vectorise.
         let far = KNEE + KNEE * ln(size.max(KNEE) / KNEE);
@@ -71,19 +77,12 @@ impl Scale {
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
 fn apply_all(scale: Scale, values: &[f64], unit: Option<f64>, out: &mut [f32]) -> bool {
-    let u = |value: f64| (value - scale.mean) / scale.std;
-    match unit {
-        Some(unit) => values.iter().zip(&mut *out).for_each(|(&value, x)| *x = u(logarithm(value, unit)) as f32),
-        None => values.iter().zip(&mut *out).for_each(|(&value, x)| *x = u(value) as f32),
-    }
-    // Few are beyond the knee: logarithms are for the lanes that have one.
+    let on_scale = |value: f64| unit.map_or(value, |unit| logarithm(value, unit));
     for (values, x) in values.chunks(LANES).zip(out.chunks_mut(LANES)) {
-        // NaN counts as beyond, and a value at the knee whose f32 is rounded down to it does no harm.
+        values.iter().zip(&mut *x).for_each(|(&value, x)| *x = scale.units(on_scale(value)) as f32);
+        // Few are beyond the knee: logarithms are for the lanes that have one. What f32 rounds to the knee stays there.
         if x.iter().fold(0, |far, x| far | u8::from(x.abs() >= KNEE as f32)) != 0 {
-            match unit {
-                Some(unit) => values.iter().zip(x).for_each(|(&value, x)| *x = scale.apply(logarithm(value, unit))),
-                None => values.iter().zip(x).for_each(|(&value, x)| *x = scale.apply(value)),
-            }
+            values.iter().zip(x).for_each(|(&value, x)| *x = scale.apply(on_scale(value)));
         }
     }
     values.iter().fold(0, |odd, value| odd | u8::from(!value.is_finite())) == 0
