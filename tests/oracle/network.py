@@ -7,6 +7,7 @@ x: N numbers, c: C codes, features: numbers then categories. Levels are per tabl
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,11 @@ def forward(
     for number in range(net.N):
         sigma = levels[net.column[number]]
         if sigma >= 0 and (every_number or c[net.config["status"][number]] == 0):
-            h += x[number] / np.sqrt(sigma**2 + 1) * w["number"][number]
+            y = x[number] / np.sqrt(sigma**2 + 1)
+            h += y * w["number"][number] + x[number] / (sigma**2 + 1) * w["skipped"][number]
+            for k, (low, high) in enumerate(pairwise(w["edge"])):
+                reached = (np.clip(y, low, high) - np.clip(0.0, low, high)) / (high - low)
+                h += reached * w["piece"][number * net.config["pieces"] + k]
     for category, code in enumerate(c):
         if levels[net.column[net.N + category]] >= 0:
             h += w["code"][net.starts[category] + code]

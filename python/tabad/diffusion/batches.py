@@ -57,9 +57,13 @@ class Corrupted:
     sigma_BP: Tensor
     label_B: Tensor
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it, in the order in which it is made from."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
     def split(self, rows: int) -> list[Corrupted]:
         """In batches of so many rows."""
-        parts = (getattr(self, field.name).split(rows) for field in fields(self))
+        parts = (torch.split(whole, rows) for whole in self.tensors())
         return [Corrupted(*part) for part in zip(*parts, strict=True)]
 
 
@@ -139,14 +143,22 @@ def draw_rows(
 
 
 def corrupt(
-    rows: Rows, indices_B: Tensor, label_B: Tensor, index: Index, kind: Kind, *, generator: torch.Generator
+    rows: Rows,
+    indices_B: Tensor,
+    label_B: Tensor,
+    index: Index,
+    kind: Kind,
+    *,
+    generator: torch.Generator,
+    always_C: Tensor | None = None,
 ) -> Corrupted:
-    """Those rows, at freshly drawn levels."""
+    """Those rows, at freshly drawn levels. `always_C`: see `categorical.corrupt`."""
     x_BN = quantile.within(rows.low_BN[indices_B], rows.high_BN[indices_B], generator=generator)
     c_BC = rows.c_BC[indices_B]
     sigma_BP = draw_levels(len(c_BC), index.layout.table_columns, generator=generator)
     noisy_BN = gaussian.corrupt(x_BN, sigma_BP.index_select(1, index.column_N), generator=generator)
-    seen_BC = categorical.corrupt(c_BC, sigma_BP.index_select(1, index.column_C), index, kind, generator=generator)
+    sigma_BC = sigma_BP.index_select(1, index.column_C)
+    seen_BC = categorical.corrupt(c_BC, sigma_BC, index, kind, generator=generator, always_C=always_C)
     return Corrupted(x_BN, c_BC, noisy_BN, seen_BC, sigma_BP, label_B)
 
 

@@ -54,9 +54,22 @@ def corruption_share(sigma: Tensor, is_status: Tensor) -> Tensor:
     return square / (1.0 + square)
 
 
-def corrupt(c_BC: Tensor, sigma_BC: Tensor, index: Index, kind: Kind, *, generator: torch.Generator) -> Tensor:
-    """The codes seen [B, C], MASK where a cell is masked or its column hidden (sigma < 0)."""
+def corrupt(
+    c_BC: Tensor,
+    sigma_BC: Tensor,
+    index: Index,
+    kind: Kind,
+    *,
+    generator: torch.Generator,
+    always_C: Tensor | None = None,
+) -> Tensor:
+    """The codes seen [B, C], MASK where a cell is masked or its column hidden (sigma < 0).
+
+    `always_C` marks categories that are always seen unless hidden.
+    """
     share_BC = corruption_share(sigma_BC.clamp_min(0.0), index.is_status_C)
+    if always_C is not None:
+        share_BC = share_BC.masked_fill(always_C, 0.0)
     hit_BC = torch.rand(c_BC.shape, generator=generator, device=c_BC.device) < share_BC
     other_BC = _uniform_codes(c_BC.shape, index, generator)
     if kind is Kind.MULTINOMIAL:

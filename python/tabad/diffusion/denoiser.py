@@ -2,7 +2,8 @@
 
 It maps inputs to raw predictions and knows nothing of schedule, noise or loss (see `predict`). Its shape follows
 TabDDPM (Kotelnikov et al. 2023): numbers, one-hot codes, levels and a label embedding enter one linear layer; here
-with one level per table column, and pre-norm residual blocks. Weights are stored [in, out], as Rust reads them.
+with one level per table column, numbers told in more ways than one (`pieces`), and pre-norm residual blocks. Weights
+are stored [in, out], as Rust reads them.
 Axes: B rows, N numbers, C category columns, P table columns, S codes, L labels + 1, H width, K probes.
 """
 
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import marginals, quantile
+from . import marginals, pieces, quantile
 from .categorical import MASK, Kind
+from .one_hot import sum_of_rows
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -44,6 +46,8 @@ class Config:
     """The first `joint` probes corrupt all columns a little; the others hide some."""
     knots: int = quantile.KNOTS
     """Places for known values per number of the network's scale (`quantile`), and quantiles of what is drawn."""
+    pieces: int = pieces.PIECES
+    """Pieces of the scale that a number is told in (`pieces`)."""
 
 
 class Denoiser(nn.Module):
@@ -51,6 +55,7 @@ class Denoiser(nn.Module):
 
     probes: Tensor
     hidden_variance: Tensor
+    edge: Tensor
     knot: Tensor
     low: Tensor
     high: Tensor
@@ -58,6 +63,7 @@ class Denoiser(nn.Module):
     drawn: Tensor
     wanted: Tensor
     _offsets: Tensor
+    _columns: Tensor
 
     def __init__(self, config: Config, *, generator: torch.Generator, dropout: float = 0.0) -> None:
         super().__init__()
@@ -75,6 +81,8 @@ class Denoiser(nn.Module):
             return nn.Parameter(torch.zeros(*shape, device=generator.device))
 
         self.number = weight(layout.numbers, fan_in)
+        self.skipped = weight(layout.numbers, fan_in)
+        self.piece = weight(layout.numbers * config.pieces, fan_in)
         self.level = weight(columns, fan_in)
         self.hidden = weight(columns, fan_in)
         self.code = weight(layout.codes, fan_in)
@@ -87,11 +95,14 @@ class Denoiser(nn.Module):
         self.head_bias = zeros(outputs)
         self.register_buffer("probes", torch.zeros(config.probes, columns, device=generator.device))
         self.register_buffer("hidden_variance", torch.ones(layout.numbers, device=generator.device))
+        self.register_buffer("edge", torch.tensor(pieces.edges(config.pieces), device=generator.device))
         for table in (*quantile.TABLES, *marginals.TABLES):
             self.register_buffer(table, torch.zeros(layout.numbers, config.knots, device=generator.device))
         offsets = [sum(layout.sizes[:category]) for category in range(layout.categories)]
         offset_C = torch.tensor(offsets, dtype=torch.int64, device=generator.device)
         self.register_buffer("_offsets", offset_C, persistent=False)
+        columns_N = torch.tensor(layout.columns[: layout.numbers], dtype=torch.int64, device=generator.device)
+        self.register_buffer("_columns", columns_N, persistent=False)
 
     @property
     def scale(self) -> quantile.Quantiles:
@@ -115,11 +126,11 @@ class Denoiser(nn.Module):
         """`(raw_BN, logits_BS)`. `code_BC` holds MASK where a cell is not seen. With a generator: dropout."""
         layout, width = self.config.layout, (self.config.width,)
         # Without classes there is one label; its rows need no gathering, nor their gradients a scattering.
-        told_BH = functional.embedding(label_B, self.label) if self.config.classes else self.label
+        told_BH = sum_of_rows(label_B[:, None], self.label) if self.config.classes else self.label
         h_BH = told_BH + self._codes(code_BC).to(told_BH.dtype)
-        h_BH = h_BH + torch.cat([number_BN, level_BP, hidden_BP], dim=1) @ torch.cat(
-            [self.number, self.level, self.hidden]
-        )
+        number_BI = pieces.told(number_BN, level_BP.index_select(1, self._columns), self.edge)
+        fed_BI = torch.cat([number_BI, level_BP, hidden_BP], dim=1).to(self.number.dtype)
+        h_BH = h_BH + fed_BI @ torch.cat([self.number, self.skipped, self.piece, self.level, self.hidden])
         for inner, inner_bias, outer, outer_bias in zip(
             self.inner, self.inner_bias, self.outer, self.outer_bias, strict=True
         ):
@@ -138,4 +149,4 @@ class Denoiser(nn.Module):
         codes = self.config.layout.codes
         place_BC = torch.where(code_BC == MASK, codes, code_BC + self._offsets)
         table = functional.pad(self.code, (0, 0, 0, 1))
-        return functional.embedding_bag(place_BC, table, mode="sum", padding_idx=codes)
+        return sum_of_rows(place_BC, table, nothing=codes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from .halves import Halves, one_thread
 from .layout import PRESENT, Index, Layout
 from .lessons import lessons
 from .prototypes import begin_at_rows
+from .replay import Replay, gradients
 from .student import KNOTS, Student, knots
 
 if TYPE_CHECKING:
@@ -100,46 +102,42 @@ def distill(
         torch.tensor(np.log1p(score_B), device=device),
         torch.tensor(np.log1p(tail_BF), device=device),
     )
-    halves = Halves(net)
-    try:
-        with one_thread():
-            _fit(halves, rows, size, generator, progress)
-    finally:
-        halves.close()
+    with one_thread(), closing(gradients(net, device)) as gradient:
+        _fit(gradient, rows, size, generator, progress)
     return export(net)
 
 
 def _fit(
-    halves: Halves[Student],
+    gradient: Halves[Student] | Replay[Student],
     rows: tuple[Tensor, Tensor, Tensor, Tensor],
     size: Size,
     generator: torch.Generator,
     progress: Callable[[int, int], object] | None,
 ) -> None:
-    net = halves.net
-    x_BN, c_BC, score_B, log_BF = rows  # the last two as logarithms
+    net = gradient.net
+    *_, score_B, log_BF = rows  # the last two as logarithms
     spread = score_B.std().clamp_min(1e-3)
     # A column that never surprises has nothing to be learned.
     weight_F = 1.0 / log_BF.var(dim=0).clamp_min(1e-2)
     with torch.no_grad():
         net.score_bias.add_(score_B.mean())
         net.tails_bias.add_(log_BF.mean(dim=0))
+
+    def of_part(net: Student, part: tuple[Tensor, ...], _half: int) -> tuple[Tensor, Tensor]:
+        x_BN, c_BC, score_B, log_BF = part
+        said_B, logs_BF = net(x_BN, c_BC)
+        score_loss = functional.smooth_l1_loss(said_B / spread, score_B / spread, reduction="sum")
+        tails_loss = ((logs_BF - log_BF).square() * weight_F).mean(dim=1).sum()
+        return score_loss + _TAILS * tails_loss, torch.full((), len(x_BN), device=x_BN.device)
+
     optimiser = AdamW(net.parameters(), weight_decay=_WEIGHT_DECAY)
     an_epoch = max(1, len(score_B) // size.batch)
     for step in range(size.steps):
         if step % an_epoch == 0:
             order_B = torch.randperm(len(score_B), generator=generator, device=generator.device)
         start = step % an_epoch * size.batch
-        parts = order_B[start : start + size.batch].tensor_split(2)
-
-        def of_half(net: Student, half: int, parts: tuple[Tensor, ...] = parts) -> tuple[Tensor, Tensor]:
-            at_B = parts[half]
-            said_B, logs_BF = net(x_BN[at_B], c_BC[at_B])
-            score_loss = functional.smooth_l1_loss(said_B / spread, score_B[at_B] / spread, reduction="sum")
-            tails_loss = ((logs_BF - log_BF[at_B]).square() * weight_F).mean(dim=1).sum()
-            return score_loss + _TAILS * tails_loss, torch.tensor(len(at_B), device=at_B.device)
-
-        halves.backward(of_half)
+        at_B = order_B[start : start + size.batch]
+        gradient.backward(of_part, tuple(whole[at_B] for whole in rows))
         torch.nn.utils.clip_grad_norm_(net.parameters(), _GRADIENT_NORM)
         optimiser.step(size.rate * _cycle(step / size.steps))
         if progress is not None and (step + 1) % _PROGRESS_STEPS == 0:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "load"]
 
-FORMAT = 2
+FORMAT = 3
 
 
 def export(trained: Trained) -> tuple[str, bytes]:
@@ -54,6 +54,7 @@ def _to_json(config: Config) -> str:
         "probes": config.probes,
         "joint": config.joint,
         "knots": config.knots,
+        "pieces": config.pieces,
     }
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
@@ -71,4 +72,5 @@ def _from_json(fields: dict[str, Any]) -> Config:
         probes=fields["probes"],
         joint=fields["joint"],
         knots=fields["knots"],
+        pieces=fields["pieces"],
     )

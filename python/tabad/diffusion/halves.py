@@ -3,6 +3,7 @@
 Threads inside an operation wait for each other some two hundred times a step of a small network; where another process
 wants one of two cores, every one of these waits for a turn of that process (14 times the time of a step, measured).
 Two halves wait once. The halves are always two, so that a seed gives the same network whatever the number of cores.
+On a GPU it is `replay` that gives the gradient.
 """
 
 from __future__ import annotations
@@ -33,16 +34,20 @@ class Halves(Generic[Net]):
             own.data = shared.data
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tabad-half")
 
-    def backward(self, loss: Callable[[Net, int], tuple[Tensor, Tensor]]) -> Tensor:
-        """Leave the gradient of the mean loss in `net`, and return that loss.
+    def backward(
+        self, loss: Callable[[Net, tuple[Tensor, ...], int], tuple[Tensor, Tensor]], batch: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Leave the gradient of the mean loss over a batch (tensors of as many rows each) in `net`; return that loss.
 
-        `loss(net, half)` gives the sum over a half (0 or 1) and how many it sums; what is random in it must come
+        `loss(net, rows, half)` gives the sum over a half (0 or 1) and how many it sums; what is random in it must come
         from a generator of that half.
         """
+        first = -(-len(batch[0]) // 2)
 
         def half(net: Net, which: int) -> tuple[Tensor, Tensor]:
             net.zero_grad(set_to_none=True)
-            total, count = loss(net, which)
+            rows = tuple(whole[first:] if which else whole[:first] for whole in batch)
+            total, count = loss(net, rows, which)
             total.backward()  # type: ignore[no-untyped-call]
             return total.detach(), count.detach()
 

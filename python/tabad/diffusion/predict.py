@@ -86,12 +86,12 @@ def in_bfloat16(net: Denoiser) -> Forward:
     if not has_bfloat16(net.knot.device):
         return net
     half = copy.deepcopy(net).to(torch.bfloat16)
-    half.code = net.code
+    half.code, half.edge = net.code, net.edge
 
     def forward(
         number_BN: Tensor, level_BP: Tensor, hidden_BP: Tensor, code_BC: Tensor, label_B: Tensor
     ) -> tuple[Tensor, Tensor]:
-        raw_BN, logits_BS = half(number_BN.bfloat16(), level_BP.bfloat16(), hidden_BP.bfloat16(), code_BC, label_B)
+        raw_BN, logits_BS = half(number_BN, level_BP, hidden_BP, code_BC, label_B)
         return raw_BN.float(), logits_BS.float()
 
     return forward

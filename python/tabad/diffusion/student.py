@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .one_hot import sum_of_rows
+
 if TYPE_CHECKING:
     from .layout import Index
 
@@ -114,7 +116,7 @@ class Student(nn.Module):
             excess_BN = torch.maximum(x_BN - high_N, low_N - x_BN).clamp_min(0.0) * there_BN
             beyond_B = excess_BN @ self.beyond
         if c_BC.shape[1]:
-            h_BH = h_BH + functional.embedding_bag(c_BC + index.offset_C, self.code, mode="sum")
+            h_BH = h_BH + sum_of_rows(c_BC + index.offset_C, self.code)
         a_BH = functional.relu(h_BH)
         for hidden, bias in zip(self.hidden, self.hidden_bias, strict=True):
             a_BH = functional.relu(torch.addmm(bias, a_BH, hidden))

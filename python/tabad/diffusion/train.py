@@ -24,8 +24,9 @@ from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, 
 from .denoiser import Config, Denoiser
 from .device import has_bfloat16
 from .energies import hidden_variance
-from .halves import Halves, one_thread
-from .layout import Index, Layout
+from .halves import one_thread
+from .layout import PRESENT, Index, Layout
+from .replay import gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,13 +163,14 @@ class _Run:
         _start_at_shares(self.net, rows, index)
         self.average = copy.deepcopy(self.net)
         self.best = copy.deepcopy(self.net)
-        self.held = _fixed_corruption(held, index, config, preset)
+        self.always_C = _always_present(rows, index)
+        self.held = _fixed_corruption(held, index, config, preset, self.always_C)
         self.log: list[Evaluation] = []
         self.ahead: list[Corrupted] = []
-        self.halves = Halves(self.net)
         # Each half drops out cells by itself.
         seeds = torch.randint(2**62, (2,), generator=generator, device=generator.device).tolist()
         self.dropped = [torch.Generator(device=generator.device).manual_seed(seed) for seed in seeds]
+        self.gradients = gradients(self.net, index.device, self.dropped)
         self.step = 0
         self.began = time.monotonic()
 
@@ -180,7 +182,7 @@ class _Run:
         except KeyboardInterrupt:
             reason = "interrupted"
         finally:
-            self.halves.close()
+            self.gradients.close()
         if not self.log:
             self.best = self.average
         return reason
@@ -222,13 +224,12 @@ class _Run:
         preset, device = self.preset, self.index.device
         if not self.ahead:
             self.ahead = self._batches()
-        batch = self.ahead.pop().split(-(-preset.batch // 2))
 
-        def of_half(net: Denoiser, half: int) -> tuple[Tensor, Tensor]:
+        def of_half(net: Denoiser, rows: tuple[Tensor, ...], half: int) -> tuple[Tensor, Tensor]:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
-                return loss_sum(net, batch[half], self.index, generator=self.dropped[half])
+                return loss_sum(net, Corrupted(*rows), self.index, generator=self.dropped[half])
 
-        loss = self.halves.backward(of_half)
+        loss = self.gradients.backward(of_half, self.ahead.pop().tensors())
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
         optimiser.step(rate)
         decay = min(preset.ema, (1.0 + self.step) / (10.0 + self.step))
@@ -246,7 +247,9 @@ class _Run:
             rare_share=preset.rare_share,
             generator=self.generator,
         )
-        drawn = corrupt(self.rows, indices_B, label_B, self.index, preset.kind, generator=self.generator)
+        drawn = corrupt(
+            self.rows, indices_B, label_B, self.index, preset.kind, generator=self.generator, always_C=self.always_C
+        )
         return drawn.split(preset.batch)
 
     def _evaluate(self, training_loss: float) -> None:
@@ -294,7 +297,13 @@ def _split(rows: Rows, generator: torch.Generator) -> tuple[Rows, Rows]:
     return take(rows, kept), take(rows, held)
 
 
-def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset) -> Corrupted:
+def _always_present(rows: Rows, index: Index) -> Tensor:
+    """The statuses [C] that are present in every row. A sampler begins with them, so training never masks them: a
+    network that knew them masked at high levels took a number there for further from the mean than it is."""
+    return index.is_status_C & (rows.c_BC == PRESENT).all(dim=0)
+
+
+def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset, always_C: Tensor) -> Corrupted:
     """The held-out rows, repeated up to a few thousand, corrupted once and for all."""
     generator = torch.Generator(device=index.device).manual_seed(_HELD_OUT_SEED)
     indices_B = torch.arange(_HELD_OUT_ROWS, device=index.device) % len(held)
@@ -304,4 +313,4 @@ def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset) 
     if held.label_B is not None and config.classes:
         told_B = torch.rand(len(indices_B), generator=generator, device=index.device) >= preset.drop_label
         label_B = torch.where(told_B, held.label_B[indices_B], label_B)
-    return corrupt(held, indices_B, label_B, index, preset.kind, generator=generator)
+    return corrupt(held, indices_B, label_B, index, preset.kind, generator=generator, always_C=always_C)

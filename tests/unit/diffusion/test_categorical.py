@@ -44,6 +44,16 @@ def test_share_of_corruption_is_exact_and_lower_for_a_status() -> None:
     assert share.tolist() == pytest.approx([4 / 5, 0.16 / 1.16])
 
 
+def test_what_is_always_seen_is_masked_only_where_it_is_hidden() -> None:
+    sigma_BC = levels(20.0)
+    sigma_BC[::2, 1] = -1.0
+    always_C = torch.tensor([False, True, False, False])
+    seen_BC = corrupt(codes(), sigma_BC, INDEX, Kind.MASKED, generator=generator(), always_C=always_C)
+    assert bool((seen_BC[::2, 1] == MASK).all())
+    assert torch.equal(seen_BC[1::2, 1], codes()[1::2, 1])
+    assert bool((seen_BC[:, [0, 2, 3]] == MASK).any(dim=0).all())
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_share_rises_with_the_level(kind: Kind) -> None:
     changed = [

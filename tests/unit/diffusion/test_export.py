@@ -37,9 +37,10 @@ def test_config_is_canonical_json_without_floats(trained: Trained) -> None:
         "categories": "masked",
         "classes": 0,
         "columns": [0, 0, 1],
-        "format": 2,
+        "format": 3,
         "joint": 3,
         "knots": 257,
+        "pieces": 8,
         "probes": 5,
         "scored_label": 0,
         "sizes": [5, 3],
@@ -53,6 +54,9 @@ def test_weights_are_float32_with_the_stated_shapes(trained: Trained) -> None:
     assert {str(tensor.dtype) for tensor in tensors.values()} == {"float32"}
     assert {name: tensor.shape for name, tensor in tensors.items()} == {
         "number": (1, 16),
+        "skipped": (1, 16),
+        "piece": (8, 16),
+        "edge": (9,),
         "level": (2, 16),
         "hidden": (2, 16),
         "code": (8, 16),

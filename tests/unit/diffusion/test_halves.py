@@ -22,8 +22,7 @@ def squares(batch: Tensor) -> Tensor:
         net.weight.copy_(torch.tensor([[0.5, -1.0, 2.0]]))
         net.bias.zero_()
     halves = Halves(net)
-    parts = batch.split(5)
-    loss = halves.backward(lambda n, half: (n(parts[half]).square().sum(), torch.tensor(len(parts[half]))))
+    loss = halves.backward(lambda n, rows, _: (n(rows[0]).square().sum(), torch.tensor(len(rows[0]))), (batch,))
     halves.close()
     assert net.weight.grad is not None
     return torch.cat([net.weight.grad.flatten(), loss[None]])
@@ -41,7 +40,7 @@ def test_the_gradient_is_that_of_the_mean_over_both() -> None:
 def test_the_twin_sees_every_step_of_the_optimiser() -> None:
     halves = Halves(nn.Linear(2, 2))
     before = halves.net.weight.detach().clone()
-    halves.backward(lambda net, half: (net(torch.full((1, 2), 1.0 + half)).sum(), torch.tensor(1)))
+    halves.backward(lambda net, rows, _: (net(rows[0]).sum(), torch.tensor(1)), (torch.tensor([[1.0] * 2, [2.0] * 2]),))
     torch.optim.SGD(halves.net.parameters(), lr=1.0).step()
     assert not torch.equal(halves.net.weight, before)
     assert torch.equal(halves.twin.weight, halves.net.weight)
@@ -52,13 +51,13 @@ def test_an_error_in_either_half_reaches_the_caller() -> None:
     halves = Halves(nn.Linear(1, 1))
     for bad in (0, 1):
 
-        def loss(net: nn.Linear, half: int, bad: int = bad) -> tuple[Tensor, Tensor]:
+        def loss(net: nn.Linear, _: tuple[Tensor, ...], half: int, bad: int = bad) -> tuple[Tensor, Tensor]:
             if half == bad:
                 raise ValueError(f"half {half}")
             return net(torch.ones(1, 1)).sum(), torch.tensor(1)
 
         with pytest.raises(ValueError, match=f"half {bad}"):
-            halves.backward(loss)
+            halves.backward(loss, (torch.ones(2, 1),))
     halves.close()
 
 

@@ -12,7 +12,8 @@ import torch
 
 from tabad.diffusion.energies import energies, expected
 from tabad.diffusion.export import export, load
-from tabad.diffusion.layout import Layout
+from tabad.diffusion.layout import Index, Layout
+from tabad.diffusion.predict import predict
 from tabad.diffusion.presets import Preset, preset
 from tabad.diffusion.train import Progress, Trained, train
 
@@ -65,6 +66,33 @@ def test_what_is_drawn_and_what_was_there_are_kept_as_quantiles_unless_nothing_i
 
     brief = train(*rows(200, 0), LAYOUT, preset=TINY, device=CPU, seed=0)
     assert float(brief.state["drawn"].abs().max()) == float(brief.state["wanted"].abs().max()) == 0.0
+
+
+def test_where_noise_is_nearly_all_numbers_are_pulled_to_the_mean_about_as_far_as_they_should_be() -> None:
+    def correlated(count: int, seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
+        draw = np.random.default_rng(seed)
+        x = 0.9**0.5 * draw.normal(size=(count, 1)) + 0.1**0.5 * draw.normal(size=(count, 6))
+        return x.astype(np.float32), np.zeros((count, 6), np.uint16)
+
+    layout = Layout.of([5] * 6, list(range(6)), [*range(6), *range(6)])
+    chosen = replace(preset("brief", 4_000), width=64, steps=800, seconds=1e9, dropout=0.0)
+    trained = train(*correlated(4_000, 0), layout, preset=chosen, device=CPU, seed=0)
+    net, index = load(*export(trained), CPU), Index(layout, CPU)
+    x_BN = torch.tensor(correlated(20_000, 2)[0])
+    draw = torch.Generator().manual_seed(0)
+    # The mean of the six: variance 0.9 + 0.1 / 6 = v, of the noise sigma^2 / 6; a share v / (v + sigma^2 / 6) stays.
+    v, found = 0.9 + 0.1 / 6, []
+    for sigma in (20.0, 10.0, 5.0):
+        noised_BN = x_BN + sigma * torch.randn(x_BN.shape, generator=draw)
+        with torch.no_grad():
+            sigma_BP, label_B = torch.full((len(x_BN), 6), sigma), torch.zeros(len(x_BN), dtype=torch.int64)
+            mean_BN, _ = predict(net, noised_BN, torch.zeros(len(x_BN), 6, dtype=torch.int64), sigma_BP, label_B, index)
+        said_B, given_B = mean_BN.mean(dim=1), noised_BN.mean(dim=1)
+        found.append(float(torch.cov(torch.stack([said_B, given_B]))[0, 1] / given_B.var()) / (v / (v + sigma**2 / 6)))
+    # Of 800 steps. With statuses masked in training and c_skip x not told it was 3.1, 1.9 and 1.1 times the share.
+    assert found[0] < 2.0
+    assert found[1] == pytest.approx(1.0, abs=0.4)
+    assert found[2] == pytest.approx(1.0, abs=0.25)
 
 
 def test_what_nothing_tells_costs_its_entropy_and_little_more(trained: Trained) -> None:

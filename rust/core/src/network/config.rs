@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 const MOST_WIDTH: usize = 4096;
 const MOST_BLOCKS: usize = 64;
 const MOST_PROBES: usize = 16;
 const MOST_KNOTS: usize = 4096;
+const MOST_PIECES: usize = 256;
 const MOST_LABELS: usize = 65_535;
 const MOST_FEATURES: usize = 65_536;
 /// Codes of all categories together.
@@ -124,6 +125,8 @@ pub(super) struct Config {
     pub joint: usize,
     /// Known values per number of the scale.
     pub knots: usize,
+    /// Pieces that a number is told in.
+    pub pieces: usize,
 }
 
 impl Config {
@@ -141,6 +144,7 @@ impl Config {
             "probes": self.probes,
             "joint": self.joint,
             "knots": self.knots,
+            "pieces": self.pieces,
         })
     }
 
@@ -177,6 +181,7 @@ impl Config {
             probes,
             joint: size("joint", 0, probes - 1)?,
             knots: size("knots", 1, MOST_KNOTS)?,
+            pieces: size("pieces", 1, MOST_PIECES)?,
         })
     }
 }

@@ -90,6 +90,9 @@ impl Weights {
         };
         let weights = Self {
             number: get("number", &[shape.numbers(), width])?,
+            skipped: get("skipped", &[shape.numbers(), width])?,
+            piece: get("piece", &[shape.numbers() * config.pieces, width])?,
+            edge: get("edge", &[config.pieces + 1])?,
             level: get("level", &[shape.columns(), width])?,
             hidden: get("hidden", &[shape.columns(), width])?,
             code: get("code", &[shape.codes(), width])?,
@@ -115,6 +118,9 @@ impl Weights {
         {
             return Err(Error::model_file("the network's quantiles of drawn numbers are not in order"));
         }
+        if weights.edge.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(Error::model_file("the edges of the network's pieces are not in order"));
+        }
         if weights.hidden_variance.iter().any(|&variance| variance <= 0.0) {
             return Err(Error::model_file("the network's `hidden_variance` must be positive"));
         }
@@ -127,6 +133,9 @@ impl Weights {
         let (columns, outputs) = (shape.columns(), shape.numbers() + shape.codes());
         let mut named = vec![
             ("number".to_owned(), vec![shape.numbers(), width], &self.number),
+            ("skipped".to_owned(), vec![shape.numbers(), width], &self.skipped),
+            ("piece".to_owned(), vec![shape.numbers() * config.pieces, width], &self.piece),
+            ("edge".to_owned(), vec![config.pieces + 1], &self.edge),
             ("level".to_owned(), vec![columns, width], &self.level),
             ("hidden".to_owned(), vec![columns, width], &self.hidden),
             ("code".to_owned(), vec![shape.codes(), width], &self.code),

@@ -1,6 +1,6 @@
 //! One tile through the network under a few probes at once.
 //!
-//! Legend beside that of the module: M = rows of a tile times the probes of a group.
+//! Legend beside that of the module: M = rows of a tile times the probes of a group, I inputs of the numbers.
 
 use super::kernels::{add_product, broadcast, gather, normalise, silu};
 use super::probe::{Head, Probe};
@@ -23,8 +23,8 @@ pub(super) struct Tile {
     places: Vec<usize>,
     /// All codes through the first layer [T, H].
     codes: Vec<f32>,
-    /// Scaled numbers [M, N], then the residual stream, its layer norm and the inner layer [M, H].
-    scaled: Vec<f32>,
+    /// What stands for scaled numbers [M, I], then the residual stream, its layer norm and the inner layer [M, H].
+    inputs: Vec<f32>,
     h: Vec<f32>,
     normed: Vec<f32>,
     inner: Vec<f32>,
@@ -44,7 +44,7 @@ impl Network {
             c: vec![0; size * shape.categories()],
             places: vec![0; size * shape.categories()],
             codes: vec![0.0; size * width],
-            scaled: vec![0.0; GROUP * size * shape.numbers()],
+            inputs: vec![0.0; GROUP * size * self.pieces.inputs(shape.numbers())],
             h: vec![0.0; GROUP * size * width],
             normed: vec![0.0; GROUP * size * width],
             inner: vec![0.0; GROUP * size * width],
@@ -97,17 +97,21 @@ impl Network {
         let h = &mut tile.h[..lanes * width];
         let normed = &mut tile.normed[..lanes * width];
         let inner = &mut tile.inner[..lanes * width];
-        let scaled = &mut tile.scaled[..lanes * numbers];
+        let fed = self.pieces.inputs(numbers);
+        let inputs = &mut tile.inputs[..lanes * fed];
         for (slot, probe) in group.iter().enumerate() {
             let own = &mut h[slot * size * width..(slot + 1) * size * width];
             broadcast(&probe.bias, own);
             self.add_codes(&tile.codes, &tile.places, probe, own);
-            let own = &mut scaled[slot * size * numbers..(slot + 1) * size * numbers];
-            for (at, (y, x)) in own.iter_mut().zip(&tile.x).enumerate() {
-                *y = x * probe.scale[at % numbers];
+            for row in 0..size {
+                let x = tile.x[row * numbers..(row + 1) * numbers].iter();
+                let own = &mut inputs[(slot * size + row) * fed..][..fed];
+                let scaled =
+                    x.zip(probe.scale.iter().zip(&probe.noise)).map(|(x, (scale, noise))| (x * scale + noise, *scale));
+                self.pieces.encode(scaled, own);
             }
         }
-        add_product(scaled, &self.weights.number, h, numbers, width);
+        add_product(inputs, &self.pieces.weights, h, fed, width);
         for block in &self.weights.blocks {
             normalise(h, &block.outer_bias, normed);
             broadcast(&block.inner_bias, inner);

@@ -16,6 +16,7 @@ mod file;
 mod forward;
 mod kernels;
 mod noised;
+mod pieces;
 mod probe;
 mod quantile;
 
@@ -24,6 +25,7 @@ pub use energies::Energies;
 pub use noised::DRAWS;
 
 use config::Config;
+use pieces::Pieces;
 use probe::{Head, Probe};
 use quantile::Quantiles;
 
@@ -43,6 +45,7 @@ pub struct Network {
     config: Config,
     weights: Weights,
     probes: Vec<Probe>,
+    pieces: Pieces,
     /// The whole head, then one for what each conditional probe asks.
     heads: Vec<Head>,
     /// How many conditional probes hide each feature, inverted [F].
@@ -53,6 +56,11 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq)]
 struct Weights {
     number: Vec<f32>,
+    /// c_skip x [N, H].
+    skipped: Vec<f32>,
+    /// How far a number reaches into each piece [N K, H], and where the pieces begin and end [K + 1].
+    piece: Vec<f32>,
+    edge: Vec<f32>,
     level: Vec<f32>,
     hidden: Vec<f32>,
     code: Vec<f32>,

@@ -10,7 +10,7 @@ impl Network {
     /// The same network with its joint probes corrupted in the `draw`-th of [`DRAWS`] ways. Features that are `given` stay clean.
     ///
     /// The second half undoes the first: noise of the other sign, the other columns hidden.
-    /// Noise n = sigma e enters as `c_in n` through the first layer, and adds `(c_skip n) / sigma = e / (1 + sigma^2)` to the residual.
+    /// Noise n = sigma e enters as `c_in n` beside the number, and adds `(c_skip n) / sigma = e / (1 + sigma^2)` to the residual.
     /// A column of categories alone is hidden by a coin per probe and column, and asked about only then.
     #[must_use]
     pub fn noised(&self, given: &[bool], draw: usize) -> Self {
@@ -18,7 +18,7 @@ impl Network {
         let sign = if turned { -1.0 } else { 1.0 };
         let mut noised = self.clone();
         let shape = &self.config.shape;
-        let (numbers, columns, width) = (shape.numbers(), shape.columns(), self.config.width);
+        let (numbers, columns) = (shape.numbers(), shape.columns());
         let mut numeric = vec![false; columns];
         shape.column_of_feature[..numbers].iter().for_each(|&column| numeric[column] = true);
         let is_given = |feature: usize| given.get(feature).copied().unwrap_or(false);
@@ -27,9 +27,7 @@ impl Network {
             for number in (0..numbers).filter(|&number| !is_given(number)) {
                 let sigma = levels[shape.column_of_feature[number]];
                 let noise = sign * normal_at((table + at) as u64, number as u64);
-                let scaled = probe.scale[number] * sigma * noise;
-                let row = &self.weights.number[number * width..(number + 1) * width];
-                probe.bias.iter_mut().zip(row).for_each(|(sum, weight)| *sum += scaled * weight);
+                probe.noise[number] = probe.scale[number] * sigma * noise;
                 probe.shift[number] = noise / (1.0 + sigma * sigma);
             }
             for (category, &column) in shape.column_of_feature[numbers..].iter().enumerate() {

@@ -2,6 +2,7 @@
 //! part of the head that it asks for.
 
 use super::config::Config;
+use super::pieces::Pieces;
 use super::{Network, Weights};
 
 /// `ln(sigma) / 4` is at most 0.75 in training; a hidden column says this instead.
@@ -12,6 +13,8 @@ const HIDDEN_NOISE: f64 = 1.0;
 pub(super) struct Probe {
     /// c_in per number, 0 where hidden [N].
     pub scale: Vec<f32>,
+    /// Fixed noise times c_in per number, 0 without noise [N].
+    pub noise: Vec<f32>,
     /// Per number sigma / sqrt(1 + sigma^2) and 1 / sqrt(1 + sigma^2), of joint probes [N].
     pub pull: Vec<(f32, f32)>,
     /// Label, levels and hidden flags through the first layer [H].
@@ -73,7 +76,8 @@ impl Network {
             probes.push(probe_of(&config, &weights, levels, &hidden, head));
         }
         let share = times.iter().map(|&count| 1.0 / count.max(1.0)).collect();
-        Self { config, weights, probes, heads, share }
+        let pieces = Pieces::of(&config, &weights);
+        Self { config, weights, probes, pieces, heads, share }
     }
 }
 
@@ -101,7 +105,7 @@ fn probe_of(config: &Config, weights: &Weights, levels: &[f32], hidden: &[bool],
     let seen: Vec<bool> = hidden[numbers..].iter().map(|&is_hidden| !is_hidden).collect();
     let asked = vec![true; seen.len()];
     let bias = bias.into_iter().map(|sum| sum as f32).collect();
-    Probe { scale, pull, bias, seen, shift: vec![0.0; numbers], asked, head }
+    Probe { scale, noise: vec![0.0; numbers], pull, bias, seen, shift: vec![0.0; numbers], asked, head }
 }
 
 fn head_of(config: &Config, weights: &Weights, wanted: &[bool]) -> Head {

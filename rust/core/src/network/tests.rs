@@ -39,6 +39,7 @@ fn network(seed: u64) -> Network {
         probes: 4,
         joint: 1,
         knots: 3,
+        pieces: 2,
     };
     let mut block = || BlockWeights {
         inner: draws.vector(24 * 24, 0.2),
@@ -49,6 +50,9 @@ fn network(seed: u64) -> Network {
     let blocks = vec![block(), block()];
     let weights = Weights {
         number: draws.vector(2 * 24, 1.0),
+        skipped: draws.vector(2 * 24, 1.0),
+        piece: draws.vector(4 * 24, 1.0),
+        edge: vec![-1.0, 0.0, 1.0],
         level: draws.vector(3 * 24, 1.0),
         hidden: draws.vector(3 * 24, 1.0),
         code: draws.vector(53 * 24, 1.0),
@@ -166,6 +170,17 @@ fn a_scale_places_values_and_gives_them_back() {
 }
 
 #[test]
+fn a_number_is_told_in_pieces_and_zero_says_nothing() {
+    let network = network(1);
+    let mut inputs = [9.0; 8];
+    network.pieces.encode([(-0.25, 0.5), (3.0, 1.0)].into_iter(), &mut inputs);
+    // The numbers, the numbers times c_in, then how far each reaches into -1 .. 0 and into 0 .. 1.
+    assert_eq!(inputs, [-0.25, 3.0, -0.125, 3.0, -0.25, 0.0, 0.0, 1.0]);
+    network.pieces.encode([(0.0, 1.0), (-0.0, 0.0)].into_iter(), &mut inputs);
+    assert_eq!(inputs, [0.0; 8]);
+}
+
+#[test]
 fn extreme_rows_and_codes_out_of_range_give_finite_energies() {
     let mut block = Block::new(3, 2, 4);
     block.x = vec![f32::INFINITY, -1e30, f32::NAN, 1e38, 30.0, -30.0];
@@ -222,7 +237,9 @@ fn damaged_configs_are_refused() -> Result<()> {
         ("\"probes\":4", "\"probes\":0"),
         ("\"joint\":1", "\"joint\":4"),
         ("\"joint\":1", "\"joint\":2"),
-        ("\"format\":2", "\"format\":1"),
+        ("\"format\":3", "\"format\":2"),
+        ("\"pieces\":2", "\"pieces\":3"),
+        ("\"pieces\":2", "\"pieces\":0"),
         ("\"scored_label\":1", "\"scored_label\":2"),
         ("\"classes\":1", "\"classes\":4294967296"),
         ("\"status\":[0,1]", "\"status\":[0,9]"),
@@ -247,7 +264,8 @@ fn damaged_weights_are_refused() -> Result<()> {
     for cut in [0, 7, 8, 100, weights.len() - 1] {
         assert!(Network::read_alone(&config, &weights[..cut]).is_err(), "cut at {cut}");
     }
-    let damage: [fn(&mut Weights); 7] = [
+    let damage: [fn(&mut Weights); 8] = [
+        |w| w.edge[1] = -1.0,
         |w| w.drawn[5] = -2.0,
         |w| w.wanted[0] = 0.6,
         |w| w.head[0] = f32::NAN,

@@ -1,0 +1,43 @@
+//! Numbers as the first layer is fed them: as they are, pulled to the mean, and how far they reach into each piece of
+//! the scale (Gorishniy, Rubachev and Babenko 2022, eq. 1), less what 0 says: a number that is not seen adds nothing.
+//!
+//! The twin of `python/tabad/diffusion/pieces.py`. Legend: M rows, N numbers, K pieces, I = N (2 + K) inputs, H width.
+
+use super::Weights;
+use super::config::Config;
+
+/// The pieces, and all weights of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pieces {
+    /// Per piece its ends and what 0 is within it [K].
+    ends: Vec<(f32, f32, f32)>,
+    /// Numbers, then pulled ones, then the pieces of each [I, H].
+    pub weights: Vec<f32>,
+}
+
+impl Pieces {
+    pub fn of(config: &Config, weights: &Weights) -> Self {
+        debug_assert_eq!(weights.edge.len(), config.pieces + 1);
+        let ends = weights.edge.windows(2).map(|pair| (pair[0], pair[1], 0.0_f32.min(pair[1]).max(pair[0]))).collect();
+        Self { ends, weights: [&weights.number[..], &weights.skipped, &weights.piece].concat() }
+    }
+
+    /// I.
+    pub fn inputs(&self, numbers: usize) -> usize {
+        numbers * (2 + self.ends.len())
+    }
+
+    /// Write what stands for the numbers `c_in x` of one row, each with its c_in, into `inputs` [I].
+    pub fn encode(&self, row: impl ExactSizeIterator<Item = (f32, f32)>, inputs: &mut [f32]) {
+        let (own, rest) = inputs.split_at_mut(row.len());
+        let (pulled, reached) = rest.split_at_mut(row.len());
+        let pieces = reached.chunks_exact_mut(self.ends.len());
+        for (((y, pulled), pieces), (number, scale)) in own.iter_mut().zip(pulled).zip(pieces).zip(row) {
+            *y = number;
+            *pulled = number * scale;
+            for (share, &(low, high, zero)) in pieces.iter_mut().zip(&self.ends) {
+                *share = (number.max(low).min(high) - zero) / (high - low);
+            }
+        }
+    }
+}
