@@ -24,7 +24,7 @@ _LEAF = 20
 def _own(quality: Any, train: pa.Table, rows: int, seed: int) -> tuple[pa.Table, str]:
     import tabad
 
-    model = tabad.fit(train, quality=quality, seed=seed, kinds={LABEL: "category"})
+    model = tabad.fit(train, quality=quality, seed=seed, kinds={LABEL: "category"}, all_rows=True)
     made: pa.Table = model.generate(rows, seed=seed)
     return made, ""
 

@@ -44,7 +44,7 @@ def own(train: pa.Table, rows: int, seed: int) -> pa.Table:
     """tabad at quality default."""
     import tabad
 
-    made: pa.Table = tabad.fit(train, seed=seed).generate(rows, seed=seed)
+    made: pa.Table = tabad.fit(train, seed=seed, all_rows=True).generate(rows, seed=seed)
     return made
 
 

@@ -96,6 +96,8 @@ class FitOptions:
     seed: int = 0
     device: Device = "auto"
     threads: int = 0
+    all_rows: bool = False
+    """Hold nothing out: for models that generate."""
     private: PrivateOptions | None = None
 
     def __post_init__(self) -> None:
@@ -117,12 +119,13 @@ class FitOptions:
 
     def _refuse_beside_private(self) -> None:
         given = [name for name, on in (("memory", self.memory), ("feedback", self.feedback),
-                                       ("kinds", self.kinds)) if on]  # fmt: skip
+                                       ("kinds", self.kinds), ("all_rows", self.all_rows)) if on]  # fmt: skip
         if given:
             raise UsageError(
                 f"{' and '.join(given)} {'does' if len(given) == 1 else 'do'} not go with a private fit",
                 name="options-conflict",
-                hint="it keeps no rows of the table; kinds come from --public-bounds and the types of the columns",
+                hint="it keeps no rows of the table and holds none out; kinds come from --public-bounds and the types "
+                "of the columns",
             )
 
     @property

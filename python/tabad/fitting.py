@@ -51,8 +51,8 @@ def fit_table(
     preset: str | None = None,
     progress: OnProgress | None = None,
 ) -> Fitted:
-    """A model of the table. `screen`: to score that very table, so nothing is held out. `preset`: of the network,
-    where it is not the one of the quality.
+    """A model of the table. `screen`: to score that very table, so nothing is held out, as with `options.all_rows`.
+    `preset`: of the network, where it is not the one of the quality.
 
     Raises `InputError` for a table that cannot be fitted, and `MissingDependency` where a network is wanted
     and torch is not there; that is checked before anything is read. Ctrl-C while the network trains ends the
@@ -61,6 +61,7 @@ def fit_table(
     if options.quality != "fast":
         need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
 
+    screen = screen or options.all_rows
     given = parse(text for text in options.constraints if text != "none")
     if given and options.quality == "fast":
         raise UsageError(

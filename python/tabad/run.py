@@ -164,8 +164,8 @@ def check_decision(decision: Decision, calibration: str) -> None:
     """Raise `UsageError` for a false discovery rate where the p-values are rank shares of the table itself."""
     if decision.fdr is not None and calibration == "self":
         raise UsageError(
-            "a false discovery rate needs p-values from rows that took no part in the fit, and here the table is "
-            "screened against itself",
+            "a false discovery rate needs p-values from rows that took no part in the fit, and here none were held out "
+            "(the table is screened against itself, or the model was fitted to all rows)",
             name="fdr-without-calibration",
             hint="fit a model on other rows first (tabad fit OTHER -o m.tabad), or use --top or --level",
         )

@@ -141,3 +141,24 @@ def test_kinds_are_parsed_at_the_last_equals_sign() -> None:
 def test_wrong_kind_is_refused(pair: str) -> None:
     with pytest.raises(tabad.UsageError, match="is not COL=KIND"):
         parse_kinds([pair])
+
+
+def test_all_rows_are_learned_from_and_none_is_held_out(mixed: pa.Table, tmp_path: Path) -> None:
+    some = tabad.fit(mixed, quality="fast")
+    every = tabad.fit(mixed, quality="fast", all_rows=True)
+    assert (some.manifest["calibration"], some.manifest["training_rows"]) == ("held-out", 420)
+    assert (every.manifest["calibration"], every.manifest["training_rows"]) == ("self", 600)
+    # The same model that a screened table leaves behind.
+    tabad.score(mixed, quality="fast", save_model=tmp_path / "screened.tabad")
+    every.save(tmp_path / "every.tabad")
+    assert (tmp_path / "every.tabad").read_bytes() == (tmp_path / "screened.tabad").read_bytes()
+
+
+@pytest.mark.parametrize("beside", [{"private": 1.0}, {"update": True}])
+def test_all_rows_does_not_go_with_a_private_fit_or_an_update(
+    beside: dict[str, Any], mixed: pa.Table, model: tabad.Model
+) -> None:
+    if "update" in beside:
+        beside = {"update": model}
+    with pytest.raises(tabad.UsageError, match="all_rows"):
+        tabad.fit(mixed, quality="fast", all_rows=True, **beside)

@@ -67,6 +67,7 @@ def fit(
     output: FilePath | None = None,
     format: str | None = None,
     threads: int = 0,
+    all_rows: bool = False,
     private: float | PrivateOptions | None = None,
 ) -> Model:
     """A model of a table.
@@ -83,6 +84,8 @@ def fit(
     both tables, and thresholds come from the new rows (500 or more).
     `constraints` are rules of the rows, for those that are generated ("start <= end", "total = net + tax",
     "zip -> city"), beside the ones that are found; "none" finds none.
+    `all_rows` holds nothing out, for models that generate: every row is learned from, p-values are rank shares among
+    the rows fitted, and there is no student.
     `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
     differentially private mechanism gave away (`pip install "tabad[private]"`).
     `memory` is the number of rows that the model keeps (at most 2,048; 8,192 with `normal` and a quality above fast).
@@ -105,6 +108,7 @@ def fit(
         seed=seed,
         device=device,
         threads=threads,
+        all_rows=all_rows,
         private=PrivateOptions(epsilon=private) if isinstance(private, int | float) else private,
     )
     fitted = run_fit(data, options, update=update, output=output, format=format)
@@ -282,7 +286,7 @@ def _deliver(run: Run, output: FilePath | None, output_format: str | None, answe
 
 
 _COLUMN_OPTIONS = ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism", "private", "constraints")
-_NETWORK_OPTIONS = ("quality", "device")
+_NETWORK_OPTIONS = ("quality", "device", "all_rows")
 
 
 def _refuse_beside_update(options: FitOptions) -> None:

@@ -25,6 +25,9 @@ def fit(
             "--update", metavar="MODEL", help="Bring these further rows to a model; its columns and network stay."
         ),
     ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="Hold no rows out, for a model that generates: p-values are rank shares.")
+    ] = False,
     private: Annotated[
         float | None,
         typer.Option("--private", metavar="EPS", help="A differentially private fit; needs tabad[private]."),
@@ -72,7 +75,7 @@ def fit(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
         given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
         quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
-        constraints=tuple(constraint or ()),
+        constraints=tuple(constraint or ()), all_rows=all_rows,
         device=device, threads=threads,  # type: ignore[arg-type]
         private=o.private_options(private, delta, public_bounds, unit, unit_rows, private_method),
     )  # fmt: skip

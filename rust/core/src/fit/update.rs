@@ -27,9 +27,9 @@ pub fn update<R: RecordBatchReader>(
     if base.calibration().source == Source::OwnTable {
         return Err(Error::usage(
             "update-of-screen",
-            "this model screened one table, and is calibrated on its very rows",
+            "this model held no rows of its table out, and is calibrated on the very rows it was fitted to",
         )
-        .hint("fit a model of that table first: tabad fit TABLE -o MODEL"));
+        .hint("fit a model of that table first (tabad fit TABLE -o MODEL, without --all-rows)"));
     }
     if base.release.is_some() {
         let message = "this model is private, and an update would bring rows into it that nothing protects";
