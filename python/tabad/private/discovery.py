@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tabad.private.bounds import MOST_VALUES, Column
 from tabad.private.budget import Budget
-from tabad.private.noise import Noise
+from tabad.private.noise import LATTICE, Noise
 from tabad.tables.cells import plain
 
 __all__ = ["discover", "needs_delta"]
@@ -50,13 +50,20 @@ def _vocabulary(column: Column, values: Any, sigma: float, noise: Noise, delta: 
     counted = pc.value_counts(texts.drop_null())
     names = counted.field("values").to_pylist()
     noisy = noise.counts(counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64), sigma)
-    # A unit can bring at most `rows` values that nobody else has, each at most `rows` times.
-    threshold = rows + sigma * NormalDist().inv_cdf(1.0 - delta / rows)
-    passed = sorted(
-        ((count, name) for name, count in zip(names, noisy, strict=True) if count > threshold), reverse=True
-    )
+    least = _threshold(rows, sigma, delta)
+    passed = sorted(((count, name) for name, count in zip(names, noisy, strict=True) if count > least), reverse=True)
     kept = sorted(name for _, name in passed[:MOST_VALUES])
     return replace(column, values=tuple(kept), nullable=True)
+
+
+def _threshold(rows: int, sigma: float, delta: float) -> float:
+    """The noisy count that all values which one unit alone brings pass together with probability `delta` at most.
+
+    A unit can bring at most `rows` values that nobody else has, each at most `rows` times. Noise lies on a lattice, and
+    is at least m steps at most as often as a normal variable is at least m - 1 (Canonne, Kamath and Steinke 2020,
+    proposition 25).
+    """
+    return rows - sigma * NormalDist().inv_cdf(delta / rows) + 1.0 / LATTICE
 
 
 def _texts(values: Any) -> Any:
