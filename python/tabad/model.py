@@ -19,7 +19,7 @@ from tabad._lazy import need
 from tabad.conditions import Condition, conditions
 from tabad.config import SCORERS, Decision, Explain, ScoreOptions, Scorer, one_of
 from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
-from tabad.errors import TabadWarning, TableNotFound, UsageError
+from tabad.errors import ModelFileError, TabadWarning, TableNotFound, UsageError
 from tabad.key_file import KeySource, read_key
 from tabad.run import Run
 from tabad.tables import Table
@@ -63,7 +63,10 @@ class Model:
             ) from error
         except OSError as error:
             raise UsageError(f"cannot open {os.fspath(path)}: {error.strerror}", name="model-not-found") from error
-        model = cls.from_bytes(content)
+        try:
+            model = cls.from_bytes(content)
+        except ModelFileError as error:
+            raise ModelFileError(f"{os.fspath(path)}: {error}", name=error.name, hint=error.hint) from error
         if key is not None:
             model = model.with_key(key)
         return model if scorer is None else model.with_scorer(scorer)

@@ -162,3 +162,13 @@ def test_all_rows_does_not_go_with_a_private_fit_or_an_update(
         beside = {"update": model}
     with pytest.raises(tabad.UsageError, match="all_rows"):
         tabad.fit(mixed, quality="fast", all_rows=True, **beside)
+
+
+def test_a_damaged_model_file_is_named(model: tabad.Model, tmp_path: Path) -> None:
+    path = tmp_path / "cut.tabad"
+    path.write_bytes(model.to_bytes()[:-1])
+    with pytest.raises(tabad.ModelFileError) as caught:
+        tabad.Model.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert caught.value.name == "model-file-damaged"
+    assert caught.value.hint

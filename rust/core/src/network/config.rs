@@ -150,10 +150,9 @@ impl Config {
 
     pub fn read(value: &Value) -> Result<Self> {
         if value["format"].as_u64() != Some(FORMAT) {
-            return Err(Error::model_file(format!(
-                "the network has format {}, this tabad reads format {FORMAT}",
-                value["format"]
-            )));
+            let found = &value["format"];
+            return Err(Error::model_file(format!("the network has format {found}, this tabad reads format {FORMAT}"))
+                .hint("fit the model again, or install the tabad that wrote it"));
         }
         let list = |key: &str| -> Result<Vec<usize>> {
             let items = value[key].as_array().ok_or_else(|| damaged(key))?;
