@@ -61,7 +61,7 @@ def test_energies_and_expected_values_are_those_of_the_processor(model: tabad.Mo
 def test_a_model_fitted_there_finds_what_one_fitted_here_finds(model: tabad.Model, table: pa.Table) -> None:
     here = tabad.fit(table, device="cpu")
     scores = [one.score(table, explain="none")["tabad_score"].to_numpy() for one in (model, here)]
-    # Two networks of one table from other draws: ranks agree, scores do not. 0.99 between two seeds on the processor.
+    # The same kept rows and another network, from other draws: ranks agree, scores do not.
     ranks = [score.argsort().argsort() for score in scores]
     assert np.corrcoef(*ranks)[0, 1] > 0.95
 
