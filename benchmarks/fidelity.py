@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from benchmarks import cache, data, synthesis_peers
 from benchmarks.data import DataSet
+from benchmarks.detectors.tabad import build
 from benchmarks.metrics import auroc
 
 VERSION = "2"
@@ -41,7 +42,8 @@ METHODS = (*GENERATORS, "SMOTE")
 
 def run(data_set: DataSet, seed: int, most: int, method: str) -> cache.Result:
     """One set and method; read from the cache where it is there."""
-    path = cache.place(f"synthesis-fidelity-{most}", data_set.name, seed, method, VERSION)
+    version = f"{VERSION}-{build()}" if method.startswith("tabad") else VERSION
+    path = cache.place(f"synthesis-fidelity-{most}", data_set.name, seed, method, version)
     found = cache.read(path)
     if found is None:
         found = _run(data_set, seed, most, method)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from benchmarks import cache, synthesis_peers
 from benchmarks.data import DataSet, load
+from benchmarks.detectors.tabad import build
 from benchmarks.metrics import average_precision
 
 LABEL = "benchmark_label"
@@ -35,7 +36,8 @@ class Job:
     def read(self, method: str) -> tuple[Any, cache.Result | None]:
         """Where the result of a method is kept, and what is there."""
         case = f"synthesis-rare-{self.positives}-of-{self.negatives}"
-        path = cache.place(case, self.data_set.name, self.seed, method, VERSION)
+        version = VERSION if method == "ctgan" else f"{VERSION}-{build()}"
+        path = cache.place(case, self.data_set.name, self.seed, method, version)
         return path, cache.read(path)
 
     def rows(self) -> tuple[pa.Table, Any, pa.Table, Any]:

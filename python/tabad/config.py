@@ -97,7 +97,7 @@ class FitOptions:
     device: Device = "auto"
     threads: int = 0
     all_rows: bool = False
-    """Hold nothing out: for models that generate."""
+    """Hold nothing out: for models that generate, and for a table that is screened against itself."""
     private: PrivateOptions | None = None
 
     def __post_init__(self) -> None:

@@ -47,12 +47,10 @@ def fit_table(
     table: Table,
     options: FitOptions,
     *,
-    screen: bool = False,
     preset: str | None = None,
     progress: OnProgress | None = None,
 ) -> Fitted:
-    """A model of the table. `screen`: to score that very table, so nothing is held out, as with `options.all_rows`.
-    `preset`: of the network, where it is not the one of the quality.
+    """A model of the table. `preset`: of the network, where it is not the one of the quality.
 
     Raises `InputError` for a table that cannot be fitted, and `MissingDependency` where a network is wanted
     and torch is not there; that is checked before anything is read. Ctrl-C while the network trains ends the
@@ -61,7 +59,6 @@ def fit_table(
     if options.quality != "fast":
         need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
 
-    screen = screen or options.all_rows
     given = parse(text for text in options.constraints if text != "none")
     if given and options.quality == "fast":
         raise UsageError(
@@ -81,7 +78,7 @@ def fit_table(
             feedback=options.feedback,
             memory=options.kept_rows,
             seed=options.seed,
-            screen=screen,
+            screen=options.all_rows,
             given=list(options.given),
             mechanism=options.mechanism,
             threads=options.threads,
@@ -104,8 +101,8 @@ def fit_table(
     if options.quality != "fast":
         parts = _Parts.of(fit, manifest)
         interrupted = _train_network(fit, parts, options, preset or options.quality, progress)
-        # No student of one screened table, of a small one, of a model that follows feedback, of networks in a loop.
-        if preset is None and not (screen or interrupted):
+        # No student where nothing is held out, of a small table, of a model that follows feedback, of brief networks.
+        if preset is None and not (options.all_rows or interrupted):
             interrupted = _teach_student(fit, parts, options, progress)
     labels = (
         {}

@@ -5,7 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +256,7 @@ def run_score(
     began = time.monotonic()
     if loaded is None:
         table = table.spool()
-        fitted = fit_table(table, fit_options, screen=True, progress=progress)
+        fitted = fit_table(table, replace(fit_options, all_rows=True), progress=progress)
         loaded = fitted.model
         if save_model is not None:
             loaded.save(save_model)
@@ -286,17 +286,21 @@ def _deliver(run: Run, output: FilePath | None, output_format: str | None, answe
 
 
 _COLUMN_OPTIONS = ("kinds", "ignore", "label", "normal", "feedback", "given", "mechanism", "private", "constraints")
-_NETWORK_OPTIONS = ("quality", "device", "all_rows")
+_NETWORK_OPTIONS = ("quality", "device")
+_KEPT = (
+    (("all_rows",), "that no row is held out", "needs some for its thresholds"),
+    (_COLUMN_OPTIONS, "what columns are", "keeps them"),
+    (_NETWORK_OPTIONS, "how a network is trained", "keeps the network"),
+)
 
 
 def _refuse_beside_update(options: FitOptions) -> None:
     plain = FitOptions()
-    for kept, what in ((_COLUMN_OPTIONS, "what columns are"), (_NETWORK_OPTIONS, "how a network is trained")):
-        given = [name for name in kept if getattr(options, name) != getattr(plain, name)]
+    for fixed, what, why in _KEPT:
+        given = [name for name in fixed if getattr(options, name) != getattr(plain, name)]
         if given:
             raise UsageError(
-                f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} {what}, and an update keeps "
-                f"{'them' if kept is _COLUMN_OPTIONS else 'the network'}",
+                f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} {what}, and an update {why}",
                 name="options-conflict",
                 hint="leave them out, or fit again on all rows",
             )

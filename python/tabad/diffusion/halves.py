@@ -19,9 +19,12 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Halves", "one_thread"]
+__all__ = ["Halves", "Net", "one_thread"]
 
 Net = TypeVar("Net", bound=nn.Module)
+
+if TYPE_CHECKING:
+    Loss = Callable[[Net, tuple[Tensor, ...], int], tuple[Tensor, Tensor]]
 
 
 class Halves(Generic[Net]):
@@ -34,9 +37,7 @@ class Halves(Generic[Net]):
             own.data = shared.data
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tabad-half")
 
-    def backward(
-        self, loss: Callable[[Net, tuple[Tensor, ...], int], tuple[Tensor, Tensor]], batch: tuple[Tensor, ...]
-    ) -> Tensor:
+    def backward(self, loss: Loss[Net], batch: tuple[Tensor, ...]) -> Tensor:
         """Leave the gradient of the mean loss over a batch (tensors of as many rows each) in `net`; return that loss.
 
         `loss(net, rows, half)` gives the sum over a half (0 or 1) and how many it sums; what is random in it must come

@@ -105,6 +105,12 @@ class Index:
     def _long(self, values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.device)
 
+    def always_present(self, forbidden_S: Tensor) -> Tensor:
+        """The statuses [C] that can be nothing but present where these codes [S] do not occur."""
+        allowed_S = (~forbidden_S).float()
+        present_C = allowed_S[self.offset_C + PRESENT] > 0
+        return self.is_status_C & present_C & (allowed_S @ self.member_SC == 1)
+
     def present(self, c_BC: Tensor) -> Tensor:
         """Which numbers these codes declare present [B, N]; a masked status (-1) declares nothing."""
         return c_BC.index_select(1, self.status_N) == PRESENT

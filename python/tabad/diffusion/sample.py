@@ -204,10 +204,7 @@ class _Loop:
         missed what the others agreed on, and where many hang together their common spread would be too small."""
         if self.forbidden_S is None:
             return torch.zeros_like(self.index.is_status_C)
-        allowed_S = (~self.forbidden_S).float()
-        allowed_C = allowed_S @ self.index.member_SC
-        present_C = allowed_S[self.index.offset_C + PRESENT] > 0
-        return self.index.is_status_C & present_C & (allowed_C == 1)
+        return self.index.always_present(self.forbidden_S)
 
     def _noise(self) -> Tensor:
         shape = self.given.x_BN.shape

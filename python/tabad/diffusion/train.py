@@ -25,7 +25,7 @@ from .denoiser import Config, Denoiser
 from .device import has_bfloat16
 from .energies import hidden_variance
 from .halves import one_thread
-from .layout import PRESENT, Index, Layout
+from .layout import Index, Layout
 from .replay import gradients
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ class _Run:
         _start_at_shares(self.net, rows, index)
         self.average = copy.deepcopy(self.net)
         self.best = copy.deepcopy(self.net)
-        self.always_C = _always_present(rows, index)
+        # A sampler begins with them seen: masked at high levels, a number was taken for further out than it is.
+        self.always_C = index.always_present(categorical.counts(rows.c_BC, index) == 0)
         self.held = _fixed_corruption(held, index, config, preset, self.always_C)
         self.log: list[Evaluation] = []
         self.ahead: list[Corrupted] = []
@@ -221,21 +222,20 @@ class _Run:
         return self.step + max(1, total // self.preset.evaluations)
 
     def _update(self, optimiser: AdamW, rate: float) -> Tensor:
-        preset, device = self.preset, self.index.device
         if not self.ahead:
             self.ahead = self._batches()
-
-        def of_half(net: Denoiser, rows: tuple[Tensor, ...], half: int) -> tuple[Tensor, Tensor]:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
-                return loss_sum(net, Corrupted(*rows), self.index, generator=self.dropped[half])
-
-        loss = self.gradients.backward(of_half, self.ahead.pop().tensors())
+        loss = self.gradients.backward(self._loss, self.ahead.pop().tensors())
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
         optimiser.step(rate)
-        decay = min(preset.ema, (1.0 + self.step) / (10.0 + self.step))
+        decay = min(self.preset.ema, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1.0 - decay)
         return loss
+
+    def _loss(self, net: Denoiser, rows: tuple[Tensor, ...], half: int) -> tuple[Tensor, Tensor]:
+        device = self.index.device
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device)):
+            return loss_sum(net, Corrupted(*rows), self.index, generator=self.dropped[half])
 
     def _batches(self) -> list[Corrupted]:
         preset = self.preset
@@ -295,12 +295,6 @@ def _split(rows: Rows, generator: torch.Generator) -> tuple[Rows, Rows]:
     order = torch.randperm(len(rows), generator=generator, device=generator.device)
     held, kept = order[: max(1, len(rows) // 10)], order[max(1, len(rows) // 10) :]
     return take(rows, kept), take(rows, held)
-
-
-def _always_present(rows: Rows, index: Index) -> Tensor:
-    """The statuses [C] that are present in every row. A sampler begins with them, so training never masks them: a
-    network that knew them masked at high levels took a number there for further from the mean than it is."""
-    return index.is_status_C & (rows.c_BC == PRESENT).all(dim=0)
 
 
 def _fixed_corruption(held: Rows, index: Index, config: Config, preset: Preset, always_C: Tensor) -> Corrupted:

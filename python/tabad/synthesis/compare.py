@@ -84,8 +84,8 @@ def compared(
 
     Raises `InputError` where the generated table lacks columns of the real one, or one has fewer than 20 rows.
     """
-    options = FitOptions(kinds=kinds, ignore=ignore, quality="fast", memory=64, seed=seed)
-    fit = fit_table(real, options, screen=True)
+    options = FitOptions(kinds=kinds, ignore=ignore, quality="fast", memory=64, seed=seed, all_rows=True)
+    fit = fit_table(real, options)
     core = fit.model.core
     names = [c["name"] for c in json.loads(core.manifest())["columns"] if c["features"]]
     sides = []

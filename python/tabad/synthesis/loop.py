@@ -92,9 +92,10 @@ class Rare:
             memory=512,
             seed=seed,
             device=plan.device,
+            # Nothing is held out for p-values, which are not used: each of 20 rare rows is needed.
+            all_rows=True,
         )
-        # Nothing is held out for p-values, which are not used: each of 20 rare rows is needed.
-        self.model: Model = fit_table(tables.open_table(rows), options, screen=True, preset="brief").model
+        self.model: Model = fit_table(tables.open_table(rows), options, preset="brief").model
         self.features = Features.of(self.model.core)
         self.x_BF = self.features(rows)
         self.score_B = self._scores(rows) if network else np.zeros(len(y_B))

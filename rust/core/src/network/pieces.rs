@@ -11,7 +11,7 @@ use super::config::Config;
 pub(super) struct Pieces {
     /// Per piece its ends and what 0 is within it [K].
     ends: Vec<(f32, f32, f32)>,
-    /// Numbers, then pulled ones, then the pieces of each [I, H].
+    /// Numbers, then those times c_in, then the pieces of each [I, H].
     pub weights: Vec<f32>,
 }
 
@@ -30,11 +30,11 @@ impl Pieces {
     /// Write what stands for the numbers `c_in x` of one row, each with its c_in, into `inputs` [I].
     pub fn encode(&self, row: impl ExactSizeIterator<Item = (f32, f32)>, inputs: &mut [f32]) {
         let (own, rest) = inputs.split_at_mut(row.len());
-        let (pulled, reached) = rest.split_at_mut(row.len());
+        let (skipped, reached) = rest.split_at_mut(row.len());
         let pieces = reached.chunks_exact_mut(self.ends.len());
-        for (((y, pulled), pieces), (number, scale)) in own.iter_mut().zip(pulled).zip(pieces).zip(row) {
+        for (((y, skipped), pieces), (number, scale)) in own.iter_mut().zip(skipped).zip(pieces).zip(row) {
             *y = number;
-            *pulled = number * scale;
+            *skipped = number * scale;
             for (share, &(low, high, zero)) in pieces.iter_mut().zip(&self.ends) {
                 *share = (number.max(low).min(high) - zero) / (high - low);
             }
