@@ -35,6 +35,12 @@ class Memory:
     own_vote: bool
     conditional: int = 2**63
     """The first so many kept rows vote on conditional energies."""
+    known_M: np.ndarray | None = None
+    """Which kept rows are known to be normal, if any."""
+
+    def known(self) -> np.ndarray:
+        """[M] bool."""
+        return np.zeros(len(self.x_MN), dtype=bool) if self.known_M is None else self.known_M
 
 
 def feature_distances(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, bound: float = np.inf) -> np.ndarray:
@@ -101,7 +107,12 @@ def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float
 
 
 def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
-    """How rare each value is by itself, in nats: two-sided ranks of numbers, shares of categories."""
+    """How rare each value is by itself, in nats.
+
+    A number: `ln(1 + 100 r)`, r the distance within which a twentieth of the kept values lies, in units of their central
+    96 % (Loftsgaarden and Quesenberry 1965). A category: minus the log of its smoothed share. Less `ln(1 + n)`, with n kept rows
+    of that value (a number: within r) that are known to be normal, and never below 0.
+    """
     left_out = not voters(memory, x_N, c_C).all()
     total = 0.0
     for n in range(len(x_N)):
@@ -110,29 +121,39 @@ def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
         kept_M = np.sort(memory.x_MN[memory.c_MC[:, memory.status_N[n]] == PRESENT, n])
         if len(kept_M) < 10 + left_out:
             continue
-        count = len(kept_M) - left_out
         outer = (len(kept_M) - 1) // 50
-        low, high = kept_M[outer], kept_M[-1 - outer]
-        side = min((kept_M <= x_N[n]).sum() - left_out, (kept_M >= x_N[n]).sum() - left_out) / count
-        outside = max(x_N[n] - high, low - x_N[n], 0.0) / max(high - low, 1e-3)
-        total += memory.weight_F[n] * (2.0 * outside - np.log(min(2.0 * max(side, 0.0), 1.0) + 1.0 / (count + 1)))
+        span = max(kept_M[-1 - outer] - kept_M[outer], 1e-3)
+        near = np.sort(np.abs(kept_M - x_N[n]))[(len(kept_M) - left_out) // 20 + left_out]
+        known = (memory.c_MC[:, memory.status_N[n]] == PRESENT) & memory.known()
+        normal = known & (np.abs(memory.x_MN[:, n] - x_N[n]) <= near)
+        total += memory.weight_F[n] * max(np.log(1.0 + 100.0 * near / span) - np.log(1.0 + normal.sum()), 0.0)
     for c, code in enumerate(c_C):
-        total -= memory.weight_F[len(x_N) + c] * np.log(memory.marginal_C[c][code])
+        normal = memory.known() & (memory.c_MC[:, c] == code)
+        rarity = -np.log(memory.marginal_C[c][code]) - np.log(1.0 + normal.sum())
+        total += memory.weight_F[len(x_N) + c] * max(rarity, 0.0)
     return float(total)
 
 
-def isolation(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
+def isolation(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, *, roots: bool = False) -> float:
     """LeSiNN (Pang, Ting and Albrecht 2015): mean over groups of eight kept rows of the log of the nearest distance.
 
     At most 64 groups, of rows in the order of a hash of what is in them; a row that has no vote is at 1e30.
+    Rows known to be normal are in every group. `roots`: distances are sums of roots of absolute differences.
     """
-    energy_M = feature_distances(memory, x_N, c_C).sum(1)
+    apart_MF = feature_distances(memory, x_N, c_C)
+    if roots:
+        for n in range(len(x_N)):
+            both_M = (memory.c_MC[:, memory.status_N[n]] == PRESENT) & (c_C[memory.status_N[n]] == PRESENT)
+            root_M = memory.weight_F[n] * np.sqrt(np.abs(memory.x_MN[:, n] - x_N[n]))
+            apart_MF[:, n] = np.where(both_M, root_M, apart_MF[:, n])
+    energy_M = apart_MF.sum(1)
     energy_M[~voters(memory, x_N, c_C)] = 1e30
     groups = min(max(len(energy_M) // 8, 1), 64)
     held = zip(memory.x_MN.astype("<f4"), memory.c_MC.astype("<u2"), strict=True)
     hashes = [xxh3_64(x.tobytes() + c.tobytes()) for x, c in held]
     order = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[: groups * 8]
-    nearest = [energy_M[order[group::groups]].min() for group in range(groups)]
+    known = energy_M[memory.known()].min(initial=np.inf)
+    nearest = [min(energy_M[order[group::groups]].min(), known) for group in range(groups)]
     return float(np.mean(np.log(np.array(nearest) + 1e-3)))
 
 

@@ -89,9 +89,21 @@ def oracle_memory(model: _core.Model) -> tuple[oracle.Memory, dict[str, list[flo
         marginal_C=np.split(tensors["memory.marginals"].astype(np.float64), ends),
         own_vote=manifest["memory"]["own_vote"],
         conditional=manifest["memory"]["conditional_rows"],
+        known_M=known_rows(tensors),
     )
     levels = ("local", "wide", "conditional")
     return memory, {name: tensors[f"memory.levels.{name}"].astype(np.float64).tolist() for name in levels}
+
+
+def known_rows(tensors: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Which kept rows are among those that feedback calls normal, where it calls any."""
+    if "guide.normal.x" not in tensors:
+        return None
+    kept, normal = (
+        list(zip(tensors[f"{of}.x"].T.tolist(), tensors[f"{of}.c"].T.tolist(), strict=True))
+        for of in ("memory", "guide.normal")
+    )
+    return np.array([row in normal for row in kept])
 
 
 def encoded(model: _core.Model, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -122,16 +134,17 @@ def assert_agrees(model: _core.Model, table: pa.Table) -> None:
     terms_BR = np.array(found["terms"], dtype=float).reshape(len(x_BN), -1)
     (features,) = found["features"]
     features_BF = np.array(features, dtype=float).reshape(len(x_BN), -1)
-    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 2
+    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 3
     for x_N, c_C, terms_R, features_F in zip(x_BN, c_BC, terms_BR, features_BF, strict=True):
         densities = [oracle.density(memory, x_N, c_C, tau) for tau in (*levels["local"], *levels["wide"])]
         joints = [oracle.joint(memory, x_N, c_C, tau) for tau in levels["local"]]
         conditionals = oracle.conditional(memory, x_N, c_C, levels["conditional"])
-        alone = [oracle.marginal(memory, x_N, c_C), oracle.isolation(memory, x_N, c_C)]
+        isolations = [oracle.isolation(memory, x_N, c_C, roots=roots) for roots in (False, True)]
+        alone = [oracle.marginal(memory, x_N, c_C), *isolations]
         expected = np.array([*densities, *alone, *conditionals])
-        got = np.array([*terms_R[: len(densities)], *terms_R[-2:], *features_F])
+        got = np.array([*terms_R[: len(densities)], *terms_R[-3:], *features_F])
         assert (np.abs(got - expected) <= TOLERANCE * np.maximum(1, np.abs(expected))).all(), (got, expected)
-        for joint, wanted, tau in zip(terms_R[len(densities) : -2], joints, levels["local"], strict=True):
+        for joint, wanted, tau in zip(terms_R[len(densities) : -3], joints, levels["local"], strict=True):
             assert abs(joint - wanted) <= joint_tolerance(memory, x_N, c_C, tau, wanted), (joint, wanted, tau)
 
 
@@ -149,6 +162,18 @@ def test_energies_are_the_oracles(screen: bool, drawn: tuple[list[Row], list[Row
 def test_energies_of_a_table_of_every_kind_are_the_oracles(mixed: pa.Table, screen: bool) -> None:
     model = fit(mixed, screen=screen, memory=200)
 
+    assert_agrees(model, mixed.slice(0, 25))
+
+
+def test_energies_beside_rows_known_to_be_normal_are_the_oracles(mixed: pa.Table) -> None:
+    said = [False] * 12 + [None] * (mixed.num_rows - 12)
+    fitting = _core.Fit(memory=200, feedback="checked", threads=1)
+    fitting.observe(mixed.append_column("checked", pa.array(said)))
+    fitting.prepare()
+    model = fitting.finish()
+
+    known_M = oracle_memory(model)[0].known_M
+    assert known_M is not None and known_M.any() and not known_M.all()
     assert_agrees(model, mixed.slice(0, 25))
 
 

@@ -5,7 +5,7 @@ use crate::combine::{EnergyBlock, Plan};
 use crate::crowding::Crowding;
 use crate::guide::Guide;
 use crate::mechanism::{Mechanism, Setting, bound, corruptions, memory_errors, memory_time};
-use crate::memory::{Corruption, Memory, Scratch};
+use crate::memory::{Corruption, Memory, Scratch, Wanted};
 use crate::network::{DRAWS, Energies, Network};
 
 /// How much the network counts beside a memory: its joint energies alone. More of it loses where the memory is at its best.
@@ -95,7 +95,7 @@ impl Denoisers {
             spread(&mut plan.terms, levels.wide.len(), own * of.wide);
             spread(&mut plan.terms, levels.local.len(), own * of.joint);
             plan.terms.push(own * of.marginal);
-            plan.terms.push(own * of.isolation);
+            spread(&mut plan.terms, 2, own * of.isolation);
             if of.crowding > 0.0 {
                 plan.crowding = Some(Crowding::of(levels, own * of.crowding));
             }
@@ -114,7 +114,7 @@ impl Denoisers {
 
     /// Energies of every row under all denoisers.
     pub fn energies(&self, block: &Block) -> EnergyBlock {
-        self.some_energies(block, 0, true)
+        self.some_energies(block, Wanted::ALL, true)
     }
 
     /// The same, but for what costs most and no score under this plan asks for.
@@ -122,19 +122,18 @@ impl Denoisers {
         let counts = |term: usize| plan.terms.get(term).is_some_and(|&weight| weight > 0.0);
         let conditional = self.memory_terms() + self.network.as_ref().map_or(0, Network::joint_levels);
         let conditional = counts(conditional) || plan.columns.get(1).is_some_and(|&weight| weight > 0.0);
-        let wide_from = self.memory.as_ref().map_or(0, |memory| {
+        let wanted = self.memory.as_ref().map_or(Wanted::ALL, |memory| {
             let (local, wide) = (memory.levels().local.len(), memory.levels().wide.len());
-            let asked = |level: &usize| {
-                counts(local + level) || plan.crowding.is_some_and(|crowding| crowding.wide == local + level)
-            };
-            (0..wide).find(asked).unwrap_or(wide)
+            let of_crowding = |term: usize| plan.crowding.is_some_and(|crowding| crowding.wide == term);
+            let wide_from = (0..wide).find(|level| counts(local + level) || of_crowding(local + level)).unwrap_or(wide);
+            Wanted { wide_from, roots: counts(memory.row_terms() - 1) }
         });
-        self.some_energies(block, wide_from, conditional)
+        self.some_energies(block, wanted, conditional)
     }
 
-    /// Wide densities of the memory from a place on; without `conditional` the network's conditional energies are 0, and
-    /// its features have none.
-    fn some_energies(&self, block: &Block, wide_from: usize, conditional: bool) -> EnergyBlock {
+    /// Of the memory's what is `wanted`; without `conditional` the network's conditional energies are 0, and its features
+    /// have none.
+    fn some_energies(&self, block: &Block, wanted: Wanted, conditional: bool) -> EnergyBlock {
         let features = self.given.len();
         let (of_memory, of_network) = (self.memory_terms(), self.network_terms());
         let width = of_memory + of_network;
@@ -150,7 +149,7 @@ impl Denoisers {
                 let terms = &mut out.terms[row * width..row * width + of_memory];
                 let (usual, own) = terms.split_at_mut(memory.row_terms());
                 let columns = &mut columns[row * features..(row + 1) * features];
-                memory.energies((x_n, c_c), wide_from, &mut scratch, usual, columns);
+                memory.energies((x_n, c_c), wanted, &mut scratch, usual, columns);
                 self.own_memory_energies(memory, (x_n, c_c), probes, &mut scratch, own);
             }
             out.features.push(columns);

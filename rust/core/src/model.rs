@@ -19,7 +19,7 @@ use crate::scorer::{Name, Scorer};
 use crate::store::Store;
 
 /// Bumped when a file can no longer be read by the code of the last release.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// The label column: which values it had, and which one is normal.
 #[derive(Debug, Clone, PartialEq)]

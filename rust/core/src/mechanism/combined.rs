@@ -1,7 +1,7 @@
 //! The default: density, score function and conditional energies together, with the marginals beside them.
 //!
 //! Where the training rows are known to be normal, density, joint energy and columns count alike. Where they are not, what
-//! asks for fine structure (joint, columns) counts half, and the isolation as much as all else together: anomalies
+//! asks for fine structure (joint, columns) counts little, and the isolation four times as much as all of that: anomalies
 //! among the kept rows hide like ones in a density, and hardly in it. Beside context columns, of which the isolation knows
 //! nothing, the wide densities take its place. The marginal counts as much beside them as the share of the table's
 //! columns that are categories: what is rare by itself tells much of a category, and little of a number that density does not.
@@ -9,7 +9,7 @@
 use super::{MemoryShares, NetworkShares, Setting};
 
 /// Share of the crowding.
-const CROWDING: f64 = 0.1;
+const CROWDING: f64 = 0.07;
 
 pub fn memory(setting: Setting) -> MemoryShares {
     let marginal = setting.category_share;
@@ -26,11 +26,11 @@ pub fn memory(setting: Setting) -> MemoryShares {
             ..MemoryShares::default()
         },
         Setting { .. } => MemoryShares {
-            local: 4.0,
-            joint: 2.0,
+            local: 2.0,
+            joint: 1.0,
             columns: 2.0,
-            marginal: 12.0 * marginal,
-            isolation: 12.0,
+            marginal: 24.0 * marginal,
+            isolation: 16.0,
             ..MemoryShares::default()
         },
     };

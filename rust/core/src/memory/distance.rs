@@ -9,9 +9,9 @@ use crate::numeric::{LANES, lanes, lanes_mut};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tiles {
     /// Per tile, each number.
-    x: Vec<[f32; LANES]>,
+    pub(super) x: Vec<[f32; LANES]>,
     /// Per tile, each category.
-    c: Vec<[u32; LANES]>,
+    pub(super) c: Vec<[u32; LANES]>,
 }
 
 impl Tiles {
@@ -41,19 +41,11 @@ impl Memory {
     ) -> Option<usize> {
         let (numbers, categories) = (self.numbers.len(), self.categories.len());
         let (out, bounded) = (lanes_mut(out_m), lanes_mut(bounded_m));
+        let constant = self.constant_mismatch(c_c);
         for tile in 0..out.len().min(bounded.len()) {
             let x = &self.tiles.x[tile * numbers..(tile + 1) * numbers];
             let c = &self.tiles.c[tile * categories..(tile + 1) * categories];
-            let mut shared = [0.0_f32; LANES];
-            for category in 0..categories {
-                let (code, weight) = (u32::from(c_c[category]), self.categories[category].weight);
-                // No code of a kept row: "another value" does not match itself.
-                let code = if self.never_matches(category, c_c[category]) { u32::MAX } else { code };
-                let kept = &c[category];
-                for k in 0..LANES {
-                    shared[k] += if kept[k] == code { 0.0 } else { weight };
-                }
-            }
+            let shared = self.mismatches(constant, c_c, c);
             let (mut far, mut near) = (shared, shared);
             for number in 0..numbers {
                 let spec = &self.numbers[number];
@@ -96,6 +88,32 @@ impl Memory {
             return Some(row);
         }
         None
+    }
+
+    /// What the categories that are the same in all kept rows add to every distance of a row.
+    pub(super) fn constant_mismatch(&self, c_c: &[u16]) -> f32 {
+        let differs = |&(category, constant): &(usize, u16)| {
+            self.never_matches(category, c_c[category]) || c_c[category] != constant
+        };
+        let constant = self.categories.iter().enumerate().filter_map(|(c, of)| Some((c, of.constant?)));
+        constant.filter(differs).map(|(category, _)| self.categories[category].weight).sum()
+    }
+
+    /// What the categories of a tile of kept rows that differ from a row's add to its distance to each of them, upon what
+    /// those add that are constant.
+    #[inline(always)]
+    pub(super) fn mismatches(&self, constant: f32, c_c: &[u16], tile_c: &[[u32; LANES]]) -> [f32; LANES] {
+        let mut shared = [constant; LANES];
+        for &category in &self.varied {
+            let (code, weight) = (u32::from(c_c[category]), self.categories[category].weight);
+            // No code of a kept row: "another value" does not match itself.
+            let code = if self.never_matches(category, c_c[category]) { u32::MAX } else { code };
+            let kept = &tile_c[category];
+            for k in 0..LANES {
+                shared[k] += if kept[k] == code { 0.0 } else { weight };
+            }
+        }
+        shared
     }
 
     #[inline(always)]

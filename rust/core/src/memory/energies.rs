@@ -7,19 +7,31 @@ use super::{BOUND, Category, Column, MARGINAL_SHARE, Memory, NEGLIGIBLE, Scratch
 use crate::block::{OTHER, PRESENT};
 use crate::numeric::{LANES, exp, fold, fuses, lanes, lanes_mut, minimum, multiply_add, sum};
 
+/// Energies that not every plan counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The wide densities from this place on.
+    pub wide_from: usize,
+    /// The isolation by sums of roots.
+    pub roots: bool,
+}
+
+impl Wanted {
+    pub const ALL: Self = Self { wide_from: 0, roots: true };
+}
+
 impl Memory {
-    /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation) and the conditional
-    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats. Wide densities before the
-    /// place `wide_from` are not asked for, and 0.
+    /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation twice) and the conditional
+    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats. What is not `wanted` is 0.
     pub fn energies(
         &self,
         (x_n, c_c): (&[f32], &[u16]),
-        wide_from: usize,
+        wanted: Wanted,
         scratch: &mut Scratch,
         rows: &mut [f32],
         features: &mut [f32],
     ) {
-        dispatched(self, (x_n, c_c), wide_from, scratch, rows, features);
+        dispatched(self, (x_n, c_c), wanted, scratch, rows, features);
     }
 
     /// The local densities, then the wide ones, as in `energies` and without the rest of them.
@@ -52,16 +64,16 @@ fn row_densities<const FMA: bool>(memory: &Memory, x_n: &[f32], c_c: &[u16], scr
 fn dispatched(
     memory: &Memory,
     row: (&[f32], &[u16]),
-    wide_from: usize,
+    wanted: Wanted,
     scratch: &mut Scratch,
     rows: &mut [f32],
     features: &mut [f32],
 ) {
     const FMA: bool = fuses(&multiversion::target::selected_target!());
     if FMA {
-        row_energies::<true>(memory, row, wide_from, scratch, rows, features);
+        row_energies::<true>(memory, row, wanted, scratch, rows, features);
     } else {
-        row_energies::<false>(memory, row, wide_from, scratch, rows, features);
+        row_energies::<false>(memory, row, wanted, scratch, rows, features);
     }
 }
 
@@ -69,7 +81,7 @@ fn dispatched(
 fn row_energies<const FMA: bool>(
     memory: &Memory,
     (x_n, c_c): (&[f32], &[u16]),
-    wide_from: usize,
+    wanted: Wanted,
     scratch: &mut Scratch,
     rows: &mut [f32],
     features: &mut [f32],
@@ -84,13 +96,15 @@ fn row_energies<const FMA: bool>(
         rows[local + wide + level] = joint::<FMA>(memory, x_n, c_c, &scratch.weights, &mut scratch.part, total, tau);
     }
     rows[local..local + wide].fill(0.0);
-    for (level, &tau) in memory.levels.wide.iter().enumerate().skip(wide_from) {
+    for (level, &tau) in memory.levels.wide.iter().enumerate().skip(wanted.wide_from) {
         let total = total_weight::<FMA>(&scratch.distance, nearest, tau);
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
-    given::<FMA>(memory, (x_n, c_c), wide_from, left_out, scratch, &mut rows[..local + wide]);
+    given::<FMA>(memory, (x_n, c_c), wanted.wide_from, left_out, scratch, &mut rows[..local + wide]);
     rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out.is_some());
     rows[2 * local + wide + 1] = memory.isolation(&scratch.distance);
+    let roots = &mut rows[2 * local + wide + 2];
+    *roots = if wanted.roots { memory.roots(x_n, c_c, left_out, &mut scratch.roots) } else { 0.0 };
     features.fill(0.0);
     conditional::<FMA>(memory, (x_n, c_c, left_out.is_some()), scratch, features);
 }

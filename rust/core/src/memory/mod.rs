@@ -21,9 +21,12 @@ mod marginal;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
 pub use corrupted::Corruption;
+pub use energies::Wanted;
 pub use expected::{Asked, Expected};
 
 use distance::Tiles;
+
+use std::collections::HashSet;
 
 use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::LANES;
@@ -108,11 +111,12 @@ pub struct Memory {
     /// Per number the kept values that are there, ascending, and the rows that they are from.
     sorted: Vec<Vec<f32>>,
     order: Vec<Vec<u32>>,
-    /// Kept rows by which isolation is told, and those of them all that are known to be normal.
-    grouped: Vec<u32>,
-    anchors: Vec<u32>,
+    isolating: isolation::Isolating,
+    known: marginal::Known,
     numbers: Vec<Number>,
     categories: Vec<Category>,
+    /// The categories that are not the same in all kept rows.
+    varied: Vec<usize>,
     columns: Vec<Column>,
     levels: Levels,
     /// Self-screening: a row does not vote for itself; one exact copy of it is left out.
@@ -131,6 +135,8 @@ pub struct Scratch {
     whole: Vec<f32>,
     bounded: Vec<f32>,
     context: Vec<f32>,
+    /// Of the rows by which isolation is told.
+    roots: Vec<f32>,
 }
 
 impl Memory {
@@ -145,6 +151,7 @@ impl Memory {
         let padded = rows.next_multiple_of(LANES).max(LANES);
         let tiles = Tiles::new(&x_nm, &c_cm, padded);
         let grouped = isolation::group_rows(rows, padded, &x_nm, &c_cm);
+        let isolating = isolation::Isolating::new(grouped, Vec::new(), padded, &x_nm, &c_cm);
         let (sorted, order) = numbers
             .iter()
             .enumerate()
@@ -155,6 +162,7 @@ impl Memory {
                 values.into_iter().unzip()
             })
             .unzip();
+        let varied = (0..categories.len()).filter(|&c| categories[c].constant.is_none()).collect();
         let conditional = conditional.min(rows).next_multiple_of(LANES).clamp(LANES, padded);
         Self {
             rows,
@@ -164,10 +172,11 @@ impl Memory {
             tiles,
             sorted,
             order,
-            grouped,
-            anchors: Vec::new(),
+            isolating,
+            known: marginal::Known::default(),
             numbers,
             categories,
+            varied,
             columns,
             levels,
             own_vote,
@@ -192,6 +201,22 @@ impl Memory {
     #[must_use]
     pub fn with_own_vote(&self) -> Self {
         Self { own_vote: true, ..self.clone() }
+    }
+
+    /// The same, with the kept rows that are among the `known` to be normal in every group of the isolation, and their values
+    /// less rare by themselves: what is like them is neither isolated nor odd.
+    #[must_use]
+    pub fn anchored(mut self, known: &Block) -> Self {
+        let held = |x_n: &[f32], c_c: &[u16]| (x_n.iter().map(|x| x.to_bits()).collect::<Vec<u32>>(), c_c.to_vec());
+        let known: HashSet<_> = (0..known.rows).map(|row| held(known.x_row(row), known.c_row(row))).collect();
+        let kept = self.kept();
+        let is_known = |row: &u32| known.contains(&held(kept.x_row(*row as usize), kept.c_row(*row as usize)));
+        let anchors: Vec<u32> =
+            if known.is_empty() { Vec::new() } else { (0..self.rows as u32).filter(is_known).collect() };
+        let statuses: Vec<usize> = self.numbers.iter().map(|number| number.status).collect();
+        self.known = marginal::Known::new(&kept, &anchors, &statuses, &self.sizes());
+        self.isolating = self.isolating.anchored(anchors, self.padded, &self.x_nm, &self.c_cm);
+        self
     }
 
     /// The kept rows.
@@ -224,9 +249,9 @@ impl Memory {
         self.numbers.len() + self.categories.len()
     }
 
-    /// Raw row energies per row: local densities, wide densities, joints, the marginal, the isolation.
+    /// Raw row energies per row: local densities, wide densities, joints, the marginal, the isolation twice.
     pub fn row_terms(&self) -> usize {
-        self.levels.local.len() * 2 + self.levels.wide.len() + 2
+        self.levels.local.len() * 2 + self.levels.wide.len() + 3
     }
 
     /// Share of the columns that are judged and are categories alone.
@@ -245,6 +270,7 @@ impl Memory {
             weights: zeros.clone(),
             whole: zeros.clone(),
             context: zeros.clone(),
+            roots: vec![0.0; self.isolating.width()],
             bounded: zeros,
         }
     }
