@@ -109,9 +109,9 @@ def joint(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, tau: float) -> float
 def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
     """How rare each value is by itself, in nats.
 
-    A number: `ln(1 + 100 r)`, r the distance within which a twentieth of the kept values lies, in units of their central
-    96 % (Loftsgaarden and Quesenberry 1965). A category: minus the log of its smoothed share. Less `ln(1 + n)`, with n kept rows
-    of that value (a number: within r) that are known to be normal, and never below 0.
+    A number: `ln(1 + 100 r)`, r the distance within which a twentieth of the kept values lies, in units of their
+    central 96 % (Loftsgaarden and Quesenberry 1965). A category: minus the log of its smoothed share. Less
+    `ln(1 + n)`, with n kept rows of that value (a number: within r) known to be normal, and never below 0.
     """
     left_out = not voters(memory, x_N, c_C).all()
     total = 0.0

@@ -173,7 +173,8 @@ def test_energies_beside_rows_known_to_be_normal_are_the_oracles(mixed: pa.Table
     model = fitting.finish()
 
     known_M = oracle_memory(model)[0].known_M
-    assert known_M is not None and known_M.any() and not known_M.all()
+    assert known_M is not None
+    assert 0 < known_M.sum() < len(known_M)
     assert_agrees(model, mixed.slice(0, 25))
 
 
