@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.detectors import Method, Scored, Task, fixed
-from benchmarks.detectors.training import seeded, to_tensor, train
+from benchmarks.detectors.training import device, recorded, seeded, to_tensor, train
 
 WIDTH, BLOCKS, EPOCHS, BATCH, NOISES = 512, 6, 500, 128, 3
 DECAY, KEPT = 0.999, 0.8
@@ -64,18 +64,19 @@ def _resnet(columns: int) -> nn.Sequential:
 
 def score(task: Task) -> Scored:
     """Norm of the predicted noise at the clean row."""
-    generator = seeded(task)
-    x = to_tensor(task.train)
-    level_D = to_tensor(noise_levels(np.asarray(task.train, float)))
-    net = _resnet(x.shape[1])
+    generator, on = seeded(task), device()
+    noises = torch.Generator(on).manual_seed(task.seed) if on.type == "cpu" else None
+    x = to_tensor(task.train).to(on)
+    level_D = to_tensor(noise_levels(np.asarray(task.train, float))).to(on)
+    net = _resnet(x.shape[1]).to(on)
     teacher = copy.deepcopy(net).eval() if task.contaminated else None
-    optimiser = torch.optim.Adam(net.parameters(), lr=5e-4, weight_decay=5e-5)
+    optimiser = torch.optim.Adam(net.parameters(), lr=5e-4, weight_decay=5e-5, capturable=on.type == "cuda")
 
     def step(rows: Tensor) -> None:
         x_BD = x[rows]
         if teacher is not None:
             x_BD = _likely(teacher, x_BD)
-        noise_BD = torch.randn((len(x_BD) * NOISES, x.shape[1]), generator=generator)
+        noise_BD = torch.randn((len(x_BD) * NOISES, x.shape[1]), generator=noises, device=on)
         predicted_BD = net(x_BD.repeat_interleave(NOISES, 0) + level_D * noise_BD)
         loss = 0.5 * (predicted_BD + noise_BD).square().sum(1).mean()
         optimiser.zero_grad()
@@ -84,11 +85,14 @@ def score(task: Task) -> Scored:
         if teacher is not None:
             _follow(teacher, net)
 
-    note = train(step, len(x), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget)
+    # The teacher keeps another number of rows in each batch with ties: no two steps are alike.
+    batch_step = step if task.contaminated else recorded(step, BATCH, on)
+    note = train(batch_step, len(x), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget)
     net.eval()
     with torch.no_grad():
-        norms = torch.cat([net(part).norm(dim=1) for part in torch.split(to_tensor(task.test), 4096)])
-    return Scored(norms.double().numpy(), note)
+        norms = torch.cat([net(part.to(on)).norm(dim=1) for part in torch.split(to_tensor(task.test), 4096)])
+    where = f"on {torch.cuda.get_device_name()}" if on.type == "cuda" else ""
+    return Scored(norms.double().cpu().numpy(), f"{note} {where}".strip())
 
 
 @torch.no_grad()
