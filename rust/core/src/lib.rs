@@ -8,6 +8,7 @@ pub mod constraints;
 mod crowding;
 pub mod decode;
 pub mod denoisers;
+pub mod elsewhere;
 pub mod encoder;
 pub mod error;
 pub mod file;

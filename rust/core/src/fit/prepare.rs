@@ -350,6 +350,7 @@ impl Prepared {
             sizes,
             release: None,
             redaction: None,
+            elsewhere: None,
         })
     }
 

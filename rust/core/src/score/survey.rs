@@ -52,7 +52,7 @@ pub fn survey<R: RecordBatchReader>(
         let batch = batch?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let scored = each(model, &opened, rows, |score, c_c| (score, model.calibration().p_value(score, c_c)));
+        let scored = each(model, &opened, rows, |score, c_c| (score, model.calibration().p_value(score, c_c)))?;
         found.rows += rows as u64;
         for (score, p_value) in scored {
             *counts.entry(p_value.to_bits()).or_default() += 1;
