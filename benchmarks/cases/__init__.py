@@ -4,6 +4,7 @@ BUILT = {
     "detect-numeric": "tables of numbers, clean and contaminated, against all peers",
     "detect-mixed": "raw tables with strings, missing values, dates, ids, against all peers",
     "fraud-time": "card transactions by day, without labels and with 50, against a forest and boosting",
+    "feedback": "10 to 100 known anomalies: what they gain, table by table",
     "reasons": "single-cell faults: is the faulty column the first reason",
     "encode": "rows/s of the encoding alone, Arrow table in, block out",
     "score": "rows/s and peak memory from parquet to scored parquet, whole processes",
