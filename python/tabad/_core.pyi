@@ -147,7 +147,8 @@ class Model:
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
         `mechanism`: what the score is made of. `groups`: calibration rows of each group of `given` values, those of no
-        group of their own last; empty without. `strata`: how many a drift is told by, or 0. `label`: null or `{"column", "values", "normal"}`.
+        group of their own last; empty without. `strata`: how many a drift is told by, or 0. `label`: null or
+        `{"column", "values", "normal"}`.
         `network`: null or its config. `scorer`: "teacher" | "student", the one in use, whose calibration is the one
         told; `teacher`: whether there is one; `student`: null or its config.
         `redacted`: whether values are under a keyed hash. `holds`: what of the training data is in the file; of each
@@ -196,8 +197,8 @@ class Model:
         `append=False` gives only those four. A row is flagged when `p_value <= level`; with `threshold`
         when `score >= threshold`; with neither, by the model's own rule: a self-calibrated model flags
         the rows that stand out among `rows` rows (default: as many as it was fitted on), any other model uses
-        its default level. `strata`: rows of the whole table in each stratum, as `survey` counts them: p-values are weighed
-        for this mix of rows, and with `levels` a row is flagged when its p-value is up to that of its stratum.
+        its default level. `strata`: rows of the whole table in each stratum, as `survey` counts them: p-values are
+        weighed for this mix of rows, and with `levels` a row is flagged when its p-value is up to that of its stratum.
         Raises `UsageError` where the model cannot weigh, and `InputError` when a column is missing or has another type
         (all of them named), or when a column already has one of the four names.
         """
@@ -212,9 +213,10 @@ class Model:
 
         `p_values`: pairs of a p-value and the number of rows that have it, ascending; `threshold` is the score of the
         `top`-th oddest row (null when `top` is 0 or the table is empty). With `drift` the p-values are weighed, and
-        `drift` is `{"rows": in each stratum, "smallest": p-value in each, "level": the default one, "levels":
-        selected up to in each at the false discovery rate `fdr`, 0 where none, or null, "effective_rows", "distance"}`,
-        else null. Raises `UsageError` where the model has no strata.
+        `drift` is `{"rows": in each stratum, "smallest": p-value in each, "level": the default one,
+        "effective_rows", "distance", "selection"}`, else null. With `fdr` the selection is `{"levels": p-value up to
+        which rows of each stratum are selected, 0 for none, "passed": rows selected before pruning}`, else null.
+        Raises `UsageError` where the model has no strata.
         """
 
     def updated(self, stream: ArrowStream, *, memory: int = 2048, seed: int = 0, threads: int = 0) -> Model:

@@ -1,4 +1,4 @@
-"""How far a table's mix of rows has drifted since the fit: what the summary says of it, and what the caller should hear."""
+"""How far a table's mix of rows has drifted since the fit: facts for the summary, and what the caller should hear."""
 
 from typing import Any
 
@@ -51,6 +51,12 @@ def drift_notes(drift: dict[str, Any], level: float | None, own: float, calibrat
 
 def unreached(drift: dict[str, Any], fdr: float, rows: int, calibration_rows: int) -> str:
     """Why no row was selected at a false discovery rate."""
+    passed = drift["selection"]["passed"]
+    if passed:
+        return (
+            f"nothing is flagged: {passed:,} of {rows:,} rows pass at a false discovery rate of {fdr:g}, but strata "
+            f"differ in how many they need, and the pruning that keeps the rate left none; a higher rate may keep them"
+        )
     return (
         f"nothing is flagged: too few of {rows:,} rows are odd enough for a false discovery rate of {fdr:g}, "
         f"where {_count(drift, calibration_rows)}"

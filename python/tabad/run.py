@@ -151,10 +151,10 @@ class Run:
             threshold = found["threshold"]
             return {**rule, "level": 0.0} if threshold is None else {**rule, "threshold": threshold}
         if decision.fdr is not None:
-            level = max(drift["levels"])
-            if level == 0.0 and found["rows"]:
+            levels = drift["selection"]["levels"]
+            if not any(levels) and found["rows"]:
                 self.notes.append(unreached(drift, decision.fdr, found["rows"], n))
-            return {**rule, "level": level, "levels": drift["levels"]}
+            return {**rule, "level": max(levels), "levels": levels}
         self.notes += drift_notes(drift, decision.level, self._own_level, n)
         return {**rule, "level": drift["level"] if decision.level is None else decision.level}
 

@@ -1,19 +1,23 @@
 """p-values and selections of a table whose mix of rows has drifted, slowly: row by row, as the papers say them.
 
-Read this first. `rust/core/src/strata.rs` and `drift.rs` must agree with it. n calibration rows, m rows of the table, K strata.
+Read this first. `rust/core/src/strata.rs` and `drift.rs` must agree with it. n calibration rows, m rows of the table,
+K strata.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from tests.oracle.model_file import Tensors
+if TYPE_CHECKING:
+    from tests.oracle.model_file import Tensors
 
 SPLIT = dict[str, int]
 
 
 def stratum(splits: list[SPLIT], tensors: Tensors, x_N: np.ndarray, c_C: np.ndarray) -> int:
-    """Of one encoded row. Split t moves rows of its stratum to stratum t + 1: above an edge, or with one of some codes."""
+    """Of one encoded row. Split t moves rows of its stratum to stratum t + 1: above an edge, or with some codes."""
     at, edges, codes = 0, list(tensors["strata.edges"]), list(tensors["strata.codes"])
     for place, split in enumerate(splits):
         if "number" in split:

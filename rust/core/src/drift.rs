@@ -27,6 +27,15 @@ pub struct Drift {
     tail: Vec<f64>,
 }
 
+/// Which rows are flagged at a false discovery rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// Rows of each stratum up to which p-value; 0 for none.
+    pub levels: Vec<f64>,
+    /// Rows that were selected before pruning.
+    pub passed: u64,
+}
+
 /// Rows of a table by stratum and by how many calibration rows score less.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells {
@@ -159,8 +168,8 @@ impl Drift {
         counts.map(|(at, &count)| (self.p_at(at % cells.places, at / cells.places), count))
     }
 
-    /// The p-value up to which rows of each stratum are flagged, at this false discovery rate; 0 where none is.
-    pub fn select(&self, cells: &Cells, fdr: f64) -> Vec<f64> {
+    /// What a false discovery rate selects.
+    pub fn select(&self, cells: &Cells, fdr: f64) -> Selection {
         self.select_with(cells, fdr, cells.uniform())
     }
 
@@ -168,7 +177,7 @@ impl Drift {
     /// come to the same as those of all rows with its stratum's weight instead of theirs: where the row is selected, rows odder
     /// than it are anyway. So one Benjamini-Hochberg count for each stratum is enough. `xi` in (0, 1) is the procedure's random
     /// number: by deterministic pruning (1) a row less in one stratum than in another could leave nothing selected.
-    fn select_with(&self, cells: &Cells, fdr: f64, xi: f64) -> Vec<f64> {
+    fn select_with(&self, cells: &Cells, fdr: f64, xi: f64) -> Selection {
         let total = cells.rows.iter().sum::<u64>() as f64;
         let strata = self.weights.len();
         let mut found: Vec<(u64, u64, usize, f64)> = Vec::with_capacity(strata);
@@ -196,7 +205,7 @@ impl Drift {
         }
         let mut levels = vec![0.0; strata];
         found[..kept].iter().for_each(|&(_, _, stratum, level)| levels[stratum] = level);
-        levels
+        Selection { levels, passed: sum }
     }
 }
 
@@ -256,8 +265,9 @@ mod tests {
         (0..4).for_each(|at| cells.count(at % 2, 100));
         cells.count(1, 98);
         let drift = Drift::new(&calibration, cells.strata());
-        let levels = drift.select_with(&cells, 0.5, 0.5);
+        let Selection { levels, passed } = drift.select_with(&cells, 0.5, 0.5);
+        assert_eq!(passed, 4);
         assert_eq!(levels, vec![drift.p_at(98, 0), drift.p_at(100, 1)]);
-        assert_eq!(drift.select_with(&cells, 0.5, 1.0), vec![0.0, 0.0]);
+        assert_eq!(drift.select_with(&cells, 0.5, 1.0).levels, vec![0.0, 0.0]);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A regression tree, grown best split first (Breiman et al. 1984, section 8), tells from an encoded row how odd rows like it
 //! are: it predicts -ln p, p the share of rows that score as high. It looks at what scores depend on: one column that they
-//! depend on is found among many, and a mix of anything else needs no weights. It grows on rows that do not calibrate, so that
-//! calibration rows stay exchangeable with fresh ones of their stratum.
+//! depend on is found among many, and a mix of anything else needs no weights. Categories split before numbers: they name
+//! types of rows, which numbers cut across, leaving too few of each. It grows on rows that do not calibrate, so that calibration
+//! rows stay exchangeable with fresh ones of their stratum.
 
 use std::collections::BTreeMap;
 
@@ -56,9 +57,22 @@ pub struct Strata {
 }
 
 /// A split that could be made, and what it explains.
+#[derive(Debug, Clone)]
 struct Cut {
     gain: f64,
     test: Test,
+}
+
+impl Cut {
+    fn comes_before(&self, other: &Self) -> bool {
+        let rank = |cut: &Self| (matches!(cut.test, Test::Among { .. }), cut.gain);
+        rank(self) > rank(other)
+    }
+}
+
+/// The cut that comes first, and the earlier of equals.
+fn first<T>(cuts: impl Iterator<Item = (T, Cut)>) -> Option<(T, Cut)> {
+    cuts.reduce(|best, cut| if cut.1.comes_before(&best.1) { cut } else { best })
 }
 
 impl Strata {
@@ -71,9 +85,8 @@ impl Strata {
         let mut cuts = vec![growing.best(&leaves[0], least)];
         let mut splits = Vec::new();
         while leaves.len() < MOST {
-            let gain = |leaf: usize| cuts[leaf].as_ref().map_or(0.0, |cut: &Cut| cut.gain);
-            let Some(leaf) = (0..leaves.len()).rev().max_by(|&a, &b| gain(a).total_cmp(&gain(b))) else { break };
-            let Some(Cut { test, .. }) = cuts[leaf].take() else { break };
+            let open = cuts.iter().enumerate().filter_map(|(leaf, cut)| Some((leaf, cut.clone()?)));
+            let Some((leaf, Cut { test, .. })) = first(open) else { break };
             let moves = |row: &usize| test.holds(rows.x_row(*row), rows.c_row(*row));
             let (moved, left): (Vec<usize>, Vec<usize>) =
                 std::mem::take(&mut leaves[leaf]).into_iter().partition(moves);
@@ -207,7 +220,7 @@ struct Growing<'a> {
 }
 
 impl Growing<'_> {
-    /// The split of these rows that explains most; the first column's among equals. None where none explains enough.
+    /// The split of these rows that comes first. None where none explains enough.
     fn best(&self, leaf: &[usize], least: f64) -> Option<Cut> {
         if least <= 0.0 || leaf.len() < 2 * self.fewest {
             return None;
@@ -218,7 +231,7 @@ impl Growing<'_> {
             .map(|at| if at < numbers { self.by_number(leaf, at) } else { self.by_category(leaf, at - numbers, least) })
             .collect();
         let enough = cuts.into_iter().flatten().filter(|cut| cut.gain >= least);
-        enough.reduce(|best, cut| if cut.gain > best.gain { cut } else { best })
+        Some(first(enough.map(|cut| ((), cut)))?.1)
     }
 
     fn whole(&self, leaf: &[usize]) -> Part {

@@ -223,9 +223,11 @@ impl Model {
         let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, ask, poll)));
         py.check_signals()?;
         let found = found?;
-        let drift = found.drift.map(|Weighed { drift, levels }| {
+        let selection =
+            found.selection.map(|selection| json!({"levels": selection.levels, "passed": selection.passed}));
+        let drift = found.drift.map(|drift| {
             json!({
-                "rows": drift.rows(), "smallest": drift.smallest(), "level": drift.level(), "levels": levels,
+                "rows": drift.rows(), "smallest": drift.smallest(), "level": drift.level(), "selection": selection,
                 "effective_rows": drift.effective(), "distance": drift.distance(),
             })
         });

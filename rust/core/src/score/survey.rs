@@ -4,8 +4,8 @@ use arrow_array::RecordBatchReader;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::{Weighed, each};
-use crate::drift::Cells;
+use super::each;
+use crate::drift::{Cells, Drift, Selection};
 use crate::error::Result;
 use crate::model::Model;
 
@@ -16,8 +16,10 @@ pub struct Survey {
     pub p_values: Vec<(f64, u64)>,
     /// Score of the `top`-th oddest row.
     pub threshold: Option<f64>,
-    /// Where it was asked for; with levels at a false discovery rate.
-    pub drift: Option<Weighed>,
+    /// Where it was asked for.
+    pub drift: Option<Drift>,
+    /// With drift, at a false discovery rate.
+    pub selection: Option<Selection>,
 }
 
 /// What is asked of the table.
@@ -90,8 +92,8 @@ pub fn survey<R: RecordBatchReader>(
     if let Some(cells) = &cells {
         let drift = model.drift(cells.strata())?;
         drift.p_values(cells).for_each(|(p, rows)| *counts.entry(p.to_bits()).or_default() += rows);
-        let levels = fdr.map(|fdr| drift.select(cells, fdr));
-        found.drift = Some(Weighed { drift, levels });
+        found.selection = fdr.map(|fdr| drift.select(cells, fdr));
+        found.drift = Some(drift);
     }
     found.p_values = counts.into_iter().map(|(bits, count)| (f64::from_bits(bits), count)).collect();
     found.threshold = oddest.peek().map(|Reverse(score)| score.0);
