@@ -28,7 +28,7 @@ const FOLDS: usize = 5;
 const ENOUGH_ROWS: usize = 1_000;
 const TILE: usize = 256;
 /// Rows that tell strata.
-const STRATA_ROWS: usize = 5_000;
+const STRATA_ROWS: usize = 2_500;
 
 /// Encoded parts of the sample, ready for the denoisers.
 #[derive(Debug)]
@@ -392,6 +392,7 @@ impl Prepared {
         let more = STRATA_ROWS.saturating_sub(self.reference.rows);
         let more: Vec<usize> = self.normal.iter().copied().take(more).collect();
         let rows = pool_of(&self.training, &more, self.source, &self.reference);
+        let rows = rows.take(&(0..rows.rows.min(STRATA_ROWS)).collect::<Vec<_>>());
         // They may be kept: they are judged without their own vote.
         let memory = self.denoisers.memory.as_ref().map(Memory::with_own_vote);
         let energies = energies_of(&self.denoisers.with_memory(memory), &rows);
