@@ -54,8 +54,8 @@ def unreached(drift: dict[str, Any], fdr: float, rows: int, calibration_rows: in
     passed = drift["selection"]["passed"]
     if passed:
         return (
-            f"nothing is flagged: {passed:,} of {rows:,} rows pass at a false discovery rate of {fdr:g}, but strata "
-            f"differ in how many they need, and the pruning that keeps the rate left none; a higher rate may keep them"
+            f"nothing is flagged: {passed:,} of {rows:,} rows would pass at a false discovery rate of {fdr:g}, but "
+            f"strata differ in how many they need, and the pruning that keeps the rate left none: a higher rate may"
         )
     return (
         f"nothing is flagged: too few of {rows:,} rows are odd enough for a false discovery rate of {fdr:g}, "
