@@ -7,7 +7,7 @@ with the encoding it wants. When the setting is contaminated, `test` is the very
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,17 @@ def fixed(version: str) -> Callable[[], str]:
     return lambda: version
 
 
+Quality = Literal["fast", "default"]
+Mechanism = Literal["combined", "density", "score-function", "reconstruction", "conditional", "diffusion-time"]
+QUALITIES: tuple[Quality, ...] = ("fast", "default")
+MECHANISMS: tuple[Mechanism, ...] = ("density", "score-function", "reconstruction", "conditional", "diffusion-time")
+
+
+def mechanism_name(quality: Quality, mechanism: Mechanism) -> str:
+    """What a mechanism by itself is called: `tabad-density`, `tabad-fast-density`."""
+    return f"tabad-{mechanism}" if quality == "default" else f"tabad-{quality}-{mechanism}"
+
+
 _HOME = {
     "tabad-fast": "tabad",
     "tabad": "tabad",
@@ -80,6 +91,7 @@ _HOME = {
     "IsolationForest-skrub": "forest",
     "MaskDiff-AD": "maskdiff",
     "MaskDiff-AD-kernel": "maskdiff_kernel",
+    **{mechanism_name(quality, mechanism): "tabad" for quality in QUALITIES for mechanism in MECHANISMS},
 }
 NAMES = tuple(_HOME)
 

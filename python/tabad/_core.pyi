@@ -5,6 +5,7 @@ buffer protocol in): `x_BN` float32 and `c_BC` uint16, row-major, little-endian.
 method that works on rows releases the GIL, and stops at Ctrl-C between two batches.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, Self, final, type_check_only
 
 from typing_extensions import Buffer
@@ -123,6 +124,20 @@ class Model:
 
     def with_scorer(self, scorer: str) -> Model:
         """The same model where `teacher` or `student` scores. Raises `UsageError` where it does not have that one."""
+
+    def with_energies(
+        self, function: Callable[[int, bytes, bytes, int, bool, bool], tuple[bytes, bytes, bytes, bytes]] | None
+    ) -> Model:
+        """The same model where a function computes the teacher's energies, a batch at a time; None: the denoisers do.
+
+        It is called with `(rows, x_BN, c_BC, wide_from, roots, conditional)` and answers with float32: the memory's row
+        energies [B, R] and conditional ones [B, F], the network's joint [B, J, F] and conditional ones [B, F]; empty
+        for what the model lacks, the last unless `conditional`. Raises `UsageError` for a student and for mechanisms
+        that ask for more.
+        """
+
+    def memory(self) -> tuple[str, Buffer, Buffer] | None:
+        """`(facts, x_NM, c_CM)` of the kept rows, column by column, for `diffusion.memory`. None without them."""
 
     def student_alone(self) -> Model:
         """The model without its teacher and kept rows. Raises `UsageError` where it has no student."""

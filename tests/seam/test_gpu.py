@@ -93,3 +93,11 @@ def test_training_ends_with_the_loss_that_it_has_on_the_processor_and_always_wit
     there, again, here = (train(x, c, layout, preset=preset("brief", 3_000), device=d, seed=0) for d in (GPU, GPU, CPU))
     assert there.held_out_loss == pytest.approx(here.held_out_loss, abs=0.03)
     assert all(torch.equal(there.state[name], again.state[name]) for name in there.state)
+
+
+def test_a_table_is_scored_there_as_it_is_here(model: tabad.Model, table: pa.Table) -> None:
+    here, there = model.score(table, explain="none"), tabad.score(table, model, device="cuda", explain="none")
+    ours, theirs = there["tabad_score"].to_numpy(), here["tabad_score"].to_numpy()
+    assert (np.abs(ours - theirs) <= 1e-4 * np.maximum(1.0, np.abs(theirs))).all()
+    gap = np.abs(there["tabad_p_value"].to_numpy() - here["tabad_p_value"].to_numpy())
+    assert (gap <= 1.01 / (1 + model.manifest["calibration_rows"])).all()

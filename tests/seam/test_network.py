@@ -59,7 +59,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         x,
         c,
         Layout.of(sizes, status, columns),
-        preset=Preset(48, 2, 64, 60, 1e9, rate=2e-2, kind=kind),
+        preset=Preset(48, 2, 64, 60, 1e9, rate=2e-2, kind=kind, pieces=26 if request.param == "numbers" else 8),
         device=CPU,
         seed=0,
         labels=labels,

@@ -33,13 +33,24 @@ def _expected(model: tabad.Model, column: str, **cells: object) -> str:
 
 
 def test_a_number_outside_its_range_is_told_what_is_expected_within_it(model: tabad.Model) -> None:
-    found = re.fullmatch(r"about (\d+), (\d+) to (\d+)", _expected(model, "rent", rent=7_800.0))
+    found = re.fullmatch(r"about (\d+), (\d+) to (\d+)", _expected(model, "rent", rent=7_805.0))
 
     assert found is not None
     middle, low, high = map(float, found.groups())
     assert low < middle < high
     assert abs(middle / (13 * 60) - 1) < 0.1  # the neighbours are some square metres larger or smaller
     assert high / low < 1.5  # of all rents in the city it would be 6
+
+
+@pytest.mark.parametrize(("seen", "times"), [(7_800.0, "a tenth"), (78.0, "ten times")])
+def test_a_slip_of_the_decimal_point_is_told(model: tabad.Model, seen: float, times: str) -> None:
+    assert re.fullmatch(rf"about 780 \({times}\), (\d+) to (\d+)", _expected(model, "rent", rent=seen))
+
+
+def test_a_tenth_that_the_column_could_not_hold_is_no_slip(model: tabad.Model) -> None:
+    # Rents are whole: 780.5 is none. A tenth of 20,000 is whole, and beyond what is expected.
+    assert "tenth" not in _expected(model, "rent", rent=7_805.0)
+    assert "tenth" not in _expected(model, "rent", rent=20_000.0)
 
 
 def test_a_number_that_no_column_tells_of_is_expected_at_the_median() -> None:

@@ -154,11 +154,11 @@ def score(
 
     Without a model the table is screened against itself: the fit arguments of `tabad.fit` apply (quality fast
     unless told otherwise) and `save_model` keeps the model that scored. With one they are refused, and `scorer` says
-    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says); `key` is
-    the key file of a redacted model, or its content. At most one of `level`, `fdr`, `top` decides which rows are
-    flagged. `drift` weighs p-values for the mix of rows that the table has, where that is another than in the fit.
-    Raises `InputError` where the table cannot be read or does not fit the model, and `UsageError` for
-    arguments that do not go together.
+    which of its scorers works: the teacher, or the student in one fast pass (default: what the model says); `device`
+    "cuda" computes energies on a GPU (see `Model.on`); `key` is the key file of a redacted model, or its content.
+    At most one of `level`, `fdr`, `top` decides which rows are flagged. `drift` weighs p-values for the mix of rows
+    that the table has, where that is another than in the fit. Raises `InputError` where the table cannot be read or
+    does not fit the model, and `UsageError` for arguments that do not go together.
 
     >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
     """
@@ -266,7 +266,8 @@ def run_score(
             loaded.save(save_model)
     elif options.whole_table:
         table = table.spool()
-    run = loaded.run(table, options)
+    scoring = loaded.on("cuda") if fit_options.device == "cuda" else loaded
+    run = scoring.run(table, options)
     fitted_at = time.monotonic()
     if progress is not None:
         table.on_rows = lambda rows: progress("score", rows, table.rows, "")

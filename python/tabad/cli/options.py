@@ -83,7 +83,10 @@ Memory = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of every random draw (default 0).")]
 Device = Annotated[
-    str, typer.Option("--device", metavar="D", help="Where the network is trained and run: auto, cpu, cuda.")
+    str,
+    typer.Option(
+        "--device", metavar="D", help="Where the network is trained and run: auto, cpu, cuda (which scores there too)."
+    ),
 ]
 Constraints = Annotated[
     list[str] | None,

@@ -2,13 +2,18 @@
 
 import torch
 
+from tabad.errors import UsageError
+
 __all__ = ["has_bfloat16", "pick"]
 
 
 def pick(name: str) -> torch.device:
-    """The device of `auto | cpu | cuda`: `auto` is a GPU where torch sees one."""
+    """The device of `auto | cpu | cuda`: `auto` is a GPU where torch sees one. `UsageError` for one it does not see."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        hint = "leave --device out, or install a CUDA build of torch"
+        raise UsageError("torch sees no GPU here", name="no-gpu", hint=hint)
     return torch.device(name)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .denoiser import Denoiser
 
-__all__ = ["VARIANCE_FLOOR", "Expected", "energies", "expected", "hidden_variance"]
+__all__ = ["VARIANCE_FLOOR", "Expected", "energies", "exact", "expected", "hidden_variance"]
 
 VARIANCE_FLOOR = 1e-4
 _CHUNK = 4096
@@ -45,7 +45,7 @@ class Expected:
 
 
 @contextmanager
-def _exact() -> Iterator[None]:
+def exact() -> Iterator[None]:
     """fp32 products without TF32, and no gradients."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
@@ -56,17 +56,22 @@ def _exact() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def energies(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """`(joint_BJF, conditional_BF)` float32 on the CPU, of `x_BN` float32 and integer codes `c_BC`."""
+def energies(
+    module: Denoiser, x: Tensor, c: Tensor, device: torch.device, *, conditional: bool = True
+) -> tuple[Tensor, Tensor]:
+    """`(joint_BJF, conditional_BF)` float32 on the CPU, of `x_BN` float32 and integer codes `c_BC`.
+
+    Without `conditional` the latter are 0, and their probes are not asked.
+    """
     index = Index(module.config.layout, device)
     net = module.to(device)
-    joint, conditional = [], []
-    with _exact():
+    joint, of_columns = [], []
+    with exact():
         for x_BN, c_BC in _chunks(x, c, net):
-            chunk_joint, chunk_conditional = _chunk_energies(net, x_BN, c_BC, index)
+            chunk_joint, chunk_columns = _chunk_energies(net, x_BN, c_BC, index, conditional)
             joint.append(chunk_joint.cpu())
-            conditional.append(chunk_conditional.cpu())
-    return torch.cat(joint), torch.cat(conditional)
+            of_columns.append(chunk_columns.cpu())
+    return torch.cat(joint), torch.cat(of_columns)
 
 
 def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Expected:
@@ -74,7 +79,7 @@ def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Ex
     index = Index(module.config.layout, device)
     net, numbers = module.to(device), module.config.layout.numbers
     means, distributions = [], []
-    with _exact():
+    with exact():
         for x_BN, c_BC in _chunks(x, c, net):
             mean_BN, p_BS = torch.zeros_like(x_BN), x_BN.new_zeros(len(x_BN), index.layout.codes)
             for probe_P, hides_F in _conditional_probes(net, index):
@@ -101,7 +106,7 @@ def hidden_variance(module: Denoiser, x: Tensor, c: Tensor, device: torch.device
     net = module.to(device)
     total = torch.zeros(index.layout.numbers, dtype=torch.float64)
     count = torch.zeros_like(total)
-    with _exact():
+    with exact():
         for x_BN, c_BC in _chunks(x, c, net):
             present_BN = index.present(c_BC)
             for probe_P, hides_F in _conditional_probes(net, index):
@@ -112,7 +117,9 @@ def hidden_variance(module: Denoiser, x: Tensor, c: Tensor, device: torch.device
     return torch.where(count > 0, total / count.clamp_min(1.0), 1.0).clamp_min(VARIANCE_FLOOR).to(torch.float32)
 
 
-def _chunk_energies(net: Denoiser, x_BN: Tensor, c_BC: Tensor, index: Index) -> tuple[Tensor, Tensor]:
+def _chunk_energies(
+    net: Denoiser, x_BN: Tensor, c_BC: Tensor, index: Index, conditional: bool
+) -> tuple[Tensor, Tensor]:
     present_BN = index.present(c_BC)
     joint = []
     for probe_P in net.probes[: net.config.joint]:
@@ -123,7 +130,7 @@ def _chunk_energies(net: Denoiser, x_BN: Tensor, c_BC: Tensor, index: Index) -> 
         joint.append(torch.cat([number_BN, categorical.cross_entropy(logits_BS, c_BC, index)], dim=1))
     conditional_BF = x_BN.new_zeros(len(x_BN), len(index.layout.columns))
     variance_N = net.hidden_variance
-    for probe_P, hides_F in _conditional_probes(net, index):
+    for probe_P, hides_F in _conditional_probes(net, index) if conditional else []:
         raw_BN, logits_BS, _ = _forward(net, x_BN, c_BC, probe_P, index)
         nll_BN = 0.5 * ((x_BN - raw_BN).square() / variance_N + variance_N.log())
         number_BN = torch.where(present_BN, nll_BN, 0.0)

@@ -4,9 +4,10 @@ What is expected of clean numbers that hang together is, where noise is all, the
 a matrix (they are normal on the scale). Of c_in x and the level a perceptron has to learn that factor, and takes what
 they have in common for up to three times as large: told c_skip x too, a first layer has it.
 
-In pieces: piecewise linear encoding (Gorishniy, Rubachev and Babenko 2022, eq. 1). The pieces lie between quantiles of
-a standard normal, since that is how noised numbers times c_in are spread at every level. Less the encoding of 0, so
-that a number that is not seen adds nothing. Twins: `rust/core/src/network/pieces.rs`, `tests/oracle/network.py`.
+In pieces: piecewise linear encoding (Gorishniy, Rubachev and Babenko 2022, eq. 1). A few pieces lie between quantiles
+of a standard normal, since that is how noised numbers times c_in are spread at every level; many are equally wide, so
+that those in the middle are no finer than what noise leaves. Less the encoding of 0, so that a number that is not seen
+adds nothing. Twins: `rust/core/src/network/pieces.rs`, `tests/oracle/network.py`.
 Axes: B rows, N numbers, K pieces.
 """
 
@@ -24,11 +25,15 @@ __all__ = ["PIECES", "edges", "in_pieces", "told"]
 
 PIECES = 8
 _OUTER = 1.0
-"""How wide the outer pieces are; what lies beyond them is told by the number itself."""
+"""How wide the outer ones of a few pieces are; what lies beyond them is told by the number itself."""
+_MANY, _REACH = 20, 3.25
+"""From so many on they are equally wide, over so much on either side of 0."""
 
 
 def edges(pieces: int) -> list[float]:
     """Where the pieces begin and end, ascending [K + 1]."""
+    if pieces >= _MANY:
+        return [_REACH * (2 * place / pieces - 1) for place in range(pieces + 1)]
     inner = [NormalDist().inv_cdf(place / pieces) for place in range(1, pieces)] or [0.0]
     return [inner[0] - _OUTER, *inner, inner[-1] + _OUTER][-pieces - 1 :]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .categorical import Kind
+from .pieces import PIECES
 
 __all__ = ["Preset", "preset"]
 
@@ -34,6 +35,8 @@ class Preset:
     """Share of rows whose label is withheld, for guidance (Ho and Salimans 2022)."""
     rare_share: float = 0.2
     """Share of the labelled rows that are drawn evenly over the labels."""
+    pieces: int = PIECES
+    """Pieces in which a number is told (`pieces`)."""
     matched: int = 0
     """Rows that are generated, three times, to make codes as frequent and numbers as spread as in the training rows; 0:
     they stay as they were learned."""
@@ -62,6 +65,7 @@ def preset(quality: str, rows: int) -> Preset:
                 192, 3, 256, 4_000, 3_600.0, weight_decay=0.05, dropout=0.1, ema=0.999, evaluations=40, matched=32_768
             )
         return Preset(
-            320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100, matched=32_768
-        )
+            320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100, pieces=26,
+            matched=32_768,
+        )  # fmt: skip
     raise ValueError(f"quality is {quality!r}; it can be 'default', 'best' or 'brief'")

@@ -137,6 +137,7 @@ def train(
         classes if scored_label is None else scored_label,
         len(probes_KP),
         joint,
+        pieces=preset.pieces,
     )
     run = _Run(config, preset, rows, held, index, generator)
     stopped = run.loop(progress, stop)

@@ -3,6 +3,8 @@
 use crate::block::{Block, Feature};
 use crate::combine::{EnergyBlock, Plan};
 use crate::crowding::Crowding;
+use crate::elsewhere::Elsewhere;
+use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::mechanism::{Mechanism, Setting, bound, corruptions, memory_errors, memory_time};
 use crate::memory::{Corruption, Memory, Scratch, Wanted};
@@ -119,6 +121,40 @@ impl Denoisers {
 
     /// The same, but for what costs most and no score under this plan asks for.
     pub fn energies_for(&self, block: &Block, plan: &Plan) -> EnergyBlock {
+        let (wanted, conditional) = self.wanted(plan);
+        self.some_energies(block, wanted, conditional)
+    }
+
+    /// What `elsewhere` finds in the rows for a plan, or everything without one.
+    pub fn energies_from(&self, elsewhere: &dyn Elsewhere, block: &Block, plan: Option<&Plan>) -> Result<EnergyBlock> {
+        let (wanted, conditional) = plan.map_or((Wanted::ALL, true), |plan| self.wanted(plan));
+        let found = elsewhere.find(block, wanted, conditional)?;
+        let found = found.checked(self, block.rows, self.given.len(), conditional)?;
+        let (of_memory, of_network) = (self.memory_terms(), self.network_terms());
+        let width = of_memory + of_network;
+        let mut out = EnergyBlock { rows: block.rows, terms: vec![0.0; block.rows * width], features: Vec::new() };
+        if self.memory.is_some() {
+            let rows = out.terms.chunks_exact_mut(width).zip(found.terms.chunks_exact(of_memory));
+            rows.for_each(|(terms, found)| terms[..of_memory].copy_from_slice(found));
+            out.features.push(found.columns);
+        }
+        if let Some(network) = &self.network {
+            self.add_network(network, found.network, &[], conditional, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// Refuses what only the processor can ask of the denoisers.
+    pub fn can_be_found_elsewhere(&self) -> Result<()> {
+        if self.mechanism.own_memory_terms(1) + self.mechanism.own_network_terms(1) == 0 {
+            return Ok(());
+        }
+        let message = format!("energies of mechanism `{}` come from the processor alone", self.mechanism.name());
+        Err(Error::usage("mechanism-device", message).hint("leave --device out"))
+    }
+
+    /// What a plan counts: of the memory's energies, and whether of the network's conditional ones.
+    fn wanted(&self, plan: &Plan) -> (Wanted, bool) {
         let counts = |term: usize| plan.terms.get(term).is_some_and(|&weight| weight > 0.0);
         let conditional = self.memory_terms() + self.network.as_ref().map_or(0, Network::joint_levels);
         let conditional = counts(conditional) || plan.columns.get(1).is_some_and(|&weight| weight > 0.0);
@@ -128,7 +164,7 @@ impl Denoisers {
             let wide_from = (0..wide).find(|level| counts(local + level) || of_crowding(local + level)).unwrap_or(wide);
             Wanted { wide_from, roots: counts(memory.row_terms() - 1) }
         });
-        self.some_energies(block, wanted, conditional)
+        (wanted, conditional)
     }
 
     /// Of the memory's what is `wanted`; without `conditional` the network's conditional energies are 0, and its features
@@ -155,27 +191,41 @@ impl Denoisers {
             out.features.push(columns);
         }
         if let Some(network) = &self.network {
-            let mut found = if conditional { network.energies(block) } else { network.joint_energies(block) };
-            self.drop_context(&mut found.conditional);
+            let found = if conditional { network.energies(block) } else { network.joint_energies(block) };
             let noised: Vec<Energies> = self.noised.iter().map(|network| network.joint_energies(block)).collect();
-            for row in 0..block.rows {
-                let terms = &mut out.terms[row * width + of_memory..(row + 1) * width];
-                let (joint, rest) = terms.split_at_mut(network.joint_levels());
-                for (level, term) in joint.iter_mut().enumerate() {
-                    *term = (self.joint_sum(&found, row, level, network.joint_levels()).max(0.0) + 1e-6).ln();
-                }
-                let Some((sum, own)) = rest.split_first_mut() else { continue };
-                if conditional {
-                    // In nats each: a column that is hard to tell is surprising by as much in every row.
-                    *sum = found.conditional[row * features..(row + 1) * features].iter().sum();
-                }
-                if !own.is_empty() {
-                    self.own_network_energies(network, &noised, row, own);
-                }
-            }
-            out.features.push(found.conditional);
+            self.add_network(network, found, &noised, conditional, &mut out);
         }
         out
+    }
+
+    /// Puts the network's energies behind the memory's.
+    fn add_network(
+        &self,
+        network: &Network,
+        mut found: Energies,
+        noised: &[Energies],
+        conditional: bool,
+        out: &mut EnergyBlock,
+    ) {
+        let (features, of_memory) = (self.given.len(), self.memory_terms());
+        let width = of_memory + self.network_terms();
+        self.drop_context(&mut found.conditional);
+        for row in 0..out.rows {
+            let terms = &mut out.terms[row * width + of_memory..(row + 1) * width];
+            let (joint, rest) = terms.split_at_mut(network.joint_levels());
+            for (level, term) in joint.iter_mut().enumerate() {
+                *term = (self.joint_sum(&found, row, level, network.joint_levels()).max(0.0) + 1e-6).ln();
+            }
+            let Some((sum, own)) = rest.split_first_mut() else { continue };
+            if conditional {
+                // In nats each: a column that is hard to tell is surprising by as much in every row.
+                *sum = found.conditional[row * features..(row + 1) * features].iter().sum();
+            }
+            if !own.is_empty() {
+                self.own_network_energies(network, noised, row, own);
+            }
+        }
+        out.features.push(found.conditional);
     }
 
     fn memory_terms(&self) -> usize {

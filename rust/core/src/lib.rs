@@ -9,6 +9,7 @@ mod crowding;
 pub mod decode;
 pub mod denoisers;
 pub mod drift;
+pub mod elsewhere;
 pub mod encoder;
 pub mod error;
 pub mod file;

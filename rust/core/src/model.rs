@@ -1,5 +1,7 @@
 //! A fitted model: encoder, denoisers, scorers with their calibrations.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
@@ -7,6 +9,7 @@ use crate::calibration::{Calibration, Source};
 use crate::combine::{EnergyBlock, Reference};
 use crate::constraints::{self, Constraint};
 use crate::denoisers::Denoisers;
+use crate::elsewhere::Elsewhere;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
@@ -67,6 +70,8 @@ pub struct Model {
     pub release: Option<Release>,
     /// Of a redacted model.
     pub redaction: Option<Redaction>,
+    /// Who computes the teacher's energies, where it is not the denoisers.
+    pub elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 impl Model {
@@ -92,7 +97,7 @@ impl Model {
         if self.scorer.name() == name {
             return Ok(self.clone());
         }
-        let mut model = self.clone();
+        let mut model = Self { elsewhere: None, ..self.clone() };
         match model.other.take() {
             Some(other) => {
                 model.other = Some(std::mem::replace(&mut model.scorer, other));
@@ -100,6 +105,16 @@ impl Model {
             }
             None => Err(self.without(name)),
         }
+    }
+
+    /// The same model where energies come from `elsewhere`. Refuses a student, which has none, and mechanisms that ask for more.
+    pub fn with_energies(&self, elsewhere: Arc<dyn Elsewhere>) -> Result<Self> {
+        if self.scorer.name() == Name::Student {
+            return Err(Error::usage("scorer-device", "a student scores on the processor alone")
+                .hint("leave --device out, or score with --scorer teacher"));
+        }
+        self.denoisers.can_be_found_elsewhere()?;
+        Ok(Self { elsewhere: Some(elsewhere), ..self.clone() })
     }
 
     fn without(&self, name: Name) -> Error {
@@ -244,8 +259,21 @@ impl Model {
         if [Some(&scorer), other.as_ref()].into_iter().flatten().any(|scorer| !scorer.calibration().fits(count)) {
             return Err(damaged("strata"));
         }
-        let model =
-            Self { encoder, denoisers, scorer, other, strata, label, seen, constraints, sizes, release, redaction };
+        let elsewhere = None;
+        let model = Self {
+            encoder,
+            denoisers,
+            scorer,
+            other,
+            strata,
+            label,
+            seen,
+            constraints,
+            sizes,
+            release,
+            redaction,
+            elsewhere,
+        };
         model.check_redaction()?;
         Ok(model)
     }

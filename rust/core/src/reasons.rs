@@ -116,7 +116,7 @@ impl<'b> View<'b> {
             Slot::Number { .. } => None,
         };
         let text = match found {
-            Expected::Number { middle, low, high } => self.range(feature, spec.part, middle, low, high),
+            Expected::Number { middle, low, high } => self.range(feature, spec.part, shown, (middle, low, high)),
             Expected::Category(shares) if spec.part == Part::Status => {
                 let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
                 match self.number_of(spec.column) {
@@ -155,17 +155,22 @@ impl<'b> View<'b> {
         }
     }
 
-    /// `about MIDDLE`, with the range where the value seen is not in it: `about MIDDLE, LOW to HIGH`.
-    fn range(&self, feature: usize, part: Part, middle: f32, low: f32, high: f32) -> String {
+    /// `about MIDDLE`, with the range where the value seen is not in it: `about MIDDLE, LOW to HIGH`; and the value in the
+    /// range that it is a slip of the decimal point from, if any: `about VALUE (a tenth), LOW to HIGH`.
+    fn range(&self, feature: usize, part: Part, shown: &str, (middle, low, high): (f32, f32, f32)) -> String {
         let show = |x: f32| self.codec.show_number(part, x);
         let seen = self.block.x_row(0).get(feature).copied().unwrap_or(f32::NAN);
         let (first, last) = (show(low), show(high));
         if first == last {
-            first
-        } else if low <= seen && seen <= high {
-            format!("about {}", show(middle))
-        } else {
-            about(&show(middle), &first, &last)
+            return first;
+        }
+        if low <= seen && seen <= high {
+            return format!("about {}", show(middle));
+        }
+        let slip = shown.parse().ok().and_then(|cell| self.codec.slip(cell, low, high));
+        match slip {
+            Some((value, times)) => format!("about {value} ({times}), {first} to {last}"),
+            None => about(&show(middle), &first, &last),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::block::Block;
 use crate::calibration::Calibration;
 use crate::combine::Reference;
 use crate::denoisers::Denoisers;
+use crate::elsewhere::Elsewhere;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
@@ -69,19 +70,29 @@ impl Scorer {
         }
     }
 
-    /// Scores of a block's rows, appended to `scores`.
-    pub fn scores_into(&self, denoisers: &Denoisers, block: &Block, room: &mut Room, scores: &mut Vec<f64>) {
+    /// Scores of a block's rows, appended to `scores`; the teacher's energies from `elsewhere`, where it is given.
+    pub fn scores_into(
+        &self,
+        denoisers: &Denoisers,
+        elsewhere: Option<&dyn Elsewhere>,
+        block: &Block,
+        room: &mut Room,
+        scores: &mut Vec<f64>,
+    ) -> Result<()> {
         match self {
             Self::Teacher { reference, guide, .. } => {
                 // A guide looks at everything.
-                let energies = match guide {
-                    Some(_) => denoisers.energies(block),
-                    None => denoisers.energies_for(block, &reference.plan),
+                let plan = guide.is_none().then_some(&reference.plan);
+                let energies = match (elsewhere, plan) {
+                    (Some(elsewhere), plan) => denoisers.energies_from(elsewhere, block, plan)?,
+                    (None, Some(plan)) => denoisers.energies_for(block, plan),
+                    (None, None) => denoisers.energies(block),
                 };
                 scores.extend(score_rows(block, &energies, reference, guide.as_ref()));
             }
             Self::Student { student, .. } => student.scores_into(block, &mut room.space, scores),
         }
+        Ok(())
     }
 
     /// The squared tail of every feature of a block's only row: what the reasons are made of.

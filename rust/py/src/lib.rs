@@ -1,5 +1,6 @@
 //! tabad._core: registers, converts, releases the GIL; no algorithm. Documented in `_core.pyi`.
 
+mod elsewhere;
 mod error;
 mod fit;
 mod model;

@@ -23,6 +23,7 @@ use tabad_core::scorer::Name;
 use tabad_core::secret::Secret;
 use tabad_core::{constraints, decode, file};
 
+use crate::elsewhere::Function;
 use crate::error::{enter, to_py};
 use crate::stream::{Input, ScoreStream};
 
@@ -49,6 +50,9 @@ pub fn within<T: Send>(pool: &Pool, work: impl FnOnce() -> T + Send) -> T {
         None => work(),
     }
 }
+
+/// What a memory is told as, and its kept rows column by column.
+type MemoryParts<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// A block's parts: rows, `x_BN`, `c_BC` as buffers that own what Rust computed.
 pub type BlockParts<'py> = (usize, Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -129,6 +133,21 @@ impl Model {
             )),
         })?;
         Ok(Self::new(model))
+    }
+
+    fn with_energies(&self, py: Python<'_>, function: Option<Py<PyAny>>) -> PyResult<Self> {
+        let Some(function) = function else {
+            return Ok(Self::new(CoreModel { elsewhere: None, ..CoreModel::clone(&self.inner) }));
+        };
+        let elsewhere = Arc::new(Function(function));
+        Ok(Self::new(enter(py, || self.inner.with_energies(elsewhere))?))
+    }
+
+    fn memory<'py>(&self, py: Python<'py>) -> PyResult<Option<MemoryParts<'py>>> {
+        let Some(memory) = &self.inner.denoisers.memory else { return Ok(None) };
+        let x = Float32Array::new(ScalarBuffer::from(memory.columns_x()), None);
+        let c = UInt16Array::new(ScalarBuffer::from(memory.columns_c()), None);
+        Ok(Some((memory.told().to_string(), buffer(py, x.into_data())?, buffer(py, c.into_data())?)))
     }
 
     fn student_alone(&self, py: Python<'_>) -> PyResult<Self> {

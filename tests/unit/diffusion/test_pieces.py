@@ -32,6 +32,10 @@ def test_as_many_noised_numbers_lie_in_each_inner_piece(pieces: int) -> None:
     assert found[-1] - found[-2] == pytest.approx(1.0)
 
 
+def test_many_pieces_are_equally_wide() -> None:
+    assert edges(26) == pytest.approx([-3.25 + place / 4 for place in range(27)], abs=1e-12)
+
+
 def test_a_number_is_told_as_it_is_fed_and_as_it_is_pulled_to_the_mean() -> None:
     sigma = torch.tensor([[3.0, 0.5]])
     noised = torch.tensor([[10.0, -1.0]])

@@ -311,6 +311,14 @@ impl Codec {
         }
     }
 
+    /// Of a number outside two encoded ones: the value between them that it is a slip of the decimal point from.
+    pub fn slip(&self, seen: f64, low: f32, high: f32) -> Option<(String, &'static str)> {
+        match self {
+            Self::Number(codec) => codec.slip(seen, low, high),
+            _ => None,
+        }
+    }
+
     /// An encoded category's value; `null`, `another value` for the reserved codes.
     pub fn show_category(&self, part: Part, code: u16) -> String {
         match (self, part) {

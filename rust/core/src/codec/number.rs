@@ -124,6 +124,24 @@ impl Number {
         }
     }
 
+    /// What a value that is seen is a slip of the decimal point from: its tenth or ten times it, where that is between two
+    /// encoded values and one that the column could hold (its decimals, one of its few values).
+    pub fn slip(&self, seen: f64, low: f32, high: f32) -> Option<(String, &'static str)> {
+        let (low, high) = (self.value(low), self.value(high));
+        let could = |value: f64| {
+            let written = self.decimals.is_none_or(|decimals| {
+                let power = 10_f64.powi(i32::from(decimals));
+                ((value * power).round() - value * power).abs() <= 1e-6 * (value * power).abs().max(1.0)
+            });
+            let known =
+                self.known.is_empty() || self.known.iter().any(|known| (known - value).abs() <= 1e-9 * known.abs());
+            value != 0.0 && low <= value && value <= high && written && known
+        };
+        let slips = [(seen / 10.0, "a tenth"), (seen * 10.0, "ten times")];
+        let (value, times) = slips.into_iter().find(|&(value, _)| could(value))?;
+        Some((show::number(value, self.decimals), times))
+    }
+
     pub(super) fn decode(&self, cells: Cells<'_>) -> Result<ArrayRef> {
         let is_float = family(&self.column.data_type) == Some(Family::Float);
         let special = |value: f64| is_float.then_some(value);

@@ -83,6 +83,19 @@ fn unseen_numbers_keep_how_far_outside_they_are() {
 }
 
 #[test]
+fn a_slip_of_the_decimal_point_is_a_value_that_the_column_could_hold() {
+    let whole = fitted("n", &floats(&(0..200).map(f64::from).collect::<Vec<f64>>()), None);
+    let Codec::Number(number) = &whole else { panic!("a number") };
+    let block = encoded(&whole, &floats(&[10.0, 20.0]));
+    let slip = |seen: f64| number.slip(seen, block.x[0], block.x[1]);
+    assert_eq!(slip(150.0), Some(("15".to_owned(), "a tenth")));
+    assert_eq!(slip(2.0), Some(("20".to_owned(), "ten times")));
+    assert_eq!(slip(155.0), None, "15.5 is not whole");
+    assert_eq!(slip(90.0), None, "9 is below the range");
+    assert_eq!(slip(0.0), None);
+}
+
+#[test]
 fn a_constant_number_comes_back() {
     let array = floats(&[0.1; 30]);
     assert_eq!(&decoded(&fitted("x", &array, None), &array), &array);

@@ -358,6 +358,7 @@ impl Prepared {
             sizes,
             release: None,
             redaction: None,
+            elsewhere: None,
         })
     }
 

@@ -48,6 +48,11 @@ impl Isolating {
         Self::new(self.grouped, anchors, padded, x_nm, c_cm)
     }
 
+    /// The grouped rows, then the anchors.
+    pub fn rows(&self) -> (&[u32], &[u32]) {
+        (&self.grouped, &self.anchors)
+    }
+
     /// Places of [`Memory::roots`].
     pub fn width(&self) -> usize {
         (self.grouped.len() + self.anchors.len()).next_multiple_of(LANES).max(LANES)

@@ -18,6 +18,7 @@ mod expected;
 mod file;
 mod isolation;
 mod marginal;
+mod told;
 
 pub use build::{Settings, build, marginal_counts, most_considered};
 pub use corrupted::Corruption;

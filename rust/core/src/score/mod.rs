@@ -9,6 +9,7 @@ mod survey;
 pub use output::{Names, Summary};
 pub use survey::{Ask, Survey, survey};
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -21,6 +22,7 @@ use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
 use crate::reasons::{Case, Reason, explain};
+use crate::scorer::Room;
 
 /// Rows that one task scores at a time.
 const TILE: usize = 256;
@@ -128,7 +130,7 @@ impl Engine {
     fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let model = self.model.clone();
         let opened = model.encoder.open(batch, &self.alignment)?;
-        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule, self.options.drift.as_ref());
+        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule, self.options.drift.as_ref())?;
         let explained: Vec<usize> = match self.options.explain {
             Explain::All => (0..verdicts.len()).collect(),
             Explain::Flagged => (0..verdicts.len()).filter(|&row| verdicts[row].flag).collect(),
@@ -202,7 +204,13 @@ impl Model {
 }
 
 /// Scores, p-values and flags of all rows of a batch, in order.
-fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule, weighed: Option<&Weighed>) -> Vec<Verdict> {
+fn verdicts(
+    model: &Model,
+    opened: &Opened<'_>,
+    rows: usize,
+    rule: Rule,
+    weighed: Option<&Weighed>,
+) -> Result<Vec<Verdict>> {
     let (Some(Weighed { drift, levels }), Some(strata)) = (weighed, &model.strata) else {
         return each(model, opened, rows, |score, _, c_c| model.verdict(score, c_c, rule));
     };
@@ -214,28 +222,34 @@ fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule, weighed
     })
 }
 
-/// What `then` makes of the score, the numbers and the codes of every row of a batch, in order.
+/// What `then` makes of the score, the numbers and the codes of every row of a batch, in order. Energies from elsewhere are
+/// asked for whole batches, in the thread that asks for the batch.
 fn each<T: Send>(
     model: &Model,
     opened: &Opened<'_>,
     rows: usize,
     then: impl Fn(f64, &[f32], &[u16]) -> T + Sync,
-) -> Vec<T> {
+) -> Result<Vec<T>> {
+    let elsewhere = model.elsewhere.as_deref();
+    let score = |block: &mut Block, room: &mut Room, rows: Range<usize>| {
+        let mut scores = Vec::with_capacity(rows.len());
+        opened.encode_into(rows, block);
+        model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
+        let rows = scores.into_iter().enumerate();
+        Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
+    };
+    if elsewhere.is_some() {
+        return score(&mut Block::default(), &mut model.scorer.room(), 0..rows);
+    }
     let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-    let tiles: Vec<Vec<T>> = starts
+    let tiles: Result<Vec<Vec<T>>> = starts
         .into_par_iter()
         .map_init(
             || (Block::default(), model.scorer.room()),
-            |(block, room), start| {
-                let mut scores = Vec::with_capacity(TILE);
-                opened.encode_into(start..(start + TILE).min(rows), block);
-                model.scorer.scores_into(&model.denoisers, block, room, &mut scores);
-                let rows = scores.into_iter().enumerate();
-                rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect()
-            },
+            |(block, room), start| score(block, room, start..(start + TILE).min(rows)),
         )
         .collect();
-    tiles.into_iter().flatten().collect()
+    Ok(tiles?.into_iter().flatten().collect())
 }
 
 impl<R: RecordBatchReader> Iterator for Scoring<R> {

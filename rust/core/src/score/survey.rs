@@ -73,7 +73,7 @@ pub fn survey<R: RecordBatchReader>(
         let scored = each(model, &opened, rows, |score, x_n, c_c| match strata {
             None => (score, model.calibration().p_value(score, c_c), 0),
             Some(strata) => (score, 0.0, strata.of(x_n, c_c)),
-        });
+        })?;
         found.rows += rows as u64;
         for (score, p_value, stratum) in scored {
             match &mut cells {
