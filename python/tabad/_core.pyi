@@ -162,7 +162,8 @@ class Model:
         `training_rows`, `kept_rows`: integers. `level_ppm`: default level in parts per million.
         `unseen`: codes that are never to be generated, counted over all category columns in a row.
         `mechanism`: what the score is made of. `groups`: calibration rows of each group of `given` values, those of no
-        group of their own last; empty without. `label`: null or `{"column", "values", "normal"}`.
+        group of their own last; empty without. `strata`: how many a drift is told by, or 0. `label`: null or
+        `{"column", "values", "normal"}`.
         `network`: null or its config. `scorer`: "teacher" | "student", the one in use, whose calibration is the one
         told; `teacher`: whether there is one; `student`: null or its config.
         `redacted`: whether values are under a keyed hash. `holds`: what of the training data is in the file; of each
@@ -201,6 +202,8 @@ class Model:
         first_row: int = 0,
         threads: int = 0,
         rows: int | None = None,
+        strata: list[int] | None = None,
+        levels: list[float] | None = None,
     ) -> ScoreStream:
         """THE scoring path: batches in, the same batches plus four columns out, lazily.
 
@@ -209,15 +212,26 @@ class Model:
         `append=False` gives only those four. A row is flagged when `p_value <= level`; with `threshold`
         when `score >= threshold`; with neither, by the model's own rule: a self-calibrated model flags
         the rows that stand out among `rows` rows (default: as many as it was fitted on), any other model uses
-        its default level. Raises `InputError` when a column is missing or has another type (all of them
-        named), or when a column already has one of the four names.
+        its default level. `strata`: rows of the whole table in each stratum, as `survey` counts them: p-values are
+        weighed for this mix of rows, and with `levels` a row is flagged when its p-value is up to that of its stratum.
+        Raises `UsageError` where the model cannot weigh, and `InputError` when a column is missing or has another type
+        (all of them named), or when a column already has one of the four names.
         """
 
-    def survey(self, stream: ArrowStream, *, top: int = 0, threads: int = 0) -> str:
-        """First pass for `--fdr` and `--top`: JSON `{"rows", "p_values", "threshold"}`.
+    def check_drift(self) -> None:
+        """Raises `UsageError` where p-values cannot be weighed for a drift: the model has no strata."""
+
+    def survey(
+        self, stream: ArrowStream, *, top: int = 0, drift: bool = False, fdr: float | None = None, threads: int = 0
+    ) -> str:
+        """First pass for `--fdr`, `--top` and `--drift`: JSON `{"rows", "p_values", "threshold", "drift"}`.
 
         `p_values`: pairs of a p-value and the number of rows that have it, ascending; `threshold` is the score of the
-        `top`-th oddest row (null when `top` is 0 or the table is empty).
+        `top`-th oddest row (null when `top` is 0 or the table is empty). With `drift` the p-values are weighed, and
+        `drift` is `{"rows": in each stratum, "smallest": p-value in each, "level": the default one,
+        "effective_rows", "distance", "selection"}`, else null. With `fdr` the selection is `{"levels": p-value up to
+        which rows of each stratum are selected, 0 for none, "passed": rows selected before pruning}`, else null.
+        Raises `UsageError` where the model has no strata.
         """
 
     def updated(self, stream: ArrowStream, *, memory: int = 2048, seed: int = 0, threads: int = 0) -> Model:

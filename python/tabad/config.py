@@ -175,11 +175,18 @@ class ScoreOptions:
     prefix: str = "tabad_"
     oddest: int = 10
     threads: int = 0
+    drift: bool = False
+    """Weigh p-values for the mix of rows that the table has."""
 
     def __post_init__(self) -> None:
         one_of(self.explain, EXPLAINS, "explain")
         if self.reasons < 1:
             raise UsageError(f"`reasons` is {self.reasons}, and must be at least 1", name="option-range")
+
+    @property
+    def whole_table(self) -> bool:
+        """True when the table must be read once before the first row can be decided."""
+        return self.decision.whole_table or self.drift
 
     @property
     def columns(self) -> tuple[str, str, str, str]:

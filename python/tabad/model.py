@@ -166,6 +166,7 @@ class Model:
         level: float | None = None,
         fdr: float | None = None,
         top: int | None = None,
+        drift: bool = False,
         explain: Explain = "flagged",
         reasons: int = 3,
         prefix: str = "tabad_",
@@ -178,14 +179,15 @@ class Model:
 
         `data`: a path, a pyarrow, polars or pandas table, a DuckDB relation, anything with
         `__arrow_c_stream__`. At most one of `level` (flag p-values up to it), `fdr` (Benjamini-Hochberg over
-        this table) and `top` (the N oddest rows). With `output` the scored table is written there, and the
+        this table) and `top` (the N oddest rows). `drift` weighs p-values for the mix of rows that this table has, and
+        `fdr` is then weighted conformal selection. With `output` the scored table is written there, and the
         path comes back. Raises `InputError` where the table does not fit the model.
 
         >>> model.score(df, level=0.01)  # doctest: +SKIP
         """
-        options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+        options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads, drift=drift)
         table = tables.open_table(data, format=format)
-        if options.decision.whole_table:
+        if options.whole_table:
             table = table.spool()
         run = self.run(table, options)
         if output is None:
@@ -206,8 +208,8 @@ class Model:
         """A scoring about to happen; `score` for callers that also want its summary."""
         return Run(self, table, options)
 
-    def run_rows(self, rows: Any, options: ScoreOptions, rule: dict[str, float]) -> pa.Table:
-        """The four added columns alone, for rows that any Arrow stream gives. `rule`: level, threshold or nothing.
+    def run_rows(self, rows: Any, options: ScoreOptions, rule: dict[str, Any]) -> pa.Table:
+        """The four added columns alone, for rows that any Arrow stream gives. `rule`: what `Run.rule` says, or nothing.
 
         The way of the row doors (SQL, lazy frames, estimators): a score depends on its row only.
         """
@@ -221,6 +223,8 @@ class Model:
             threads=options.threads,
             level=rule.get("level"),
             threshold=rule.get("threshold"),
+            strata=rule.get("strata"),
+            levels=rule.get("levels"),
         )
         return pa.table(scored)
 

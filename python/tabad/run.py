@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tabad import _core, tables
 from tabad.config import Decision, ScoreOptions
+from tabad.drift import drift_facts, drift_notes, unreached
 from tabad.errors import InputError, UsageError
 from tabad.tables import Table
 
@@ -26,14 +27,19 @@ class Run:
         self.table = table
         self.options = options
         self.notes: list[str] = []
-        self._rule: dict[str, float] | None = None
+        self._rule: dict[str, Any] | None = None
+        self._drift: dict[str, Any] | None = None
         self._scored: _core.ScoreStream | None = None
         facts = model.manifest
         self._calibration: str = facts["calibration"]
         self._calibration_rows: int = facts["calibration_rows"]
+        self._own_level: float = facts["level_ppm"] / 1e6
         self._needed = [c["name"] for c in facts["columns"] if c["kind"] not in ("id", "ignored", "label")]
         check_decision(options.decision, self._calibration)
-        self._note_level(options.decision.level)
+        if options.drift:
+            model._core.check_drift()
+        else:
+            self._note_level(options.decision.level)
 
     def stream(self, *, append: bool) -> pa.RecordBatchReader:
         """The table's rows with the four columns, or these alone, as they are scored."""
@@ -84,15 +90,16 @@ class Run:
         assert self._scored is not None, "a summary is of a stream that was read"  # noqa: S101
         facts: dict[str, Any] = json.loads(self._scored.summary())
         decision = self.options.decision
-        return {**facts, "fdr": decision.fdr, "top": decision.top, "calibration": self._calibration}
+        asked = {"fdr": decision.fdr, "top": decision.top}
+        return {**facts, **asked, "calibration": self._calibration, "drift": self._drift}
 
-    def rule(self) -> dict[str, float]:
-        """The argument by which the core flags rows; reads the whole table once where the decision needs it."""
+    def rule(self) -> dict[str, Any]:
+        """The arguments by which the core flags rows; reads the whole table once where the decision needs it."""
         if self._rule is None:
             self._rule = self._find_rule()
         return self._rule
 
-    def _score(self, reader: pa.RecordBatchReader, append: bool, rule: dict[str, float]) -> pa.RecordBatchReader:
+    def _score(self, reader: pa.RecordBatchReader, append: bool, rule: dict[str, Any]) -> pa.RecordBatchReader:
         o = self.options
         self._scored = self.model._core.score(
             reader,
@@ -104,6 +111,8 @@ class Run:
             threads=o.threads,
             level=rule.get("level"),
             threshold=rule.get("threshold"),
+            strata=rule.get("strata"),
+            levels=rule.get("levels"),
         )
         scored = pa.RecordBatchReader.from_stream(self._scored)
 
@@ -116,8 +125,10 @@ class Run:
 
         return pa.RecordBatchReader.from_batches(scored.schema, batches())
 
-    def _find_rule(self) -> dict[str, float]:
+    def _find_rule(self) -> dict[str, Any]:
         decision = self.options.decision
+        if self.options.drift:
+            return self._weighed(self.table.reread(self._survey))
         if decision.level is not None:
             return {"level": decision.level}
         if not decision.whole_table:
@@ -132,10 +143,27 @@ class Run:
             self.notes.append(self._unreachable(found["p_values"], found["rows"], fdr))
         return {"level": level}
 
+    def _weighed(self, found: dict[str, Any]) -> dict[str, Any]:
+        decision, drift, n = self.options.decision, found["drift"], self._calibration_rows
+        self._drift = drift_facts(drift, n)
+        rule = {"strata": drift["rows"]}
+        if decision.top is not None:
+            threshold = found["threshold"]
+            return {**rule, "level": 0.0} if threshold is None else {**rule, "threshold": threshold}
+        if decision.fdr is not None:
+            levels = drift["selection"]["levels"]
+            if not any(levels) and found["rows"]:
+                self.notes.append(unreached(drift, decision.fdr, found["rows"], n))
+            return {**rule, "level": max(levels), "levels": levels}
+        self.notes += drift_notes(drift, decision.level, self._own_level, n)
+        return {**rule, "level": drift["level"] if decision.level is None else decision.level}
+
     def _survey(self) -> dict[str, Any]:
         reader = self.table.open(columns=self._needed, types=self.model.schema)
-        top = self.options.decision.top or 0
-        found: dict[str, Any] = json.loads(self.model._core.survey(reader, top=top, threads=self.options.threads))
+        o = self.options
+        top = o.decision.top or 0
+        text = self.model._core.survey(reader, top=top, drift=o.drift, fdr=o.decision.fdr, threads=o.threads)
+        found: dict[str, Any] = json.loads(text)
         return found
 
     def _unreachable(self, p_values: list[tuple[float, int]], rows: int, fdr: float) -> str:

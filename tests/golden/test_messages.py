@@ -20,6 +20,7 @@ from tests.golden.audits import AUDITS
 from tests.golden.cases import NUMBERS, Cases, fit
 from tests.golden.constraints import CONSTRAINTS
 from tests.golden.context import CONTEXT
+from tests.golden.drifts import DRIFTS
 from tests.golden.elsewhere import ELSEWHERE
 from tests.golden.labels import LABELS
 from tests.golden.redactions import REDACTIONS
@@ -437,6 +438,7 @@ CASES.update(AUDITS)
 CASES.update(CONSTRAINTS)
 CASES.update(CONTEXT)
 CASES.update(SCORERS)
+CASES.update(DRIFTS)
 CASES.update(REDACTIONS)
 
 

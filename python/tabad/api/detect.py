@@ -24,6 +24,7 @@ from tabad.config import (
     Scorer,
     one_of,
 )
+from tabad.drift import check_drift
 from tabad.errors import TabadWarning, UsageError
 from tabad.fitting import Fitted, OnProgress, fit_private, fit_table, update_model
 from tabad.key_file import KeySource
@@ -127,6 +128,7 @@ def score(
     level: float | None = None,
     fdr: float | None = None,
     top: int | None = None,
+    drift: bool = False,
     explain: Explain = "flagged",
     reasons: int = 3,
     prefix: str = "tabad_",
@@ -154,12 +156,13 @@ def score(
     unless told otherwise) and `save_model` keeps the model that scored. With one they are refused, and `scorer` says
     which of its scorers works: the teacher, or the student in one fast pass (default: what the model says); `device`
     "cuda" computes energies on a GPU (see `Model.on`); `key` is the key file of a redacted model, or its content.
-    At most one of `level`, `fdr`, `top` decides which rows are flagged. Raises `InputError` where the table cannot be
-    read or does not fit the model, and `UsageError` for arguments that do not go together.
+    At most one of `level`, `fdr`, `top` decides which rows are flagged. `drift` weighs p-values for the mix of rows
+    that the table has, where that is another than in the fit. Raises `InputError` where the table cannot be read or
+    does not fit the model, and `UsageError` for arguments that do not go together.
 
     >>> tabad.score("payments.parquet", top=20)  # doctest: +SKIP
     """
-    options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads)
+    options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads, drift=drift)
     if scorer is not None:
         one_of(scorer, SCORERS, "scorer")
     if model is not None:
@@ -245,6 +248,7 @@ def run_score(
     """`score`, with its summary. `answer=False`: for the summary alone, where nothing is written."""
     if model is None:
         check_decision(options.decision, "self")
+        check_drift(options.drift, "self")
         refuse_scorer(scorer)
         refuse_key(key)
     loaded = None if model is None else as_model(model, scorer, key)
@@ -260,7 +264,7 @@ def run_score(
         loaded = fitted.model
         if save_model is not None:
             loaded.save(save_model)
-    elif options.decision.whole_table:
+    elif options.whole_table:
         table = table.spool()
     scoring = loaded.on("cuda") if fit_options.device == "cuda" else loaded
     run = scoring.run(table, options)

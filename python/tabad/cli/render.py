@@ -101,12 +101,21 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
         say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
+        say(*_drifted(outcome.summary))
     say(f"  score    {rows:,} rows in {outcome.seconds[1]:.1f} s")
     say(*_findings(outcome.summary))
     say(*_label_lines(labels))
     for note in outcome.notes:
         say(f"warning: {note}")
     say(_outcome_line(places))
+
+
+def _drifted(summary: dict[str, Any]) -> list[str]:
+    drift = summary["drift"]
+    if drift is None:
+        return []
+    count = f"{drift['calibration_rows']:,} calibration rows count as {drift['effective_rows']:,.0f}"
+    return [f"  drift    distance {drift['distance']:.2f} between the mixes of {drift['strata']} strata · {count}"]
 
 
 def _columns_lines(facts: dict[str, Any]) -> list[str]:

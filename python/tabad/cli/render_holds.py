@@ -33,6 +33,7 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
         ("obeys", holds["constraint_pairs"] and f"{holds['constraint_pairs']:,} pairs of values, readable"),
         ("scores", scores),
         ("groups", holds["groups"] and f"{holds['groups']:,} common combinations of context values, by their codes"),
+        ("strata", holds["strata"] and f"where rows part into {holds['strata']} strata, of 25 rows or more each"),
         ("energies", holds["energies"] and "quantiles of how odd each column is in reference rows"),
         ("learned", _learned(holds)),
     ]

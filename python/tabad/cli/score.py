@@ -34,6 +34,12 @@ def score(
         float | None, typer.Option("--fdr", metavar="Q", help="Flag at this false discovery rate over the table.")
     ] = None,
     top: Annotated[int | None, typer.Option("--top", metavar="N", help="Flag the N oddest rows.")] = None,
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift", help="Weigh p-values for the mix of rows that the table has. Needs a model; reads TABLE twice."
+        ),
+    ] = False,
     explain: Annotated[
         str, typer.Option("--explain", metavar="K", help="Give reasons for: flagged, all or none.")
     ] = "flagged",
@@ -92,7 +98,8 @@ def score(
         quality=quality or "fast", memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
         device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
-    score_options = ScoreOptions(Decision(level, fdr, top), explain, prefix=prefix, threads=threads)  # type: ignore[arg-type]
+    decision = Decision(level, fdr, top)
+    score_options = ScoreOptions(decision, explain, prefix=prefix, threads=threads, drift=drift)  # type: ignore[arg-type]
     bars = for_terminal(json)
     try:
         outcome = api.run_score(

@@ -48,19 +48,30 @@ pub struct Calibration {
     scores: Vec<f64>,
     tail: ParetoTail,
     groups: Groups,
+    /// Of each score, where the model has strata.
+    strata: Vec<u8>,
 }
 
 impl Calibration {
     pub fn fit(source: Source, mut scores: Vec<f64>) -> Self {
         scores.sort_unstable_by(f64::total_cmp);
         let tail = ParetoTail::fit_cautious(&scores).unwrap_or_else(|| ParetoTail::coarse(&scores));
-        Self { source, scores, tail, groups: Groups::default() }
+        Self { source, scores, tail, groups: Groups::default(), strata: Vec::new() }
     }
 
     /// From the scores of these rows, with a calibration of its own for each group.
     pub fn of_rows(source: Source, scores: Vec<f64>, rows: &Block, keys: GroupKeys) -> Self {
         let groups = Groups::fit(keys, scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row))));
         Self { groups, ..Self::fit(source, scores) }
+    }
+
+    /// With the stratum of each row; `scores` are those that it was fitted to, in the order of the rows.
+    #[must_use]
+    pub fn in_strata(mut self, scores: &[f64], strata: &[u8]) -> Self {
+        let mut pairs: Vec<(f64, u8)> = scores.iter().copied().zip(strata.iter().copied()).collect();
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.strata = pairs.into_iter().map(|(_, stratum)| stratum).collect();
+        self
     }
 
     /// The calibration of another scorer by the same rows, in the same groups.
@@ -77,6 +88,16 @@ impl Calibration {
     /// n.
     pub fn rows(&self) -> usize {
         self.scores.len()
+    }
+
+    /// The stratum of each calibration row, in the order of their scores; empty where the model has no strata.
+    pub fn strata(&self) -> &[u8] {
+        &self.strata
+    }
+
+    /// How many calibration rows score less.
+    pub fn place(&self, score: f64) -> usize {
+        self.scores.partition_point(|&cal| cal < score)
     }
 
     /// The p-value of a row with this score and these codes, among the calibration rows of its group.
@@ -107,6 +128,10 @@ impl Calibration {
         if let Some(groups) = self.groups.write(store, prefix) {
             facts["groups"] = groups;
         }
+        if !self.strata.is_empty() {
+            store.put_u8(format!("{prefix}.strata"), self.strata.clone());
+            facts["strata"] = json!(true);
+        }
         facts
     }
 
@@ -123,7 +148,18 @@ impl Calibration {
             return Err(damaged());
         }
         let groups = Groups::read(&value["groups"], store, prefix, sizes, rows)?;
-        Ok(Self { source, scores, tail, groups })
+        let strata = match &value["strata"] {
+            Value::Null => Vec::new(),
+            Value::Bool(true) => store.get_u8(&format!("{prefix}.strata"))?.to_vec(),
+            _ => return Err(damaged()),
+        };
+        Ok(Self { source, scores, tail, groups, strata })
+    }
+
+    /// What a file says of strata fits: each score has one of so many, or none has one where there are none.
+    pub fn fits(&self, strata: usize) -> bool {
+        let wanted = if strata == 0 { 0 } else { self.scores.len() };
+        self.strata.len() == wanted && self.strata.iter().all(|&at| usize::from(at) < strata)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::redaction::Redaction;
 use crate::release::Release;
 use crate::scorer::{Name, Scorer};
 use crate::store::Store;
+use crate::strata::Strata;
 
 /// Bumped when a file can no longer be read by the code of the last release.
 pub const FORMAT: u64 = 2;
@@ -57,6 +58,8 @@ pub struct Model {
     pub scorer: Scorer,
     /// The one that could.
     pub other: Option<Scorer>,
+    /// What a drift of the mix of rows is told by.
+    pub strata: Option<Strata>,
     pub label: Option<Label>,
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
@@ -158,6 +161,9 @@ impl Model {
         if !self.constraints.is_empty() {
             manifest.insert("constraints".into(), constraints::write(&self.constraints, &mut store));
         }
+        if let Some(strata) = &self.strata {
+            manifest.insert("strata".into(), strata.write(&mut store));
+        }
         if let Some(release) = &self.release {
             manifest.insert("private".into(), release.write(&mut store));
         }
@@ -248,9 +254,26 @@ impl Model {
             value => Some(Release::read(value, store)?),
         };
         let redaction = Redaction::read(&manifest["redacted"])?;
+        let strata = Strata::read(&manifest["strata"], store, encoder.numbers, &encoder.category_sizes())?;
+        let count = strata.as_ref().map_or(0, Strata::count);
+        if [Some(&scorer), other.as_ref()].into_iter().flatten().any(|scorer| !scorer.calibration().fits(count)) {
+            return Err(damaged("strata"));
+        }
         let elsewhere = None;
-        let model =
-            Self { encoder, denoisers, scorer, other, label, seen, constraints, sizes, release, redaction, elsewhere };
+        let model = Self {
+            encoder,
+            denoisers,
+            scorer,
+            other,
+            strata,
+            label,
+            seen,
+            constraints,
+            sizes,
+            release,
+            redaction,
+            elsewhere,
+        };
         model.check_redaction()?;
         Ok(model)
     }
@@ -278,6 +301,7 @@ impl Model {
         facts.insert("training_rows".into(), json!(self.sizes.training));
         facts.insert("reference_rows".into(), json!(self.sizes.reference));
         facts.insert("groups".into(), json!(self.calibration().group_sizes()));
+        facts.insert("strata".into(), json!(self.strata.as_ref().map_or(0, Strata::count)));
         facts.insert("calibration".into(), json!(self.calibration().source.name()));
         facts.insert("calibration_rows".into(), json!(self.calibration().rows()));
         facts.insert("level_ppm".into(), json!((self.calibration().level() * 1e6).round() as u64));

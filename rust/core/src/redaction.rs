@@ -12,6 +12,7 @@ use crate::memory::Memory;
 use crate::model::{Label, Model};
 use crate::scorer::Name;
 use crate::secret::{Digest, HASH, Secret};
+use crate::strata::Strata;
 
 /// Of a redacted model: how to tell its key, and whether that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +187,7 @@ impl Model {
             "constraint_pairs": self.constraints.iter().map(|one| one.pairs.len()).sum::<usize>(),
             "calibration_scores": scores,
             "groups": self.calibration().group_sizes().len().saturating_sub(1),
+            "strata": self.strata.as_ref().map_or(0, Strata::count),
             "energies": self.scorer_of(Name::Teacher).is_some(),
             "network": self.denoisers.network.is_some(),
             "student": self.scorer_of(Name::Student).is_some(),

@@ -18,7 +18,7 @@ use tabad_core::model::Model as CoreModel;
 use tabad_core::nearest::{Search, nearest};
 use tabad_core::network::Network;
 use tabad_core::release::Release;
-use tabad_core::score::{Explain, Options, Rule, Scoring, survey};
+use tabad_core::score::{Ask, Explain, Options, Rule, Scoring, Weighed, survey};
 use tabad_core::scorer::Name;
 use tabad_core::secret::Secret;
 use tabad_core::{constraints, decode, file};
@@ -182,7 +182,7 @@ impl Model {
         PyArrowType(decode::schema(&self.inner.encoder))
     }
 
-    #[pyo3(signature = (stream, *, level=None, threshold=None, explain="flagged", reasons=3, prefix="tabad_", append=true, oddest=10, first_row=0, threads=0, rows=None))]
+    #[pyo3(signature = (stream, *, level=None, threshold=None, explain="flagged", reasons=3, prefix="tabad_", append=true, oddest=10, first_row=0, threads=0, rows=None, strata=None, levels=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python method")]
     fn score(
         &self,
@@ -198,6 +198,8 @@ impl Model {
         first_row: u64,
         threads: usize,
         rows: Option<u64>,
+        strata: Option<Vec<u64>>,
+        levels: Option<Vec<f64>>,
     ) -> PyResult<ScoreStream> {
         let explain = match explain {
             "flagged" => Explain::Flagged,
@@ -210,7 +212,9 @@ impl Model {
             }
         };
         let rule = self.rule(level, threshold, rows);
-        let options = Options { rule, explain, reasons, prefix: prefix.to_owned(), append, oddest, first_row };
+        let drift = enter(py, || strata.map(|rows| self.inner.drift(rows)).transpose())?;
+        let drift = drift.map(|drift| Weighed { drift, levels });
+        let options = Options { rule, explain, reasons, prefix: prefix.to_owned(), append, oddest, first_row, drift };
         let pool = pool(threads)?;
         let model = self.inner.clone();
         let scoring = enter(py, || Scoring::new(model, stream.0, options, pool))?;
@@ -218,14 +222,37 @@ impl Model {
         Ok(ScoreStream::new(Box::new(scoring), summary))
     }
 
-    #[pyo3(signature = (stream, *, top=0, threads=0))]
-    fn survey(&self, py: Python<'_>, stream: Input, top: usize, threads: usize) -> PyResult<String> {
+    fn check_drift(&self, py: Python<'_>) -> PyResult<()> {
+        enter(py, || self.inner.need_strata().map(|_| ()))
+    }
+
+    #[pyo3(signature = (stream, *, top=0, drift=false, fdr=None, threads=0))]
+    fn survey(
+        &self,
+        py: Python<'_>,
+        stream: Input,
+        top: usize,
+        drift: bool,
+        fdr: Option<f64>,
+        threads: usize,
+    ) -> PyResult<String> {
+        let ask = Ask { top, drift, fdr };
         let pool = pool(threads)?;
         let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
-        let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, top, poll)));
+        let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, ask, poll)));
         py.check_signals()?;
         let found = found?;
-        Ok(json!({"rows": found.rows, "p_values": found.p_values, "threshold": found.threshold}).to_string())
+        let selection =
+            found.selection.map(|selection| json!({"levels": selection.levels, "passed": selection.passed}));
+        let drift = found.drift.map(|drift| {
+            json!({
+                "rows": drift.rows(), "smallest": drift.smallest(), "level": drift.level(), "selection": selection,
+                "effective_rows": drift.effective(), "distance": drift.distance(),
+            })
+        });
+        let facts =
+            json!({"rows": found.rows, "p_values": found.p_values, "threshold": found.threshold, "drift": drift});
+        Ok(facts.to_string())
     }
 
     #[pyo3(signature = (stream, *, memory=2048, seed=0, threads=0))]

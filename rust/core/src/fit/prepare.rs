@@ -21,11 +21,14 @@ use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
+use crate::strata::Strata;
 
 const FOLDS: usize = 5;
 /// So many rows that the memory has not seen are enough for its tails.
 const ENOUGH_ROWS: usize = 1_000;
 const TILE: usize = 256;
+/// Rows that tell strata.
+const STRATA_ROWS: usize = 2_500;
 
 /// Encoded parts of the sample, ready for the denoisers.
 #[derive(Debug)]
@@ -334,16 +337,21 @@ impl Prepared {
         let scores = score_rows(&judged, &energies, &reference, guide.as_ref());
         let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
         let sizes = self.sizes();
+        let strata = if keys.tell_apart() { None } else { self.strata(&reference, guide.as_ref()) };
         // Rows of every class count here: a class is generated with its own values.
         let every: Vec<usize> = (0..self.training.rows).collect();
         let counts = memory::marginal_counts(&self.training, &self.encoder.features, &every);
         let seen = counts.iter().map(|codes| codes.iter().map(|&count| count > 0).collect()).collect();
-        let calibration = Calibration::of_rows(self.source, scores, &judged, keys);
+        let mut calibration = Calibration::of_rows(self.source, scores.clone(), &judged, keys);
+        if let Some(strata) = &strata {
+            calibration = calibration.in_strata(&scores, &strata.of_rows(&judged));
+        }
         Ok(Model {
             encoder: self.encoder,
             denoisers: self.denoisers,
             scorer: Scorer::Teacher { reference, guide, calibration },
             other: None,
+            strata,
             label: self.label,
             seen,
             constraints: Vec::new(),
@@ -375,6 +383,21 @@ impl Prepared {
                 self.cross_energies(one, &pool)
             }
         }
+    }
+
+    /// Told by rows that do not calibrate: reference rows, and normal training rows where those are few.
+    fn strata(&self, reference: &Reference, guide: Option<&Guide>) -> Option<Strata> {
+        if self.source != Source::HeldOut {
+            return None;
+        }
+        let more = STRATA_ROWS.saturating_sub(self.reference.rows);
+        let more: Vec<usize> = self.normal.iter().copied().take(more).collect();
+        let rows = pool_of(&self.training, &more, self.source, &self.reference);
+        let rows = rows.take(&(0..rows.rows.min(STRATA_ROWS)).collect::<Vec<_>>());
+        // They may be kept: they are judged without their own vote.
+        let memory = self.denoisers.memory.as_ref().map(Memory::with_own_vote);
+        let energies = energies_of(&self.denoisers.with_memory(memory), &rows);
+        Strata::fit(&rows, &score_rows(&rows, &energies, reference, guide), self.calibration.rows)
     }
 
     /// What few labels teach; None without any.

@@ -7,7 +7,7 @@ mod output;
 mod survey;
 
 pub use output::{Names, Summary};
-pub use survey::{Survey, survey};
+pub use survey::{Ask, Survey, survey};
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use rayon::prelude::*;
 
 use crate::block::Block;
+use crate::drift::Drift;
 use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
@@ -58,6 +59,15 @@ pub struct Options {
     pub oddest: usize,
     /// Number of the first row.
     pub first_row: u64,
+    /// p-values weighed for the mix of rows that the table has.
+    pub drift: Option<Weighed>,
+}
+
+/// How rows are weighed, and up to which p-value those of each stratum are flagged, if not by the rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    pub drift: Drift,
+    pub levels: Option<Vec<f64>>,
 }
 
 /// What was decided of one row.
@@ -120,7 +130,7 @@ impl Engine {
     fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let model = self.model.clone();
         let opened = model.encoder.open(batch, &self.alignment)?;
-        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule)?;
+        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule, self.options.drift.as_ref())?;
         let explained: Vec<usize> = match self.options.explain {
             Explain::All => (0..verdicts.len()).collect(),
             Explain::Flagged => (0..verdicts.len()).filter(|&row| verdicts[row].flag).collect(),
@@ -180,7 +190,10 @@ impl Model {
 
     /// What is decided of a row with this score and these codes.
     pub fn verdict(&self, score: f64, c_c: &[u16], rule: Rule) -> Verdict {
-        let p_value = self.calibration().p_value(score, c_c);
+        self.decide(score, self.calibration().p_value(score, c_c), rule)
+    }
+
+    fn decide(&self, score: f64, p_value: f64, rule: Rule) -> Verdict {
         let flag = match rule {
             Rule::Level(level) => p_value <= level,
             Rule::Threshold(threshold) => score >= threshold,
@@ -191,17 +204,31 @@ impl Model {
 }
 
 /// Scores, p-values and flags of all rows of a batch, in order.
-fn verdicts(model: &Model, opened: &Opened<'_>, rows: usize, rule: Rule) -> Result<Vec<Verdict>> {
-    each(model, opened, rows, |score, c_c| model.verdict(score, c_c, rule))
+fn verdicts(
+    model: &Model,
+    opened: &Opened<'_>,
+    rows: usize,
+    rule: Rule,
+    weighed: Option<&Weighed>,
+) -> Result<Vec<Verdict>> {
+    let (Some(Weighed { drift, levels }), Some(strata)) = (weighed, &model.strata) else {
+        return each(model, opened, rows, |score, _, c_c| model.verdict(score, c_c, rule));
+    };
+    each(model, opened, rows, |score, x_n, c_c| {
+        let stratum = strata.of(x_n, c_c);
+        let level = levels.as_ref().and_then(|levels| levels.get(usize::from(stratum)));
+        let rule = level.map_or(rule, |&level| Rule::Level(level));
+        model.decide(score, drift.p_value(model.calibration(), score, stratum), rule)
+    })
 }
 
-/// What `then` makes of the score and the codes of every row of a batch, in order. Energies from elsewhere are asked for
-/// whole batches, in the thread that asks for the batch.
+/// What `then` makes of the score, the numbers and the codes of every row of a batch, in order. Energies from elsewhere are
+/// asked for whole batches, in the thread that asks for the batch.
 fn each<T: Send>(
     model: &Model,
     opened: &Opened<'_>,
     rows: usize,
-    then: impl Fn(f64, &[u16]) -> T + Sync,
+    then: impl Fn(f64, &[f32], &[u16]) -> T + Sync,
 ) -> Result<Vec<T>> {
     let elsewhere = model.elsewhere.as_deref();
     let score = |block: &mut Block, room: &mut Room, rows: Range<usize>| {
@@ -209,7 +236,7 @@ fn each<T: Send>(
         opened.encode_into(rows, block);
         model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
         let rows = scores.into_iter().enumerate();
-        Ok(rows.map(|(row, score)| then(score, block.c_row(row))).collect())
+        Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
     };
     if elsewhere.is_some() {
         return score(&mut Block::default(), &mut model.scorer.room(), 0..rows);
