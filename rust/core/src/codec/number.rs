@@ -23,6 +23,8 @@ const KNOWN: usize = 64;
 const SKEW: f64 = 5.0;
 /// Decimals looked for in floats.
 const DECIMALS: u8 = 6;
+/// Of a factor of ten, so much is half on a logarithmic scale.
+const NARROW: f64 = 3.0;
 
 #[derive(Debug, Clone)]
 pub struct Number {
@@ -125,9 +127,14 @@ impl Number {
     }
 
     /// What a value that is seen is a slip of the decimal point from: its tenth or ten times it, where that is between two
-    /// encoded values and one that the column could hold (its decimals, one of its few values).
+    /// encoded values and one that the column could hold (its decimals, one of its few values). None where these two are
+    /// further apart than [`NARROW`] times: a tenth of almost anything would be between them.
     pub fn slip(&self, seen: f64, low: f32, high: f32) -> Option<(String, &'static str)> {
         let (low, high) = (self.value(low), self.value(high));
+        let (near, far) = (low.abs().min(high.abs()), low.abs().max(high.abs()));
+        if low * high <= 0.0 || far > NARROW * near {
+            return None;
+        }
         let could = |value: f64| {
             let written = self.decimals.is_none_or(|decimals| {
                 let power = 10_f64.powi(i32::from(decimals));

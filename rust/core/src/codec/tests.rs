@@ -93,6 +93,8 @@ fn a_slip_of_the_decimal_point_is_a_value_that_the_column_could_hold() {
     assert_eq!(slip(155.0), None, "15.5 is not whole");
     assert_eq!(slip(90.0), None, "9 is below the range");
     assert_eq!(slip(0.0), None);
+    let wide = encoded(&whole, &floats(&[10.0, 31.0]));
+    assert_eq!(number.slip(150.0, wide.x[0], wide.x[1]), None, "half of all values have a tenth in there");
 }
 
 #[test]
