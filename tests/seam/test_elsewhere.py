@@ -161,6 +161,13 @@ def test_a_survey_asks_elsewhere_as_well(table: pa.Table) -> None:
     assert found["rows"] == json.loads(core.survey(rows))["rows"]
 
 
+def test_a_table_without_rows_asks_nothing_and_has_no_scores(table: pa.Table) -> None:
+    core = tabad.fit(table, quality="fast", label="fraud").core
+    elsewhere = core.with_energies(Elsewhere(core, CPU))
+
+    assert pa.table(elsewhere.score(rows_of(core, table).slice(0, 0), append=False)).num_rows == 0
+
+
 def test_what_cannot_be_computed_elsewhere_is_refused(table: pa.Table, default: tabad.Model) -> None:
     dense = tabad.fit(table, quality="fast", label="fraud", mechanism="density")
     with pytest.raises(tabad.UsageError, match="mechanism `density` come from the processor alone"):

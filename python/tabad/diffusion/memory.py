@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .layout import PRESENT
+
 __all__ = ["Memory"]
 
-PRESENT, OTHER = 0, 1
+OTHER = 1
 _ABSENT_DISTANCE = 1.0
 _BOUND = 4.5
 _FAR = 1e30
@@ -82,6 +84,8 @@ class Memory:
         shape = (-1, self.rows)
         self.x_NM = torch.tensor(np.frombuffer(bytes(x), "<f4").reshape(shape), device=device)
         self.c_CM = torch.tensor(np.frombuffer(bytes(c), "<u2").reshape(shape).astype(np.int32), device=device)
+        self.status_N = torch.tensor([n.status for n in self.numbers], dtype=torch.int64, device=device)
+        self.judged_N = torch.tensor([0.0 if n.given else n.weight for n in self.numbers], device=device)
         self.there_NM = torch.stack([self.c_CM[n.status] == PRESENT for n in self.numbers]) if self.numbers else None
         self.sorted = [self.x_NM[n][self._there(n)].sort().values for n in range(len(self.numbers))]
         self.known = [
@@ -194,10 +198,8 @@ class Memory:
             return torch.full_like(total_B, 1e-6).log()
         moment_BN, mass_BN = weight_BM @ (self.x_NM * self.there_NM).T, weight_BM @ self.there_NM.float().T
         mean_BN = moment_BN / mass_BN.clamp_min(_NEGLIGIBLE)
-        status_N = torch.tensor([n.status for n in self.numbers], device=weight_BM.device)
-        weight_N = torch.tensor([0.0 if n.given else n.weight for n in self.numbers], device=weight_BM.device)
-        counts_BN = (rows.c_BC[:, status_N] == PRESENT) & (mass_BN > _NEGLIGIBLE)
-        square_BN = torch.where(counts_BN, (mean_BN - rows.x_BN).square() * weight_N, 0.0)
+        counts_BN = (rows.c_BC[:, self.status_N] == PRESENT) & (mass_BN > _NEGLIGIBLE)
+        square_BN = torch.where(counts_BN, (mean_BN - rows.x_BN).square() * self.judged_N, 0.0)
         return (square_BN.sum(dim=1) / tau + 1e-6).log()
 
     def _marginal(self, rows: _Rows) -> Tensor:
@@ -208,11 +210,8 @@ class Memory:
                 total_B += torch.where(rows.c_BC[:, spec.status] == PRESENT, rarity_B, 0.0)
         for category, of in enumerate(self.categories):
             if not of.given:
-                code_B = rows.c_BC[:, category]
-                share_B = of.marginal[code_B.clamp(max=len(of.marginal) - 1)]
-                share_B = torch.where(code_B < len(of.marginal), share_B, _UNSEEN)
-                known_B = (code_B[:, None] == self.c_CM[category][self.anchors]).sum(dim=1)
-                total_B += of.weight * (-share_B.log() - known_B.log1p()).clamp_min(0.0)
+                known_B = (rows.c_BC[:, category, None] == self.c_CM[category][self.anchors]).sum(dim=1)
+                total_B += of.weight * (-self._share(rows, category).log() - known_B.log1p()).clamp_min(0.0)
         return total_B
 
     def _rarity(self, rows: _Rows, number: int) -> Tensor:
@@ -275,23 +274,25 @@ class Memory:
             for category in column.categories:
                 rest_BV -= self._category(rows, category, voters_V)
             rest_BV.clamp_min_(0.0)
+            beyond = {n: self._beyond(rows, n) for n in column.numbers}
             for tau in self.conditional:
                 free_B = torch.logsumexp(-rest_BV / tau, dim=1)
                 for number, apart_BV in own.items():
                     bound_B = torch.logsumexp(-(rest_BV + apart_BV) / tau, dim=1)
-                    energy_B = free_B - bound_B + self._beyond(rows, number) / tau
+                    energy_B = free_B - bound_B + beyond[number] / tau
                     there_B = rows.c_BC[:, self.numbers[number].status] == PRESENT
                     out_BF[:, number] += torch.where(there_B, energy_B, 0.0)
                 for category in column.categories:
                     same_BV = torch.where(self._matches(rows, category, voters_V), -rest_BV / tau, -torch.inf)
                     share_B = (torch.logsumexp(same_BV, dim=1) - free_B).exp()
-                    out_BF[:, numbers + category] -= self._smoothed(rows, category, share_B).log()
+                    smoothed_B = (1 - _MARGINAL_SHARE) * share_B + _MARGINAL_SHARE * self._share(rows, category)
+                    out_BF[:, numbers + category] -= smoothed_B.log()
         return out_BF
 
-    def _smoothed(self, rows: _Rows, category: int, share_B: Tensor) -> Tensor:
+    def _share(self, rows: _Rows, category: int) -> Tensor:
+        """How common the code of each row is in its column."""
         marginal, code_B = self.categories[category].marginal, rows.c_BC[:, category]
-        usual_B = torch.where(code_B < len(marginal), marginal[code_B.clamp(max=len(marginal) - 1)], _UNSEEN)
-        return (1 - _MARGINAL_SHARE) * share_B + _MARGINAL_SHARE * usual_B
+        return torch.where(code_B < len(marginal), marginal[code_B.clamp(max=len(marginal) - 1)], _UNSEEN)
 
     def _beyond(self, rows: _Rows, number: int) -> Tensor:
         """How far the nearest kept value of a number, but the row's own copy, lies beyond the bound."""

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::groups::{GroupKeys, Groups};
 use crate::pareto::ParetoTail;
 use crate::store::Store;
+use crate::strata::Strata;
 
 /// Rows expected to stand out in a table where nothing is odd.
 pub const EXPECTED_FALSE: f64 = 0.05;
@@ -52,6 +53,13 @@ pub struct Calibration {
     strata: Vec<u8>,
 }
 
+/// The strata in the order of the scores.
+fn in_order(scores: &[f64], strata: &[u8]) -> Vec<u8> {
+    let mut pairs: Vec<(f64, u8)> = scores.iter().copied().zip(strata.iter().copied()).collect();
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    pairs.into_iter().map(|(_, stratum)| stratum).collect()
+}
+
 impl Calibration {
     pub fn fit(source: Source, mut scores: Vec<f64>) -> Self {
         scores.sort_unstable_by(f64::total_cmp);
@@ -59,25 +67,23 @@ impl Calibration {
         Self { source, scores, tail, groups: Groups::default(), strata: Vec::new() }
     }
 
-    /// From the scores of these rows, with a calibration of its own for each group.
-    pub fn of_rows(source: Source, scores: Vec<f64>, rows: &Block, keys: GroupKeys) -> Self {
+    /// From the scores of these rows, with a calibration of its own for each group, or with the strata of the rows.
+    pub fn of_rows(source: Source, scores: Vec<f64>, rows: &Block, keys: GroupKeys, strata: Option<&Strata>) -> Self {
         let groups = Groups::fit(keys, scores.iter().enumerate().map(|(row, &score)| (score, rows.c_row(row))));
-        Self { groups, ..Self::fit(source, scores) }
+        let strata = strata.map_or_else(Vec::new, |strata| in_order(&scores, &strata.of_rows(rows)));
+        Self { groups, strata, ..Self::fit(source, scores) }
     }
 
-    /// With the stratum of each row; `scores` are those that it was fitted to, in the order of the rows.
+    /// The calibration of another scorer by the same rows, in the same groups and strata.
     #[must_use]
-    pub fn in_strata(mut self, scores: &[f64], strata: &[u8]) -> Self {
-        let mut pairs: Vec<(f64, u8)> = scores.iter().copied().zip(strata.iter().copied()).collect();
-        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        self.strata = pairs.into_iter().map(|(_, stratum)| stratum).collect();
-        self
+    pub fn of_other(&self, scores: Vec<f64>, rows: &Block, strata: Option<&Strata>) -> Self {
+        Self::of_rows(self.source, scores, rows, self.groups.keys().clone(), strata)
     }
 
-    /// The calibration of another scorer by the same rows, in the same groups.
-    #[must_use]
-    pub fn of_other(&self, scores: Vec<f64>, rows: &Block) -> Self {
-        Self::of_rows(self.source, scores, rows, self.groups.keys().clone())
+    /// With the stratum of each row, where no block tells it; `scores` are those that it was fitted to.
+    #[cfg(test)]
+    pub(crate) fn in_strata(self, scores: &[f64], strata: &[u8]) -> Self {
+        Self { strata: in_order(scores, strata), ..self }
     }
 
     /// Calibration rows of each group, the last the rows of no group of their own; empty without groups.
@@ -181,7 +187,7 @@ mod tests {
             Block { rows: 502, numbers: 0, categories: 1, x: Vec::new(), c: [vec![2; 500], vec![3; 2]].concat() };
         let every: Vec<usize> = (0..502).collect();
         let keys = GroupKeys::of(vec![0], &block, &every, 502);
-        let calibration = Calibration::of_rows(Source::HeldOut, vec![1.0; 502], &block, keys);
+        let calibration = Calibration::of_rows(Source::HeldOut, vec![1.0; 502], &block, keys, None);
         assert_eq!(calibration.group_sizes(), vec![500, 2]);
         assert_eq!(calibration.level(), 1.0 / 501.0);
     }

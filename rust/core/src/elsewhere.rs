@@ -16,7 +16,7 @@ pub struct Found {
     pub network: Energies,
 }
 
-/// Who computes them. Called with whole batches.
+/// Who computes them. Called with many rows at a time.
 pub trait Elsewhere: std::fmt::Debug + Send + Sync {
     fn find(&self, block: &Block, wanted: Wanted, conditional: bool) -> Result<Found>;
 }

@@ -63,10 +63,8 @@ impl Judged {
     /// Gives the model a student, calibrated by its own scores of the calibration rows.
     pub fn set_student(&mut self, student: Student) {
         let scores = student.scores(&self.calibration);
-        let mut calibration = self.model.calibration().of_other(scores.clone(), &self.calibration);
-        if let Some(strata) = &self.model.strata {
-            calibration = calibration.in_strata(&scores, &strata.of_rows(&self.calibration));
-        }
+        let strata = self.model.strata.as_ref();
+        let calibration = self.model.calibration().of_other(scores, &self.calibration, strata);
         self.model.other = Some(Scorer::Student { student, calibration });
     }
 }

@@ -342,10 +342,7 @@ impl Prepared {
         let every: Vec<usize> = (0..self.training.rows).collect();
         let counts = memory::marginal_counts(&self.training, &self.encoder.features, &every);
         let seen = counts.iter().map(|codes| codes.iter().map(|&count| count > 0).collect()).collect();
-        let mut calibration = Calibration::of_rows(self.source, scores.clone(), &judged, keys);
-        if let Some(strata) = &strata {
-            calibration = calibration.in_strata(&scores, &strata.of_rows(&judged));
-        }
+        let calibration = Calibration::of_rows(self.source, scores, &judged, keys, strata.as_ref());
         Ok(Model {
             encoder: self.encoder,
             denoisers: self.denoisers,

@@ -1,10 +1,11 @@
 //! The default: density, score function and conditional energies together, with the marginals beside them.
 //!
-//! Where the training rows are known to be normal, density, joint energy and columns count alike. Where they are not, what
-//! asks for fine structure (joint, columns) counts little, and the isolation four times as much as all of that: anomalies
-//! among the kept rows hide like ones in a density, and hardly in it. Beside context columns, of which the isolation knows
-//! nothing, the wide densities take its place. The marginal counts as much beside them as the share of the table's
-//! columns that are categories: what is rare by itself tells much of a category, and little of a number that density does not.
+//! Where the training rows are known to be normal, density, joint energy and columns count alike. Where they are not, the
+//! joint energy, which asks for fine structure, counts half, and the isolation three times as much as the three together:
+//! anomalies among the kept rows hide like ones in a density, and hardly in it. Beside context columns, of which the
+//! isolation knows nothing, the wide densities take its place. The marginal counts by the share of the table's columns that
+//! are categories, and as much as all these, or a little more, where all of them are: what is rare by itself tells much of
+//! a category, and little of a number that density does not.
 
 use super::{MemoryShares, NetworkShares, Setting};
 

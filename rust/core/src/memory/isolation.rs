@@ -59,13 +59,20 @@ impl Isolating {
     }
 }
 
-/// `mean_g ln(E_g + 0.001)` of the distances to the nearest row of each group.
+/// `mean_g ln(min_{i in g} E_i + 0.001)` over groups of `grouped` rows, whose distances are told, and the nearest known one's.
 #[inline(always)]
-fn mean_log(nearest: &[f32]) -> f32 {
+fn mean_log<T: Copy>(grouped: &[T], distance: impl Fn(T) -> f32, known: f32) -> f32 {
+    let groups = groups_of(grouped.len());
+    let mut nearest = [known; GROUPS];
+    for rows in grouped.chunks(groups) {
+        for (nearest, &row) in nearest.iter_mut().zip(rows) {
+            *nearest = least(*nearest, distance(row));
+        }
+    }
     // Logarithms of products of eight: of at most 1e30 each, which f64 holds.
     let product = |eight: &[f32]| eight.iter().map(|&distance| f64::from(distance + NEAREST)).product::<f64>();
-    let sum: f64 = nearest.chunks(8).map(|eight| product(eight).ln()).sum();
-    (sum / nearest.len() as f64) as f32
+    let sum: f64 = nearest[..groups].chunks(8).map(|eight| product(eight).ln()).sum();
+    (sum / groups as f64) as f32
 }
 
 /// Some rows of columns of `padded` rows, `width` a column.
@@ -106,14 +113,7 @@ impl Memory {
     pub(super) fn isolation(&self, distance_m: &[f32]) -> f32 {
         let Isolating { grouped, anchors, .. } = &self.isolating;
         let known = anchors.iter().map(|&row| distance_m[row as usize]).fold(f32::INFINITY, f32::min);
-        let groups = groups_of(grouped.len());
-        let mut nearest = [known; GROUPS];
-        for rows in grouped.chunks(groups) {
-            for (nearest, &row) in nearest.iter_mut().zip(rows) {
-                *nearest = least(*nearest, distance_m[row as usize]);
-            }
-        }
-        mean_log(&nearest[..groups])
+        mean_log(grouped, |row| distance_m[row as usize], known)
     }
 
     /// By sums of roots. `scratch` has [`Isolating::width`] places, `left_out` is the kept row without a vote.
@@ -128,14 +128,7 @@ impl Memory {
         }
         let (of_groups, behind) = scratch.split_at(grouped.len());
         let known = behind[..anchors.len()].iter().copied().fold(f32::INFINITY, f32::min);
-        let groups = groups_of(grouped.len());
-        let mut nearest = [known; GROUPS];
-        for distances in of_groups.chunks(groups) {
-            for (nearest, &distance) in nearest.iter_mut().zip(distances) {
-                *nearest = least(*nearest, distance);
-            }
-        }
-        mean_log(&nearest[..groups])
+        mean_log(of_groups, |distance| distance, known)
     }
 
     /// The sums of roots to the grouped rows and the anchors; what is missing and what does not match as in the kernel.

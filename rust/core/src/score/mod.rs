@@ -26,6 +26,8 @@ use crate::scorer::Room;
 
 /// Rows that one task scores at a time.
 const TILE: usize = 256;
+/// Rows whose energies are asked for elsewhere at a time.
+const SLICE: usize = 65_536;
 
 /// When a row is flagged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -223,7 +225,7 @@ fn verdicts(
 }
 
 /// What `then` makes of the score, the numbers and the codes of every row of a batch, in order. Energies from elsewhere are
-/// asked for whole batches, in the thread that asks for the batch.
+/// asked for large slices, in the thread that asks for the batch.
 fn each<T: Send>(
     model: &Model,
     opened: &Opened<'_>,
@@ -238,18 +240,17 @@ fn each<T: Send>(
         let rows = scores.into_iter().enumerate();
         Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
     };
-    if elsewhere.is_some() {
-        return score(&mut Block::default(), &mut model.scorer.room(), 0..rows);
-    }
-    let starts: Vec<usize> = (0..rows).step_by(TILE).collect();
-    let tiles: Result<Vec<Vec<T>>> = starts
-        .into_par_iter()
-        .map_init(
-            || (Block::default(), model.scorer.room()),
-            |(block, room), start| score(block, room, start..(start + TILE).min(rows)),
-        )
-        .collect();
-    Ok(tiles?.into_iter().flatten().collect())
+    let size = if elsewhere.is_some() { SLICE } else { TILE };
+    let parts = (0..rows).step_by(size).map(|start| start..(start + size).min(rows));
+    let found: Result<Vec<Vec<T>>> = if elsewhere.is_some() {
+        let (mut block, mut room) = (Block::default(), model.scorer.room());
+        parts.map(|rows| score(&mut block, &mut room, rows)).collect()
+    } else {
+        let room = || (Block::default(), model.scorer.room());
+        let parts: Vec<Range<usize>> = parts.collect();
+        parts.into_par_iter().map_init(room, |(block, room), rows| score(block, room, rows)).collect()
+    };
+    Ok(found?.into_iter().flatten().collect())
 }
 
 impl<R: RecordBatchReader> Iterator for Scoring<R> {
