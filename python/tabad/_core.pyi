@@ -62,13 +62,15 @@ class Fit:
         screen: bool = False,
         given: list[str] | None = None,
         mechanism: str = "combined",
+        unit: str | None = None,
         threads: int = 0,
     ) -> Self:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
         `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
-        reconstruction|conditional|diffusion-time. Raises `UsageError` for an unknown kind or mechanism, and for
-        `normal` without `label`.
+        reconstruction|conditional|diffusion-time. `unit`: the column whose values are held out whole; not modelled.
+        Raises `UsageError` for an unknown kind or mechanism, for `normal` without `label`, and for a `unit` that is the
+        label, feedback, context, or beside `screen`.
         """
 
     def observe(self, stream: ArrowStream) -> int:

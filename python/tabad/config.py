@@ -96,6 +96,8 @@ class FitOptions:
     seed: int = 0
     device: Device = "auto"
     threads: int = 0
+    unit: str | None = None
+    """The column that says whose row it is: rows of one value are held out together or not at all."""
     all_rows: bool = False
     """Hold nothing out: for models that generate, and for a table that is screened against itself."""
     private: PrivateOptions | None = None
@@ -118,14 +120,17 @@ class FitOptions:
             self._refuse_beside_private()
 
     def _refuse_beside_private(self) -> None:
-        given = [name for name, on in (("memory", self.memory), ("feedback", self.feedback),
-                                       ("kinds", self.kinds), ("all_rows", self.all_rows)) if on]  # fmt: skip
+        beside = {
+            "memory": self.memory, "feedback": self.feedback, "kinds": self.kinds, "all_rows": self.all_rows,
+            "unit": self.unit,
+        }  # fmt: skip
+        given = [name for name, on in beside.items() if on]
         if given:
             raise UsageError(
                 f"{' and '.join(given)} {'does' if len(given) == 1 else 'do'} not go with a private fit",
                 name="options-conflict",
                 hint="it keeps no rows of the table and holds none out; kinds come from --public-bounds and the types "
-                "of the columns",
+                "of the columns, and whom it protects is said in PrivateOptions(unit=...)",
             )
 
     @property

@@ -81,6 +81,7 @@ def fit_table(
             screen=options.all_rows,
             given=list(options.given),
             mechanism=options.mechanism,
+            unit=options.unit,
             threads=options.threads,
         )
         rows = table.open()
@@ -107,7 +108,7 @@ def fit_table(
     labels = (
         {}
         if table.head is None
-        else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or ""))
+        else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or "", options.unit or ""))
     )
     model, notes = _constrained(fit.finish(), watch, given)
     return Fitted(model, interrupted, labels, notes)

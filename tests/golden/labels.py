@@ -46,3 +46,34 @@ def update_with_a_label() -> object:
 def update_without_the_label() -> object:
     table = NUMBERS.append_column("ok", pa.array(["yes"] * len(NUMBERS)))
     return fit(table, label="ok", normal="yes").updated(NUMBERS)
+
+
+@LABELS
+def unit_is_the_label() -> object:
+    return fit(NUMBERS, unit="b", label="b")
+
+
+@LABELS
+def unit_beside_all_rows() -> object:
+    return tabad.fit(NUMBERS, quality="fast", unit="b", all_rows=True)
+
+
+@LABELS
+def unit_too_few() -> object:
+    table = pa.table({"a": list(range(600)), "shop": [place % 40 for place in range(600)]})
+    return fit(table, unit="shop")
+
+
+@LABELS
+def unit_of_a_small_table() -> object:
+    return fit(NUMBERS, unit="b")
+
+
+@LABELS
+def unit_beside_private() -> object:
+    return tabad.fit(NUMBERS, unit="b", private=1.0)
+
+
+@LABELS
+def unit_beside_an_update() -> object:
+    return tabad.fit(NUMBERS, update=tabad.fit(NUMBERS, quality="fast"), unit="b")

@@ -68,6 +68,7 @@ def fit(
     output: FilePath | None = None,
     format: str | None = None,
     threads: int = 0,
+    unit: str | None = None,
     all_rows: bool = False,
     private: float | PrivateOptions | None = None,
 ) -> Model:
@@ -85,6 +86,8 @@ def fit(
     both tables, and thresholds come from the new rows (500 or more).
     `constraints` are rules of the rows, for those that are generated ("start <= end", "total = net + tax",
     "zip -> city"), beside the ones that are found; "none" finds none.
+    `unit` names a column that says whose row it is (a customer): rows of one value are held out together or not at all,
+    so that p-values say how odd a row of somebody new is; it is not modelled.
     `all_rows` holds nothing out, for models that generate: every row is learned from, p-values are rank shares among
     the rows fitted, and there is no student.
     `private` is an epsilon, or `tabad.PrivateOptions`: the model then holds nothing of the table but what a
@@ -109,6 +112,7 @@ def fit(
         seed=seed,
         device=device,
         threads=threads,
+        unit=unit,
         all_rows=all_rows,
         private=PrivateOptions(epsilon=private) if isinstance(private, int | float) else private,
     )
@@ -294,6 +298,7 @@ _COLUMN_OPTIONS = ("kinds", "ignore", "label", "normal", "feedback", "given", "m
 _NETWORK_OPTIONS = ("quality", "device")
 _KEPT = (
     (("all_rows",), "that no row is held out", "needs some for its thresholds"),
+    (("unit",), "which rows are held out together", "follows the model's own unit"),
     (_COLUMN_OPTIONS, "what columns are", "keeps them"),
     (_NETWORK_OPTIONS, "how a network is trained", "keeps the network"),
 )

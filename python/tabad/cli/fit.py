@@ -41,7 +41,7 @@ def fit(
     ] = None,
     unit: Annotated[
         str | None,
-        typer.Option("--unit", metavar="COL", help="With --private: protect each value of this column, not each row."),
+        typer.Option("--unit", metavar="COL", help="Whose row it is: held out whole, protected whole (--private)."),
     ] = None,
     unit_rows: Annotated[
         int | None, typer.Option("--unit-rows", metavar="K", help="With --unit: rows of each that count (default 1).")
@@ -75,7 +75,7 @@ def fit(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
         given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
         quality=quality, memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
-        constraints=tuple(constraint or ()), all_rows=all_rows,
+        constraints=tuple(constraint or ()), all_rows=all_rows, unit=unit if private is None else None,
         device=device, threads=threads,  # type: ignore[arg-type]
         private=o.private_options(private, delta, public_bounds, unit, unit_rows, private_method),
     )  # fmt: skip

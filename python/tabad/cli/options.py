@@ -146,7 +146,6 @@ def private_options(
     its: dict[str, object] = {
         "--delta": delta,
         "--public-bounds": bounds,
-        "--unit": unit,
         "--unit-rows": rows,
         "--private-method": method,
     }

@@ -178,8 +178,10 @@ def _judged(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _calibrated(facts: dict[str, Any]) -> str:
-    source = {"held-out": "held-out rows", "cross-fitted": "cross-fitted rows, approximate", "self": "its own rows"}
-    return f"calibrated on {facts['calibration_rows']:,} {source.get(facts['calibration'], facts['calibration'])}"
+    words = {"held-out": "held-out rows", "cross-fitted": "cross-fitted rows, approximate", "self": "its own rows"}
+    apart = f", one of each `{facts['unit']}`" if facts.get("unit") else ""
+    source = facts["calibration"]
+    return f"calibrated on {facts['calibration_rows']:,} {words.get(source, source)}{apart}"
 
 
 def _findings(summary: dict[str, Any]) -> list[str]:

@@ -61,6 +61,8 @@ pub struct Model {
     /// What a drift of the mix of rows is told by.
     pub strata: Option<Strata>,
     pub label: Option<Label>,
+    /// The column whose values are held out whole.
+    pub unit: Option<String>,
     /// Per category column and code: some training row has it. What is generated has no other.
     pub seen: Vec<Vec<bool>>,
     /// What generated rows obey.
@@ -192,10 +194,11 @@ impl Model {
             "seed": seed,
             "mechanism": self.denoisers.mechanism().name(),
         });
-        match facts {
-            Value::Object(map) => map,
-            _ => Map::new(),
+        let Value::Object(mut map) = facts else { return Map::new() };
+        if let Some(unit) = &self.unit {
+            map.insert("unit".into(), json!(unit));
         }
+        map
     }
 
     pub fn read(manifest: &Value, store: &Store) -> Result<Self> {
@@ -248,6 +251,10 @@ impl Model {
         };
         let seen = read_seen(&encoder, store.get_u8("seen")?).ok_or_else(|| damaged("seen"))?;
         let label = read_label(&manifest["label"]).ok_or_else(|| damaged("label"))?;
+        let unit = match &manifest["unit"] {
+            Value::Null => None,
+            value => Some(value.as_str().ok_or_else(|| damaged("unit"))?.to_owned()),
+        };
         let constraints = constraints::read(&manifest["constraints"], store, &encoder.names())?;
         let release = match &manifest["private"] {
             Value::Null => None,
@@ -267,6 +274,7 @@ impl Model {
             other,
             strata,
             label,
+            unit,
             seen,
             constraints,
             sizes,

@@ -48,7 +48,7 @@ fn out_of_order(what: &str) -> PyErr {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", threads=0))]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", unit=None, threads=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
     fn new(
         py: Python<'_>,
@@ -62,6 +62,7 @@ impl Fit {
         screen: bool,
         given: Option<Vec<String>>,
         mechanism: &str,
+        unit: Option<String>,
         threads: usize,
     ) -> PyResult<Self> {
         let mut parsed = BTreeMap::new();
@@ -78,7 +79,7 @@ impl Fit {
         let mechanism = Mechanism::named(mechanism).map_err(|error| to_py(py, &error))?;
         let given = given.unwrap_or_default();
         let options =
-            Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen, given, mechanism };
+            Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen, given, mechanism, unit };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }

@@ -10,6 +10,7 @@ mod judge;
 mod options;
 mod parts;
 mod prepare;
+mod units;
 mod update;
 
 pub use judge::{Judged, Lesson};

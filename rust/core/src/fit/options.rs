@@ -27,6 +27,8 @@ pub struct Options {
     /// Context columns: rows are judged given them.
     pub given: Vec<String>,
     pub mechanism: Mechanism,
+    /// The column that says whose row it is: rows of one unit are held out together or not at all.
+    pub unit: Option<String>,
 }
 
 /// What becomes of a column.
@@ -36,6 +38,7 @@ pub enum Plan {
     Ignore,
     Label,
     Feedback,
+    Unit,
 }
 
 impl Options {
@@ -48,6 +51,19 @@ impl Options {
             return Err(Error::usage("options-conflict", "one column is given as label and as feedback")
                 .hint("a label says what every row is, feedback what few rows are"));
         }
+        let also = |other: &Option<String>| self.unit.is_some() && self.unit == *other;
+        if also(&self.label) || also(&self.feedback) || self.unit.as_ref().is_some_and(|unit| self.given.contains(unit))
+        {
+            return Err(Error::usage(
+                "options-conflict",
+                "one column is given as unit and as label, feedback or context",
+            )
+            .hint("a unit says whose row it is (a customer), and is not modelled"));
+        }
+        if self.unit.is_some() && self.screen {
+            return Err(Error::usage("options-conflict", "a unit is named, and no row is to be held out")
+                .hint("units are for models that hold rows out: leave --unit out, or --all-rows"));
+        }
         if self.feedback.is_some() && self.memory == 0 {
             return Err(Error::usage("options-conflict", "feedback needs kept rows, and the memory is to keep none")
                 .hint("leave out --memory none"));
@@ -57,7 +73,8 @@ impl Options {
 
     /// One plan per column; all unknown names and all nested columns are reported.
     pub fn plan(&self, schema: &SchemaRef) -> Result<Vec<Plan>> {
-        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label).chain(&self.feedback).chain(&self.given);
+        let named = self.kinds.keys().chain(&self.ignore).chain(&self.label).chain(&self.feedback).chain(&self.unit);
+        let named = named.chain(&self.given);
         let unknown: Vec<String> = named.filter(|name| schema.index_of(name).is_err()).cloned().collect();
         if !unknown.is_empty() {
             let have: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -80,13 +97,15 @@ impl Options {
                 Plan::Label
             } else if self.feedback.as_ref() == Some(name) {
                 Plan::Feedback
+            } else if self.unit.as_ref() == Some(name) {
+                Plan::Unit
             } else if self.ignore.contains(name) {
                 Plan::Ignore
             } else {
                 Plan::Model
             };
             match ColumnState::new(field) {
-                None if plan == Plan::Model => nested.push(name.clone()),
+                None if matches!(plan, Plan::Model | Plan::Unit) => nested.push(name.clone()),
                 Some(state) => {
                     if let Some(kind) = self.kinds.get(name).filter(|kind| !state.type_accepts(**kind)) {
                         let message = format!(

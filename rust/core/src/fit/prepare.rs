@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::feedback::{Collector, Feedback};
 use super::parts::Parts;
+use super::units::Units;
 use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
@@ -56,6 +57,7 @@ pub struct Prepared {
     marginals: Vec<Vec<u64>>,
     rows: u64,
     seed: u64,
+    unit: Option<String>,
 }
 
 pub fn too_few(rows: u64) -> Error {
@@ -92,7 +94,9 @@ pub fn prepare(
             format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
     }
-    let parts = Parts::new(&options, &normal[known..], sample.num_rows());
+    let labelled: Vec<&RecordBatch> = feedback.iter().map(|feedback| &feedback.anomalies).collect();
+    let units = options.unit.as_deref().map(|unit| Units::read(unit, &sample, known, &labelled, options.seed));
+    let parts = Parts::new(&options, &normal[known..], sample.num_rows(), units.transpose()?.as_ref())?;
     let held_out = held_out(&sample, &parts, feedback.as_ref())?;
     let encoder = fit_codecs(&options, &schema, &plans, states, (&sample, &held_out), &parts)?;
     let training = encode(&encoder, &take(&sample, &parts.training)?)?;
@@ -133,6 +137,7 @@ pub fn prepare(
         marginals,
         rows,
         seed: options.seed,
+        unit: options.unit,
     })
 }
 
@@ -211,7 +216,7 @@ fn same_label(value: &str, wanted: &str) -> bool {
 /// Rows that must leave no trace in the codecs. Known anomalies are among them where reference rows are: what the counts
 /// know of one side alone would tell the two apart.
 fn held_out(sample: &RecordBatch, parts: &Parts, feedback: Option<&Feedback>) -> Result<RecordBatch> {
-    let rows = take(sample, &parts.held_out())?;
+    let rows = take(sample, &parts.held_out(sample.num_rows()))?;
     match feedback {
         Some(feedback) if parts.source == Source::HeldOut => {
             Ok(arrow_select::concat::concat_batches(&sample.schema(), [&rows, &feedback.anomalies])?)
@@ -244,7 +249,7 @@ fn fit_codecs(
                     let kind = kind.unwrap_or_else(|| state.infer(field.name(), values.as_ref()));
                     Role::Modelled(Box::new(state.finish(field, kind, values.as_ref(), options.screen)?))
                 }
-                (ColumnPlan::Ignore | ColumnPlan::Feedback | ColumnPlan::Model, _) => Role::Ignored,
+                (ColumnPlan::Ignore | ColumnPlan::Feedback | ColumnPlan::Unit | ColumnPlan::Model, _) => Role::Ignored,
             };
             let given = options.given.contains(field.name());
             Ok(Column { name: field.name().clone(), data_type: type_words(field.data_type()), role, given })
@@ -288,6 +293,7 @@ impl Prepared {
             marginals,
             rows,
             seed: base.sizes.seed,
+            unit: base.unit.clone(),
         }
     }
 
@@ -350,6 +356,7 @@ impl Prepared {
             other: None,
             strata,
             label: self.label,
+            unit: self.unit,
             seen,
             constraints: Vec::new(),
             sizes,

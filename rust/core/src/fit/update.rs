@@ -7,6 +7,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 
 use super::parts::Parts;
 use super::prepare::{Prepared, encode, read_classes, take};
+use super::units::Units;
 use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
@@ -60,7 +61,8 @@ pub fn update<R: RecordBatchReader>(
         return Err(Error::input("update-too-small", message)
             .hint("gather more rows first: a fifth of them has to say how odd is odd"));
     }
-    let parts = Parts::new(&options, &normal, sample.num_rows());
+    let units = base.unit.as_deref().map(|unit| Units::read(unit, &sample, 0, &[], seed)).transpose()?;
+    let parts = Parts::new(&options, &normal, sample.num_rows(), units.as_ref())?;
     // Rows that are not normal train nothing here: the network stays.
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
     let part = |rows: &[u32]| encode(&base.encoder, &take(&sample, rows)?);
