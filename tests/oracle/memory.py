@@ -137,7 +137,7 @@ def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
 def isolation(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, *, roots: bool = False) -> float:
     """LeSiNN (Pang, Ting and Albrecht 2015): mean over groups of eight kept rows of the log of the nearest distance.
 
-    At most 64 groups, of rows in the order of a hash of what is in them; a row that has no vote is at 1e30.
+    At most 256 groups, 128 of sums of roots, of rows in the order of a hash of what is in them; a row that has no vote is at 1e30.
     Rows known to be normal are in every group. `roots`: distances are sums of roots of absolute differences.
     """
     apart_MF = feature_distances(memory, x_N, c_C)
@@ -148,7 +148,7 @@ def isolation(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, *, roots: bool =
             apart_MF[:, n] = np.where(both_M, root_M, apart_MF[:, n])
     energy_M = apart_MF.sum(1)
     energy_M[~voters(memory, x_N, c_C)] = 1e30
-    groups = min(max(len(energy_M) // 8, 1), 64)
+    groups = min(max(len(energy_M) // 8, 1), 128 if roots else 256)
     held = zip(memory.x_MN.astype("<f4"), memory.c_MC.astype("<u2"), strict=True)
     hashes = [xxh3_64(x.tobytes() + c.tobytes()) for x, c in held]
     order = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[: groups * 8]

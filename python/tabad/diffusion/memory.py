@@ -28,7 +28,7 @@ _NEGLIGIBLE = 1e-30
 _MARGINAL_SHARE = 0.03
 _UNSEEN = 1e-6
 _FEWEST, _OUTER, _NEAREST, _NARROWEST, _RESOLUTION = 10, 50, 20, 1e-3, 100.0
-_GROUP, _GROUPS, _TOUCHING = 8, 64, 1e-3
+_GROUP, _ROOT_GROUPS, _TOUCHING = 8, 128, 1e-3
 _CELLS = 1 << 25
 """Distances that are held at once."""
 
@@ -241,20 +241,20 @@ class Memory:
         return self._mean_log(far_BM[:, self.grouped], far_BM[:, self.anchors])
 
     def _roots(self, rows: _Rows) -> Tensor:
-        kept_K = torch.cat([self.grouped, self.anchors])
+        rooted_K = self.grouped[: _ROOT_GROUPS * _GROUP]
+        kept_K = torch.cat([rooted_K, self.anchors])
         apart_BK = rows.x_BN.new_zeros(len(rows.x_BN), len(kept_K))
         for category in range(len(self.categories)):
             apart_BK += self._category(rows, category, kept_K)
         for number in range(len(self.numbers)):
             apart_BK += self._number(rows, number, kept_K, root=True)
         apart_BK[rows.left_out_B[:, None] == kept_K] = _FAR
-        return self._mean_log(apart_BK[:, : len(self.grouped)], apart_BK[:, len(self.grouped) :])
+        return self._mean_log(apart_BK[:, : len(rooted_K)], apart_BK[:, len(rooted_K) :])
 
     def _mean_log(self, grouped_BK: Tensor, known_BA: Tensor) -> Tensor:
         """Mean over groups of the log of the nearest distance; group g has the places g, g + groups, ..."""
-        groups = min(max(grouped_BK.shape[1] // _GROUP, 1), _GROUPS)
-        nearest = [grouped_BK[:, g::groups].amin(dim=1) for g in range(groups)]
-        nearest_BG = torch.stack(nearest, dim=1)
+        groups = max(grouped_BK.shape[1] // _GROUP, 1)
+        nearest_BG = grouped_BK.unflatten(1, (-1, groups)).amin(dim=1)
         if known_BA.shape[1]:
             nearest_BG = nearest_BG.minimum(known_BA.amin(dim=1, keepdim=True))
         return (nearest_BG + _TOUCHING).log().mean(dim=1)
