@@ -101,23 +101,34 @@ def _text(value: Hashable) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def position(micros: int, low: int, high: int) -> float:
-    """Microseconds after `low`; up to one span outside `low..high` is its edge, beyond only the excess counts."""
+def position(micros: int, low: int, high: int, period: int) -> float:
+    """Microseconds after `low`; more than one span outside `low..high` only the excess counts.
+
+    What is less far outside stands a twentieth of the span or more inside, whole periods away (an edge, where they are
+    too long).
+    """
     span = high - low
+    if micros - high > span:
+        return float(micros - high)
+    if low - micros > span:
+        return -float(low - micros - span)
     if micros > high:
-        return float(span + max(micros - high - span, 0))
-    if micros < low:
-        return -float(max(low - micros - span, 0))
-    return float(micros - low)
+        while micros > high - span // 20:
+            micros -= period
+    elif micros < low:
+        while micros < low + span // 20:
+            micros += period
+    return float(min(max(micros, low), high) - low)
 
 
 def datetime(
-    micros: Sequence[int | None], low: int, high: int, scale: Scale, zone: str | None = None
+    micros: Sequence[int | None], low: int, high: int, period: int, scale: Scale, zone: str | None = None
 ) -> tuple[list[float], list[int], list[int], list[int], list[int]]:
     """Position, status, hour, weekday, month. `scale` is fitted on the positions of the training values.
 
     The codec leaves out hour, weekday and month where they do not vary among the training rows, the hour of
-    dates, the weekday below a span of 7 days and the month up to one of 60.
+    dates, the weekday below a span of 7 days and the month below one of 365. `period`: 52 weeks with a month, 7 days
+    with a weekday, else a day.
     """
     x, status, hours, weekdays, months = [], [], [], [], []
     for value in micros:
@@ -126,7 +137,7 @@ def datetime(
             status.append(NULL)
             parts = (MISSING, MISSING, MISSING)
         else:
-            x.append(apply_scale(position(value, low, high), scale))
+            x.append(apply_scale(position(value, low, high, period), scale))
             status.append(PRESENT)
             local = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=value)
             local = local.astimezone(ZoneInfo(zone or "UTC"))

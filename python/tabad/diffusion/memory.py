@@ -254,7 +254,7 @@ class Memory:
     def _mean_log(self, grouped_BK: Tensor, known_BA: Tensor) -> Tensor:
         """Mean over groups of the log of the nearest distance; group g has the places g, g + groups, ..."""
         groups = max(grouped_BK.shape[1] // _GROUP, 1)
-        nearest_BG = grouped_BK.unflatten(1, (-1, groups)).amin(dim=1)
+        nearest_BG = grouped_BK.reshape(len(grouped_BK), -1, groups).amin(dim=1)
         if known_BA.shape[1]:
             nearest_BG = nearest_BG.minimum(known_BA.amin(dim=1, keepdim=True))
         return (nearest_BG + _TOUCHING).log().mean(dim=1)

@@ -1,8 +1,8 @@
 //! Dates, timestamps, times of day, and texts that are dates. One number dim (the position on the time axis), its
 //! status, and hour, weekday and month in the column's zone where they vary.
 //!
-//! A value up to one span outside the training range stands at its edge: a later day is not odd by itself; only the
-//! excess beyond counts. Instants are i64 microseconds; zoneless ones are taken as they are. A text that is no date
+//! A value up to one span outside the training range stands inside it, so many whole days, weeks or years away that hour, weekday
+//! and month are what they were there: a later day is not odd by itself; only the excess beyond counts. Instants are i64 microseconds; zoneless ones are taken as they are. A text that is no date
 //! has status NaN and unseen hour, weekday and month. A decoded hour is that of the position.
 
 use std::ops::Range;
@@ -22,9 +22,11 @@ use crate::block::{FIRST_VALUE, MISSING, NAN, NULL, OTHER, PRESENT, Part, STATUS
 use crate::error::Result;
 use crate::store::Store;
 
-/// Spans below which a weekday or a month says no more than the position.
+/// Spans below which a weekday or a month says no more than the position, and a later month would be one never seen.
 const WEEK: i64 = 7 * DAY;
-const TWO_MONTHS: i64 = 60 * DAY;
+const YEAR: i64 = 365 * DAY;
+/// A value outside the training range stands so much of the span inside its edges, where rows have others on both sides.
+const MARGIN: i64 = 20;
 /// Grids that decoded instants may lie on, coarsest first.
 const STEPS: [i64; 6] = [DAY, HOUR, 60_000_000, 1_000_000, 1_000, 1];
 
@@ -90,7 +92,7 @@ impl Datetime {
             parts.any(|part| Some(part) != first)
         };
         let span = high.saturating_sub(low);
-        let dated = family(&column.data_type) != Some(Family::TimeOfDay);
+        let dated = is_dated(&column);
         let timed = match layout {
             Some(layout) => layout.clock != Clock::None,
             None => family(&column.data_type) != Some(Family::Date),
@@ -98,7 +100,7 @@ impl Datetime {
         Ok(Self {
             hour: timed && varies(Local::hour),
             weekday: dated && span >= WEEK && varies(Local::weekday),
-            month: dated && span > TWO_MONTHS && varies(Local::month),
+            month: dated && span >= YEAR && varies(Local::month),
             scale: Scale::fit(&positions),
             column,
             low,
@@ -130,7 +132,33 @@ impl Datetime {
         let span = self.high.saturating_sub(self.low);
         let beyond = micros.saturating_sub(self.high).saturating_sub(span).max(0);
         let before = self.low.saturating_sub(micros).saturating_sub(span).max(0);
-        (micros.clamp(self.low, self.high).saturating_sub(self.low)) as f64 + beyond as f64 - before as f64
+        let inside = match beyond + before {
+            0 => self.repeated(micros),
+            _ => micros.clamp(self.low, self.high),
+        };
+        inside.saturating_sub(self.low) as f64 + beyond as f64 - before as f64
+    }
+
+    /// The last (first) instant of the training range, less a margin, that has the hour, the weekday and (within days) the month
+    /// of one outside, as far as those are told.
+    #[inline]
+    fn repeated(&self, micros: i64) -> i64 {
+        if (self.low..=self.high).contains(&micros) {
+            return micros;
+        }
+        let period = match is_dated(&self.column) {
+            true if self.month => 52 * WEEK,
+            true if self.weekday => WEEK,
+            true => DAY,
+            false => 1,
+        };
+        let margin = self.high.saturating_sub(self.low) / MARGIN;
+        let periods = |away: i64| away.saturating_add(margin + period - 1).div_euclid(period) * period;
+        let inside = match micros > self.high {
+            true => micros - periods(micros.saturating_sub(self.high)),
+            false => micros + periods(self.low.saturating_sub(micros)),
+        };
+        inside.clamp(self.low, self.high)
     }
 
     /// The instant of an encoded position, on the grid of the training values and within their range.
@@ -205,6 +233,11 @@ impl Datetime {
             layout,
         })
     }
+}
+
+/// Not a time of day.
+fn is_dated(column: &Column) -> bool {
+    family(&column.data_type) != Some(Family::TimeOfDay)
 }
 
 fn zone(column: &Column, layout: Option<Layout>) -> Zone {

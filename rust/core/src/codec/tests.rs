@@ -167,7 +167,7 @@ fn integers_that_pandas_made_floats_are_still_integers() {
 #[test]
 fn timestamps_have_hours_in_their_zone() {
     let winter = 1_516_060_800; // 2018-01-16 00:00:00 UTC, a Tuesday
-    let seconds: Vec<i64> = (0..24 * 100).map(|hour| winter + hour * 3_600).collect();
+    let seconds: Vec<i64> = (0..24 * 400).map(|hour| winter + hour * 3_600).collect();
     let array: ArrayRef = Arc::new(TimestampSecondArray::from(seconds).with_timezone("Europe/Berlin"));
     let codec = fitted("t", &array, None);
     let parts: Vec<Part> = codec.specs().iter().map(|spec| spec.part).collect();
@@ -188,15 +188,18 @@ fn timestamps_have_hours_in_their_zone() {
 }
 
 #[test]
-fn a_day_within_one_span_is_at_the_edge() {
+fn a_day_within_one_span_stands_where_its_weekday_last_was() {
     let array: ArrayRef = Arc::new(Date32Array::from((0..100).collect::<Vec<i32>>()));
     let codec = fitted("d", &array, None);
-    let later: ArrayRef = Arc::new(Date32Array::from(vec![99, 150, 198, 300, -99, -300]));
-    let x = encoded(&codec, &later).x;
-    assert_eq!((x[0], x[0]), (x[1], x[2]));
-    assert!(x[3] > x[2] && x[5] < x[4]);
+    let inside = encoded(&codec, &array).x;
+    let later: ArrayRef = Arc::new(Date32Array::from(vec![100, 106, 107, 198, -1, -7, -99]));
+    // 99 days, of which a margin of four is left out (in microseconds 4.95 days).
+    let repeated = [93, 92, 93, 93, 6, 7, 6].map(|day: usize| inside[day]);
+    assert_eq!(encoded(&codec, &later).x, repeated);
+    let far = encoded(&codec, &(Arc::new(Date32Array::from(vec![199, 300, -100, -300])) as ArrayRef)).x;
+    assert!(inside[99] < far[0] && far[0] < far[1] && inside[0] > far[2] && far[2] > far[3]);
     assert_eq!(&decoded(&codec, &array), &array);
-    assert_eq!(codec.show_number(Part::Position, x[0]), "1970-04-10");
+    assert_eq!(codec.show_number(Part::Position, inside[99]), "1970-04-10");
     assert_eq!(codec.summary(), "1970-01-01 to 1970-04-10");
 }
 
