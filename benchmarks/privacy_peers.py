@@ -1,7 +1,7 @@
-"""Generators that the privacy case audits: tabad's own, a DDPM-style one, one that learns rows by heart, planted
+"""Generators that the privacy case audits: tabad's own, TabDDPM's, one that learns rows by heart, planted
 copies.
 
-The DDPM-style one trains as `speed.ddpm` does (Kotelnikov et al., ICML 2023) on tabad's encoded block, samples by
+TabDDPM's trains as `speed.ddpm` does (Kotelnikov et al., ICML 2023) on tabad's encoded block, samples by
 ancestral steps (Ho et al. 2020; multinomial posterior of Hoogeboom et al. 2021) and is decoded by tabad: only the
 generator differs. Axes: B rows, N numbers, C category columns.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+BATCH = 256
 SKIPPED = 4
 """Sampling visits every fourth of the 1,000 noise steps."""
 
@@ -40,16 +41,17 @@ def by_heart(train: pa.Table, rows: int, seed: int, noise: float = 0.01) -> pa.T
     return made
 
 
-def own(train: pa.Table, rows: int, seed: int) -> pa.Table:
-    """tabad at quality default."""
+def own(train: pa.Table, rows: int, seed: int, label: str | None = None, value: str | None = None) -> pa.Table:
+    """tabad at quality default; rows of one class where there is a label."""
     import tabad
 
-    made: pa.Table = tabad.fit(train, seed=seed, all_rows=True).generate(rows, seed=seed)
+    model = tabad.fit(train, seed=seed, all_rows=True, label=label)
+    made: pa.Table = model.generate(rows, seed=seed, label=value)
     return made
 
 
 def ddpm(train: pa.Table, rows: int, seed: int, budget: float) -> pa.Table:
-    """A DDPM-style generator, trained for so many seconds or 30,000 steps."""
+    """TabDDPM's generator: 30,000 steps of 256 rows (of 256 and 4,096, which it searches), or so many seconds."""
     import torch
 
     from benchmarks.speed.ddpm import Loop
@@ -64,7 +66,8 @@ def ddpm(train: pa.Table, rows: int, seed: int, budget: float) -> pa.Table:
     c_BC = np.frombuffer(c, np.uint16).reshape(count, -1).astype(np.int64)  # type: ignore[call-overload]
     sizes = _sizes(json.loads(model.manifest()))
     block = (x_BN, c_BC, sizes)
-    loop = Loop(block, (x_BN[:10], c_BC[:10], sizes), seed=seed, threads=torch.get_num_threads())
+    few = (x_BN[:10], c_BC[:10], sizes)
+    loop = Loop(block, few, seed=seed, threads=torch.get_num_threads(), batch=BATCH)
     loop.run(budget, lambda _: None, checkpoints=1)
     made_x, made_c = sample(loop, rows)
     back = loop.normal.inverse_transform(made_x) if x_BN.shape[1] else made_x

@@ -2,7 +2,9 @@
 
 Real tables are those named by `--sets` (adult, default_credit_card, bank_full where they are at hand) and the
 generated one. Of each, disjoint random parts are the training, the held-out and the synthetic rows. A fresh sample
-passed off as synthetic must pass: at most 5 of 100 may raise an alarm. MST, AIM (dpmm) and anonymeter are not run yet.
+passed off as synthetic must pass: at most 5 of 100 may raise an alarm. `generators`: tabad and TabDDPM, of as many
+rows; and tabad of 20,000, as in `synthesis`. `shadows`: tabad attacked with the help of generators of the same kind.
+`rare`: 50 rows of a rare class, over refits. MST and AIM are in `private`; anonymeter is not run.
 """
 
 import argparse
@@ -14,11 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import data, generated, machine, privacy_peers, results
+from benchmarks import data, generated, machine, membership, privacy_peers, results
 from benchmarks.clock import median, ratio, take_turns
 from benchmarks.report import render
 
+PARTS = ("search", "fresh", "leaks", "generators", "shadows", "rare")
 SETS = ("adult", "default_credit_card", "bank_full")
+MANY_ROWS, FEW_ROWS = 20_000, 50
+"""Of a generator as in `synthesis`, and of a rare class."""
 TARGETS = {"scikit-learn": 2.0, "numpy": 10.0}
 """Least ratios of the seconds of a search to tabad's."""
 THINNED = {"numpy": 40}
@@ -32,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=2_000, help="training rows; as many held out and synthetic")
     parser.add_argument("--draws", type=int, default=100, help="fresh samples passed off as synthetic, over all tables")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=120.0, help="most seconds of DDPM training a table")
-    parser.add_argument("--parts", default="search,fresh,leaks,generators")
+    parser.add_argument("--budget", type=float, default=3_000.0, help="most seconds of TabDDPM's training a table")
+    parser.add_argument("--shadows", type=int, default=8, help="generators a table of the parts shadows and rare")
+    parser.add_argument("--parts", default=",".join(PARTS))
 
 
 def main(options: argparse.Namespace) -> int:
@@ -53,9 +59,15 @@ def main(options: argparse.Namespace) -> int:
     if "leaks" in parts:
         out += _leaks(tables, options.rows)
     if "generators" in parts:
-        out += _generators(tables, options.rows, budget)
-    full = not options.quick and parts == ["search", "fresh", "leaks", "generators"]
-    settings = {"rows": options.rows, "draws": draws, "rounds": rounds, "budget_s": budget}
+        out += _generators(tables, options.rows, budget, quick=options.quick)
+    if "shadows" in parts:
+        out += _shadows(tables, options.rows, 3 if options.quick else options.shadows)
+    if "rare" in parts:
+        out += _rare(tables, options.rows, 3 if options.quick else options.shadows)
+    full = not options.quick and parts == list(PARTS)
+    settings = {
+        "rows": options.rows, "draws": draws, "rounds": rounds, "budget_s": budget, "shadows": options.shadows
+    }  # fmt: skip
     results.save("privacy", out, full=full, summary=summary, settings=settings)
     return 0
 
@@ -106,28 +118,70 @@ def _leaks(tables: dict[str, pa.Table], rows: int) -> list[dict[str, Any]]:
     return out
 
 
-def _generators(tables: dict[str, pa.Table], rows: int, budget: float) -> list[dict[str, Any]]:
+def _generators(tables: dict[str, pa.Table], rows: int, budget: float, *, quick: bool) -> list[dict[str, Any]]:
     out = []
     for name, table in tables.items():
-        _, train, holdout = _parts(table, 2_000, rows)
-        size = train.num_rows
-        for method, made in {
-            "tabad default": lambda train=train, size=size: privacy_peers.own(train, size, 0),
-            "DDPM-style": lambda train=train, size=size: privacy_peers.ddpm(train, size, 0, budget),
-        }.items():
-            synthetic = made()
+        few, many = (_halves(table, size) for size in (rows, MANY_ROWS))
+        made = {
+            "tabad default": (few, privacy_peers.own),
+            "TabDDPM": (few, partial(privacy_peers.ddpm, budget=budget)),
+        }
+        if not quick:
+            made["tabad default, many rows"] = (many, privacy_peers.own)
+        for method, ((train, holdout), make) in made.items():
+            synthetic = make(train, train.num_rows, 0)
             kept = [column for column in train.column_names if column in synthetic.column_names]
             parts = (part.select(kept) for part in (synthetic, train, holdout))
             out.append(_audited("generator", name, method, *parts))
-    print(f"\nprivacy: generators trained on {rows:,} rows")
+    print(f"\nprivacy: generators trained on {rows:,} rows, many: {MANY_ROWS:,} or half of the table")
     _print(out)
     return out
+
+
+def _halves(table: pa.Table, rows: int) -> tuple[pa.Table, pa.Table]:
+    """Training and held-out rows: disjoint, at random, as many of each."""
+    order = np.random.default_rng([2_000, 9]).permutation(table.num_rows)
+    size = min(rows, table.num_rows // 2)
+    return table.take(pa.array(order[:size])), table.take(pa.array(order[size : 2 * size]))
+
+
+def _shadows(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
+    out = []
+    for name, table in tables.items():
+        pool = pa.concat_tables(_halves(table, rows)).combine_chunks()
+        found = membership.attacked(pool, lambda own, seed: privacy_peers.own(own, own.num_rows, seed), shadows)
+        out += [{"part": "shadows", "table": name, "attack": attack, **facts} for attack, facts in found.items()]
+    print(f"\nprivacy: tabad default of {rows:,} rows, attacked by its rows alone and with {shadows - 1} shadows")
+    _print_attacks(out)
+    return out
+
+
+def _rare(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
+    out = []
+    for name, table in tables.items():
+        if "label" not in table.column_names:
+            continue
+        order = np.random.default_rng([3_000, 9]).permutation(table.num_rows)
+        rare = table["label"].to_numpy()[order] == 1
+        pool = table.take(pa.array(order[rare][: 2 * FEW_ROWS])).combine_chunks()
+        fixed = table.take(pa.array(order[~rare][: rows - FEW_ROWS])).combine_chunks()
+        make = partial(privacy_peers.own, rows=10 * FEW_ROWS, label="label", value="1")
+        found = membership.attacked(pool, lambda own, seed, make=make: make(own, seed=seed), shadows, fixed=fixed)
+        out += [{"part": "rare", "table": name, "attack": attack, **facts} for attack, facts in found.items()]
+    print(f"\nprivacy: {FEW_ROWS} rows of a rare class among {rows:,}, {10 * FEW_ROWS} rows made, {shadows} generators")
+    _print_attacks(out)
+    return out
+
+
+def _print_attacks(rows: list[dict[str, Any]]) -> None:
+    keys = ("table", "attack", "tpr_at_10", "interval", "auc")
+    print(render(list(keys), [[str(row[key]) if key == "interval" else row[key] for key in keys] for row in rows]))
 
 
 def _audited(part: str, table: str, method: str, *parts: pa.Table) -> dict[str, Any]:
     import tabad
 
-    audit = tabad.audit(*parts)
+    audit = tabad.audit(*parts, rows=MANY_ROWS)
     member, copies, near = audit.finding("membership"), audit.finding("copies"), audit.finding("distances")
     score = "nearest over real neighbours"
     row = {
@@ -139,6 +193,10 @@ def _audited(part: str, table: str, method: str, *parts: pa.Table) -> dict[str, 
         "auc": member.figure(f"AUC, {score}").value,
         "tpr_at_1": member.figure(f"TPR at 1% FPR, {score}").value,
         "tpr_at_10": member.figure(f"TPR at 10% FPR, {score}").value,
+        "attacks": {
+            figure.name: [round(figure.value, 4), round(figure.low or 0.0, 4), round(figure.high or 0.0, 4)]
+            for figure in member.figures
+        },
     }  # fmt: skip
     for attack in (
         "singling out by one column",

@@ -58,10 +58,11 @@ class _Net(nn.Module):
 class Loop:
     """The training loop over encoded blocks `(x_BN, c_BC, sizes)`."""
 
-    def __init__(self, train: Any, test: Any, *, seed: int, threads: int) -> None:
+    def __init__(self, train: Any, test: Any, *, seed: int, threads: int, batch: int = BATCH) -> None:
         from sklearn.preprocessing import QuantileTransformer
 
         torch.set_num_threads(threads)
+        self.batch = min(batch, len(train[0]))
         torch.manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.sizes: list[int] = train[2]
@@ -108,7 +109,7 @@ class Loop:
         step = 0
         while step < planned:
             started = time.perf_counter()
-            rows = torch.randint(len(self.x), (min(BATCH, len(self.x)),), generator=self.generator)
+            rows = torch.randint(len(self.x), (self.batch,), generator=self.generator)
             t_B = torch.randint(TIMES, (len(rows),), generator=self.generator)
             for group in optimiser.param_groups:
                 group["lr"] = 2e-3 * (1 - step / planned)

@@ -138,7 +138,8 @@ def isolation(memory: Memory, x_N: np.ndarray, c_C: np.ndarray, *, roots: bool =
     """LeSiNN (Pang, Ting and Albrecht 2015): mean over groups of eight kept rows of the log of the nearest distance.
 
     At most 256 groups, 128 of sums of roots, of rows in the order of a hash of what is in them; a row that has no vote
-    is at 1e30. Rows known to be normal are in every group. `roots`: distances are sums of roots of absolute differences.
+    is at 1e30. Rows known to be normal are in every group. `roots`: distances are sums of roots of absolute
+    differences.
     """
     apart_MF = feature_distances(memory, x_N, c_C)
     if roots:

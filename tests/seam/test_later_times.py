@@ -31,8 +31,8 @@ def test_the_next_month_is_as_usual_as_the_table(quality: str, days: int) -> Non
 
     p = model.score(sales(last + 1, 30, seed=2), explain="none")["tabad_p_value"].to_numpy()
 
-    # About 280 rows: a share of 0.05 has a standard error of 0.013, 110 to 600 calibration rows add 0.02 to 0.009; where
-    # a new month, an edge of time or a weekday beside the wrong day counted, nearly all rows would be below.
+    # About 280 rows: a share of 0.05 has a standard error of 0.013, 110 to 600 calibration rows add 0.02 to 0.009;
+    # where a new month, an edge of time or a weekday beside the wrong day counted, nearly all rows would be below.
     assert (p <= 0.05).mean() < 0.05 + 4 * 0.024
 
 
