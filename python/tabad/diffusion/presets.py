@@ -33,8 +33,8 @@ class Preset:
     kind: Kind = Kind.MASKED
     drop_label: float = 0.15
     """Share of rows whose label is withheld, for guidance (Ho and Salimans 2022)."""
-    rare_share: float = 0.2
-    """Share of the labelled rows that are drawn evenly over the labels."""
+    rare_share: float = 0.0
+    """Share of the labelled rows that are drawn evenly over the labels: then few rows are learned by heart."""
     pieces: int = PIECES
     """Pieces in which a number is told (`pieces`)."""
     matched: int = 0
