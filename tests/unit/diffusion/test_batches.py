@@ -24,7 +24,7 @@ def test_labels_share_a_part_of_the_draws_evenly() -> None:
 
     assert rows.label_B is not None
     drawn_2 = torch.bincount(rows.label_B[indices_B], minlength=2).double() / DRAWN
-    # Of three quarters of the draws a fifth is shared evenly, the rest follows the table; five standard errors are 0.004.
+    # Of three quarters of the draws a fifth is shared evenly, the rest follows the table; five standard errors: 0.004.
     assert drawn_2.tolist() == pytest.approx([0.85 * 0.9 + 0.15 * 0.5, 0.85 * 0.1 + 0.15 * 0.5], abs=0.004)
     assert (label_B == 2).double().mean().item() == pytest.approx(0.25, abs=0.005)
     told_B = label_B < 2
