@@ -114,6 +114,32 @@ def test_a_generator_that_only_copies_is_found_out() -> None:
     assert caught.value.name == "copies-remain"
 
 
+def test_near_copies_are_drawn_again(model: tabad.Model) -> None:
+    plain = tabad.generate(model, 200, seed=3)
+    checked = tabad.generate(model, 200, seed=3, train=FINE, redraw_near=0.5)
+
+    # No two amounts of FINE are the same: half of its rows have another of their city and size within `cut`.
+    cut = float(np.median(_apart(FINE, 1)))
+    assert (_apart(plain, 0) < cut).mean() > 0.2
+    assert (_apart(checked, 0) < 0.99 * cut).mean() == 0
+    assert (checked.num_rows, checked.schema) == (plain.num_rows, plain.schema)
+
+
+def _apart(made: pa.Table, rank: int) -> np.ndarray:
+    """How far the amount of a row is from the nearest (rank 1: second nearest) one of its city and size in FINE."""
+    amounts: dict[tuple[str, float], list[float]] = {}
+    for row in FINE.to_pylist():
+        amounts.setdefault((row["city"], row["size"]), []).append(row["amount"])
+    rows = made.to_pylist()
+    found = [sorted(abs(row["amount"] - a) for a in amounts[row["city"], row["size"]])[rank] for row in rows]
+    return np.array(found)
+
+
+def test_a_share_of_near_copies_is_a_share(model: tabad.Model) -> None:
+    with pytest.raises(UsageError, match="`redraw_near` is 1, and must be 0 or a share below 1"):
+        tabad.generate(model, 5, train=TRAIN, redraw_near=1.0)
+
+
 def test_a_check_needs_its_tables(model: tabad.Model) -> None:
     with pytest.raises(UsageError, match="`train` is not given"):
         tabad.generate(model, 5, redraw_copies=True)

@@ -41,13 +41,16 @@ def generate(
     train: Any = None,
     holdout: Any = None,
     redraw_copies: bool = False,
+    redraw_near: float = 0.0,
     output: FilePath | None = None,
     output_format: str | None = None,
 ) -> Any:
     """A pyarrow Table of `n` generated rows; with `output`, the path written. See `Model.generate`.
 
     With `train` and `holdout` the rows are audited (`tabad.audit`) before they are handed out: `Refused` where an
-    attack raises an alarm, and nothing is written. `redraw_copies` draws rows again that equal a row of `train`.
+    attack raises an alarm, and nothing is written. `redraw_copies` draws rows again that equal a row of `train`,
+    `redraw_near` those too that are nearer to one than this share of the training rows are to each other. Neither makes
+    a table private: what is missing tells something too, so that an audit still has to pass.
 
     >>> tabad.generate("payments.tabad", 1000, seed=1)  # doctest: +SKIP
     """
@@ -59,9 +62,12 @@ def generate(
         "constraints": constraints,
         "device": device,
     }
-    if train is None and holdout is None and not redraw_copies:
+    if not 0.0 <= redraw_near < 1.0:
+        raise UsageError(f"`redraw_near` is {redraw_near:g}, and must be 0 or a share below 1", name="option-range")
+    redraw = redraw_copies or redraw_near > 0
+    if train is None and holdout is None and not redraw:
         return made.generate(n, seed=seed, output=output, output_format=output_format, **options)
-    if train is None or (holdout is None and not redraw_copies):
+    if train is None or (holdout is None and not redraw):
         lacking = "train" if train is None else "holdout"
         raise UsageError(
             f"generated rows are to be checked against real ones, and `{lacking}` is not given",
@@ -70,7 +76,8 @@ def generate(
         )
     if output is not None:
         tables.check_destination(os.fspath(output), output_format)
-    return _checked(made, n, train, holdout, redraw_copies, seed, options, output, output_format)
+    near = redraw_near if redraw else None
+    return _checked(made, n, train, holdout, near, seed, options, output, output_format)
 
 
 def _checked(
@@ -78,25 +85,25 @@ def _checked(
     n: int,
     train: Any,
     holdout: Any,
-    redraw: bool,
+    near: float | None,
     seed: int,
     options: dict[str, Any],
     output: FilePath | None,
     output_format: str | None,
 ) -> Any:
-    """Generated rows without copies (`redraw`) that pass an audit (`holdout`), in memory until they do."""
+    """Generated rows without copies (`near`: None for with) that pass an audit (`holdout`), in memory until they do."""
     need("numpy", extra="train", purpose="audit a table")
     from tabad.privacy.redraw import without_copies
 
     opened = tables.open_table(train).spool()
     rows = model.generate(n, seed=seed, **options)
-    if redraw:
+    if near is not None:
         ids = {column["name"] for column in model.manifest["columns"] if column["kind"] == "id"}
         columns = [column for column in rows.column_names if column not in ids]
         real = opened.reread(lambda: opened.open(types=model.schema).read_all())
         # Seeds are apart by more than any caller counts up.
         again = lambda count, turn: model.generate(count, seed=(seed + turn * 2**40) % 2**64, **options)  # noqa: E731
-        rows, _ = without_copies(rows, real, columns, again, opened.name)
+        rows, _ = without_copies(rows, real, columns, again, opened.name, near)
     if holdout is not None:
         there = opened.open().schema.names
         ignore = tuple(name for name in there if name not in rows.column_names)

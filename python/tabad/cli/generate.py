@@ -38,6 +38,12 @@ def generate(
     redraw_copies: Annotated[
         bool, typer.Option("--redraw-copies", help="Draw exact copies of rows of --train again.")
     ] = False,
+    redraw_near: Annotated[
+        str | None,
+        typer.Option(
+            "--redraw-near", metavar="P", help="And rows nearer to one of them than a share P of them to each other."
+        ),
+    ] = None,
     anomalies: Annotated[
         bool, typer.Option("--anomalies", help="Usual rows of --from with cells moved, and the truth beside them.")
     ] = False,
@@ -64,11 +70,12 @@ def generate(
     from tabad.errors import UsageError
 
     one_of(device, DEVICES, "device")
-    if (train or holdout) and not (audit or redraw_copies):
+    near = o.share(redraw_near, "--redraw-near") or 0.0
+    if (train or holdout) and not (audit or redraw_copies or near):
         raise UsageError(
             "--train and --holdout say what to check generated rows against, and no check is asked for",
             name="options-conflict",
-            hint="add --audit or --redraw-copies",
+            hint="add --audit, --redraw-copies or --redraw-near",
         )
     if audit and not (train and holdout):
         raise UsageError(
@@ -88,7 +95,9 @@ def generate(
     if anomalies:
         rows = api.anomalies(o.needed(table, "--from"), model, n, columns=o.how_many(columns), prefix=prefix, **options)
     else:
-        checks: dict[str, Any] = {"train": train, "holdout": holdout if audit else None, "redraw_copies": redraw_copies}
+        checks: dict[str, Any] = {
+            "train": train, "holdout": holdout if audit else None, "redraw_copies": redraw_copies, "redraw_near": near
+        }  # fmt: skip
         rules = None if no_constraints else constraint or ()
         rows = api.generate(
             model, n, label=label, where=where, guidance=guidance, constraints=rules, **checks, **options
