@@ -78,11 +78,11 @@ def _tables(names: list[str]) -> dict[str, pa.Table]:
     return {**tables, "generated": generated.chunk(0, 50_000)}
 
 
-def _parts(table: pa.Table, seed: int, rows: int) -> list[pa.Table]:
-    """Synthetic, training and held-out rows: disjoint, at random, each at most a third of the table."""
+def _parts(table: pa.Table, seed: int, rows: int, parts: int = 3) -> list[pa.Table]:
+    """Disjoint random parts of at most so many rows: synthetic, training and held-out ones, or the latter two alone."""
     order = np.random.default_rng([seed, 9]).permutation(table.num_rows)
-    size = min(rows, table.num_rows // 3)
-    return [table.take(pa.array(order[start : start + size])) for start in (0, size, 2 * size)]
+    size = min(rows, table.num_rows // parts)
+    return [table.take(pa.array(order[part * size : (part + 1) * size])) for part in range(parts)]
 
 
 def _fresh(tables: dict[str, pa.Table], rows: int, draws: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -121,7 +121,7 @@ def _leaks(tables: dict[str, pa.Table], rows: int) -> list[dict[str, Any]]:
 def _generators(tables: dict[str, pa.Table], rows: int, budget: float, *, quick: bool) -> list[dict[str, Any]]:
     out = []
     for name, table in tables.items():
-        few, many = (_halves(table, size) for size in (rows, MANY_ROWS))
+        few, many = (_parts(table, 2_000, size, parts=2) for size in (rows, MANY_ROWS))
         made = {
             "tabad default": (few, privacy_peers.own),
             "TabDDPM": (few, partial(privacy_peers.ddpm, budget=budget)),
@@ -138,17 +138,10 @@ def _generators(tables: dict[str, pa.Table], rows: int, budget: float, *, quick:
     return out
 
 
-def _halves(table: pa.Table, rows: int) -> tuple[pa.Table, pa.Table]:
-    """Training and held-out rows: disjoint, at random, as many of each."""
-    order = np.random.default_rng([2_000, 9]).permutation(table.num_rows)
-    size = min(rows, table.num_rows // 2)
-    return table.take(pa.array(order[:size])), table.take(pa.array(order[size : 2 * size]))
-
-
 def _shadows(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
     out = []
     for name, table in tables.items():
-        pool = pa.concat_tables(_halves(table, rows)).combine_chunks()
+        pool = pa.concat_tables(_parts(table, 2_000, rows, parts=2)).combine_chunks()
         found = membership.attacked(pool, lambda own, seed: privacy_peers.own(own, own.num_rows, seed), shadows)
         out += [{"part": "shadows", "table": name, "attack": attack, **facts} for attack, facts in found.items()]
     print(f"\nprivacy: tabad default of {rows:,} rows, attacked by its rows alone and with {shadows - 1} shadows")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tabad.config import AuditOptions
 
-__all__ = ["Column", "Records", "Space", "encode", "row_codes", "value_codes"]
+__all__ = ["Column", "Records", "Space", "encode", "encoder", "row_codes", "value_codes"]
 
 _KEPT = 32
 """Rows in the memory of the model whose encoder is used: as few as a fit takes, for nothing is scored."""
@@ -105,9 +105,7 @@ def encode(
     # Row numbers that start again in each table would repeat in the pool, and be no ids there.
     alone = json.loads(_fit(train, dict(options.kinds), options).prepare())["columns"]
     kinds = dict(options.kinds) | {column["name"]: "id" for column in alone if column["kind"] == "id"}
-    fit = _fit(pool, kinds, options)
-    fit.prepare()
-    model = fit.finish()
+    model = encoder(pool, kinds, options)
     facts = json.loads(model.manifest())["columns"]
     columns = tuple(Column(c["name"], c["kind"]) for c in facts if c["kind"] not in ("id", "ignored", "label"))
     space = Space(model, columns, options.threads)
@@ -115,6 +113,13 @@ def encode(
     codes = value_codes(taken, [column.name for column in columns])
     positions = {c["name"]: _position(c) for c in facts}
     return space, {name: _records(space, table, codes[name], positions) for name, table in taken.items()}
+
+
+def encoder(table: pa.Table, kinds: dict[str, str], options: AuditOptions) -> _core.Model:
+    """A model of which nothing but the encoder is used."""
+    fit = _fit(table, kinds, options)
+    fit.prepare()
+    return fit.finish()
 
 
 def _fit(table: pa.Table, kinds: dict[str, str], options: AuditOptions) -> _core.Fit:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from tabad.config import AuditOptions
 from tabad.errors import InputError
 from tabad.privacy import checks
-from tabad.privacy.records import encode, row_codes, value_codes
+from tabad.privacy.records import encoder, row_codes, value_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,18 +38,26 @@ def without_copies(
     `near` of the training rows are to the nearest other one. `again(n, turn)` draws n more rows. Raises `InputError`
     where copies keep coming: what then stands in the table is the training table.
     """
+    is_near = _near(train.select(columns), near) if near else None
+
+    def copies(made: pa.Table) -> Any:
+        found = _copies(made, train, columns, name)
+        return found if is_near is None else found | is_near(made.select(columns))
+
     replaced = 0
+    # Those that are not known to be none.
+    places = np.arange(rows.num_rows)
     for turn in range(_ROUNDS):
-        copy = _copies(rows, train, columns, name, near)
-        if not copy.any():
+        places = places[copies(rows.take(pa.array(places)))]
+        if not len(places):
             return rows, replaced
-        replaced += int(copy.sum())
-        fresh = again(int(copy.sum()), turn + 1).select(rows.column_names).cast(rows.schema)
-        place = np.arange(rows.num_rows)
-        place[copy] = rows.num_rows + np.arange(int(copy.sum()))
+        replaced += len(places)
+        fresh = again(len(places), turn + 1).select(rows.column_names).cast(rows.schema)
+        order = np.arange(rows.num_rows)
+        order[places] = rows.num_rows + np.arange(len(places))
         both = pa.concat_tables([rows, fresh]).unify_dictionaries()
-        rows = both.take(pa.array(place)).combine_chunks()
-    left = int(_copies(rows, train, columns, name, near).sum())
+        rows = both.take(pa.array(order)).combine_chunks()
+    left = int(copies(rows.take(pa.array(places))).sum())
     raise InputError(
         f"after {_ROUNDS} turns of drawing again {left:,} rows are still copies{' or near ones' if near else ''}",
         name="copies-remain",
@@ -58,21 +66,23 @@ def without_copies(
     )
 
 
-def _copies(rows: pa.Table, train: pa.Table, columns: list[str], name: str, near: float) -> Any:
+def _copies(rows: pa.Table, train: pa.Table, columns: list[str], name: str) -> Any:
     """Bool [B]."""
     names = {"train": name, "synthetic": "the generated table"}
     both = checks.alike({"train": train.select(columns), "synthetic": rows.select(columns)}, names, ())
     codes = row_codes(value_codes(both, columns))
     values, counts = np.unique(codes["train"], return_counts=True)
-    copy: Any = np.isin(codes["synthetic"], values[counts == 1])
-    return copy | _near(both, near) if near else copy
+    return np.isin(codes["synthetic"], values[counts == 1])
 
 
-def _near(tables: dict[str, pa.Table], share: float) -> Any:
-    """Bool [B]: nearer to a training row than that share of them are to each other."""
-    every = {**tables, "holdout": tables["train"].slice(0, 0)}
-    places = {what: np.arange(table.num_rows) for what, table in every.items()}
-    space, records = encode(every, places, places, AuditOptions())
-    apart, _ = space.nearest(records["train"], records["train"], own=True)
-    found, _ = space.nearest(records["synthetic"], records["train"])
-    return found[:, 0] < np.quantile(apart[:, 0], share)
+def _near(train: pa.Table, share: float) -> Callable[[pa.Table], Any]:
+    """Of rows: bool [B], nearer to a training row than that share of them are to each other."""
+    model = encoder(train, {}, AuditOptions())
+    block: Any = model.encode(train)
+
+    def distances(rows: Any, *, own: bool = False) -> Any:
+        squared: Any = model.nearest(rows, block, k=1, exclude_self=own)[0]
+        return np.sqrt(np.frombuffer(squared, np.float32).astype(np.float64))
+
+    edge = np.quantile(distances(block, own=True), share)
+    return lambda rows: distances(model.encode(rows)) < edge

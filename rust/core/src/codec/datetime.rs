@@ -130,33 +130,35 @@ impl Datetime {
     #[inline]
     fn position(&self, micros: i64) -> f64 {
         let span = self.high.saturating_sub(self.low);
-        let beyond = micros.saturating_sub(self.high).saturating_sub(span).max(0);
-        let before = self.low.saturating_sub(micros).saturating_sub(span).max(0);
-        let inside = match beyond + before {
-            0 => self.repeated(micros),
-            _ => micros.clamp(self.low, self.high),
-        };
-        inside.saturating_sub(self.low) as f64 + beyond as f64 - before as f64
+        let (after, before) = (micros.saturating_sub(self.high), self.low.saturating_sub(micros));
+        if after > span {
+            span as f64 + (after - span) as f64
+        } else if before > span {
+            -((before - span) as f64)
+        } else {
+            let inside = if after > 0 || before > 0 { self.repeated(micros) } else { micros };
+            inside.saturating_sub(self.low) as f64
+        }
     }
 
     /// The last (first) instant of the training range, less a margin, that has the hour, the weekday and (within days) the month
     /// of one outside, as far as those are told.
-    #[inline]
     fn repeated(&self, micros: i64) -> i64 {
-        if (self.low..=self.high).contains(&micros) {
-            return micros;
-        }
-        let period = match is_dated(&self.column) {
-            true if self.month => 52 * WEEK,
-            true if self.weekday => WEEK,
-            true => DAY,
-            false => 1,
+        let period = if self.month {
+            52 * WEEK
+        } else if self.weekday {
+            WEEK
+        } else if is_dated(&self.column) {
+            DAY
+        } else {
+            1
         };
         let margin = self.high.saturating_sub(self.low) / MARGIN;
-        let periods = |away: i64| away.saturating_add(margin + period - 1).div_euclid(period) * period;
-        let inside = match micros > self.high {
-            true => micros - periods(micros.saturating_sub(self.high)),
-            false => micros + periods(self.low.saturating_sub(micros)),
+        let periods = |away: i64| away.saturating_add(margin + period - 1) / period * period;
+        let inside = if micros > self.high {
+            micros.saturating_sub(periods(micros - self.high))
+        } else {
+            micros.saturating_add(periods(self.low - micros))
         };
         inside.clamp(self.low, self.high)
     }

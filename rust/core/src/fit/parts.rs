@@ -11,6 +11,9 @@ pub(super) struct Parts {
     pub training: Vec<u32>,
     pub reference: Vec<u32>,
     pub calibration: Vec<u32>,
+    /// Those that must leave no trace in the codecs: all that do not train, whether they judge and calibrate or are of a unit of
+    /// which others do.
+    pub held_out: Vec<u32>,
     pub source: Source,
 }
 
@@ -22,7 +25,8 @@ impl Parts {
         if options.screen {
             let first = |count: usize| normal[..normal.len().min(count)].to_vec();
             let (reference, calibration) = (first(REFERENCE_ROWS), first(CALIBRATION_ROWS));
-            return Ok(Self { training: all, reference, calibration, source: Source::OwnTable });
+            let source = Source::OwnTable;
+            return Ok(Self { training: all, reference, calibration, held_out: Vec::new(), source });
         }
         if normal.len() < CROSS_FIT_ROWS {
             if units.is_some() {
@@ -31,7 +35,8 @@ impl Parts {
                 return Err(Error::input("unit-too-few", message).hint("leave --unit out, or gather more rows"));
             }
             let (reference, calibration) = (normal.to_vec(), normal.to_vec());
-            return Ok(Self { training: all, reference, calibration, source: Source::CrossFitted });
+            let source = Source::CrossFitted;
+            return Ok(Self { training: all, reference, calibration, held_out: Vec::new(), source });
         }
         let held = (normal.len() / 5).min(CALIBRATION_ROWS);
         let judged = (normal.len() / 10).min(REFERENCE_ROWS);
@@ -39,30 +44,14 @@ impl Parts {
             Some(units) => units.split(normal, held, judged)?,
             None => first(&normal[..held + judged], held, rows),
         };
-        let training = all.into_iter().filter(|&row| !out[row as usize]).collect();
-        Ok(Self { training, reference, calibration, source: Source::HeldOut })
-    }
-
-    /// Rows that must leave no trace in the codecs: all that do not train, whether they judge and calibrate or are of a unit
-    /// of which others do.
-    pub fn held_out(&self, rows: usize) -> Vec<u32> {
-        match self.source {
-            Source::HeldOut => {
-                let trains = marked(&self.training, rows);
-                (0..rows as u32).filter(|&row| !trains[row as usize]).collect()
-            }
-            Source::CrossFitted | Source::OwnTable => Vec::new(),
-        }
+        let (held_out, training) = all.into_iter().partition(|&row| out[row as usize]);
+        Ok(Self { training, reference, calibration, held_out, source: Source::HeldOut })
     }
 }
 
 /// The first `held` of these rows calibrate, the others judge.
-fn first(out: &[u32], held: usize, rows: usize) -> Held {
-    Held { calibration: out[..held].to_vec(), reference: out[held..].to_vec(), out: marked(out, rows) }
-}
-
-fn marked(some: &[u32], rows: usize) -> Vec<bool> {
-    let mut marks = vec![false; rows];
-    some.iter().for_each(|&row| marks[row as usize] = true);
-    marks
+fn first(held_out: &[u32], held: usize, rows: usize) -> Held {
+    let mut out = vec![false; rows];
+    held_out.iter().for_each(|&row| out[row as usize] = true);
+    Held { calibration: held_out[..held].to_vec(), reference: held_out[held..].to_vec(), out }
 }

@@ -94,8 +94,8 @@ pub fn prepare(
             format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
     }
-    let labelled: Vec<&RecordBatch> = feedback.iter().map(|feedback| &feedback.anomalies).collect();
-    let units = options.unit.as_deref().map(|unit| Units::read(unit, &sample, known, &labelled, options.seed));
+    let anomalies = feedback.as_ref().map(|feedback| &feedback.anomalies);
+    let units = options.unit.as_deref().map(|unit| Units::read(unit, &sample, known, anomalies, options.seed));
     let parts = Parts::new(&options, &normal[known..], sample.num_rows(), units.transpose()?.as_ref())?;
     let held_out = held_out(&sample, &parts, feedback.as_ref())?;
     let encoder = fit_codecs(&options, &schema, &plans, states, (&sample, &held_out), &parts)?;
@@ -216,7 +216,7 @@ fn same_label(value: &str, wanted: &str) -> bool {
 /// Rows that must leave no trace in the codecs. Known anomalies are among them where reference rows are: what the counts
 /// know of one side alone would tell the two apart.
 fn held_out(sample: &RecordBatch, parts: &Parts, feedback: Option<&Feedback>) -> Result<RecordBatch> {
-    let rows = take(sample, &parts.held_out(sample.num_rows()))?;
+    let rows = take(sample, &parts.held_out)?;
     match feedback {
         Some(feedback) if parts.source == Source::HeldOut => {
             Ok(arrow_select::concat::concat_batches(&sample.schema(), [&rows, &feedback.anomalies])?)

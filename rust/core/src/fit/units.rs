@@ -12,7 +12,7 @@ use crate::numeric::splitmix64;
 /// The unit of every sample row, as a hash under the seed: their order is a random one.
 #[derive(Debug, Clone)]
 pub(super) struct Units {
-    pub column: String,
+    column: String,
     of_row: Vec<u64>,
     /// Units of rows that feedback speaks of, which only train.
     trained: HashSet<u64>,
@@ -29,17 +29,17 @@ pub(super) struct Held {
 const FEWEST: usize = 100;
 
 impl Units {
-    /// Raises where the column is not there or has no text form. `labelled`: rows outside the sample that train.
+    /// Raises where the column is not there. `known`: so many first rows only train; `anomalies`: rows outside the sample that do.
     pub fn read(
         column: &str,
         sample: &RecordBatch,
         known: usize,
-        labelled: &[&RecordBatch],
+        anomalies: Option<&RecordBatch>,
         seed: u64,
     ) -> Result<Self> {
         let of_row = hashes(column, sample, seed)?;
         let mut trained: HashSet<u64> = of_row[..known].iter().copied().collect();
-        for rows in labelled {
+        if let Some(rows) = anomalies {
             trained.extend(hashes(column, rows, seed)?);
         }
         Ok(Self { column: column.to_owned(), of_row, trained })

@@ -61,7 +61,7 @@ pub fn update<R: RecordBatchReader>(
         return Err(Error::input("update-too-small", message)
             .hint("gather more rows first: a fifth of them has to say how odd is odd"));
     }
-    let units = base.unit.as_deref().map(|unit| Units::read(unit, &sample, 0, &[], seed)).transpose()?;
+    let units = base.unit.as_deref().map(|unit| Units::read(unit, &sample, 0, None, seed)).transpose()?;
     let parts = Parts::new(&options, &normal, sample.num_rows(), units.as_ref())?;
     // Rows that are not normal train nothing here: the network stays.
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
