@@ -242,7 +242,7 @@ def _teach_student(fit: _core.Fit, parts: _Parts, options: FitOptions, progress:
         if progress is not None:
             progress("distil", step, total, "")
 
-    size = size_for(options.quality)
+    size = size_for(options.quality, len(parts.training[0]))
     try:
         student = distill(
             parts.training[:2],

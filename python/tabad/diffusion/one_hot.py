@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["sum_of_rows"]
+__all__ = ["one_hot", "sum_of_rows"]
 
 _MOST_CELLS = 2**27
 """Zeros and ones beyond which a GPU looks rows up too: half a gigabyte."""
@@ -27,9 +28,14 @@ def sum_of_rows(place_BC: Tensor, table_SH: Tensor, nothing: int | None = None) 
     return _product(place_BC, table_SH, nothing)
 
 
+def one_hot(place_BC: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Ones at these places, zeros elsewhere [B, S]; a place that comes twice counts twice."""
+    ones = torch.ones(1, 1, dtype=dtype, device=place_BC.device).expand(place_BC.shape)
+    return torch.zeros(len(place_BC), size, dtype=dtype, device=place_BC.device).scatter_add_(1, place_BC, ones)
+
+
 def _product(place_BC: Tensor, table_SH: Tensor, nothing: int | None) -> Tensor:
-    one_hot_BS = table_SH.new_zeros(len(place_BC), len(table_SH))
-    one_hot_BS.scatter_add_(1, place_BC, one_hot_BS.new_ones(1, 1).expand(place_BC.shape))
+    one_hot_BS = one_hot(place_BC, len(table_SH), table_SH.dtype)
     if nothing is not None:
         one_hot_BS[:, nothing] = 0.0
     return one_hot_BS @ table_SH

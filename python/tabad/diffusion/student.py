@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .one_hot import sum_of_rows
+from .one_hot import one_hot, sum_of_rows
 
 if TYPE_CHECKING:
     from .layout import Index
@@ -35,6 +35,8 @@ _CLOSEST = 1e-3
 """No two knots lie closer."""
 _MOST_LOG = 6.0
 """ln(1 + score) is bounded by this before it is turned back into nats: further out than any score."""
+_FEW_CODES = 256
+"""Codes up to which a product with zeros and ones is faster than a look-up and its gradient."""
 _LEAST_BEYOND = 0.05
 """What a score gains at least per unit beyond a bound, in nats."""
 
@@ -75,6 +77,7 @@ class Student(nn.Module):
         super().__init__()
         self.index = index
         layout = index.layout
+        self.one_hot = layout.codes <= _FEW_CODES
         numbers, features = layout.numbers, layout.numbers + layout.categories
 
         def weight(*shape: int, fan: int) -> nn.Parameter:
@@ -85,9 +88,10 @@ class Student(nn.Module):
             return nn.Parameter(torch.zeros(*shape, device=generator.device))
 
         self.register_buffer("knot", torch.tensor(knot_NK, device=generator.device))
-        self.step = weight(numbers, KNOTS - 1, width, fan=8 * max(features, 1))
-        self.slope = weight(numbers, width, fan=features)
-        self.code = weight(layout.codes, width, fan=features)
+        step = weight(numbers * (KNOTS - 1), width, fan=8 * max(features, 1))
+        slope = weight(numbers, width, fan=features)
+        code = weight(layout.codes, width, fan=features)
+        self.first = nn.Parameter(torch.cat([step, slope, code]))
         self.bias = zeros(width)
         self.hidden = nn.ParameterList(weight(width, width, fan=width // 2) for _ in range(layers))
         self.hidden_bias = nn.ParameterList(zeros(width) for _ in range(layers))
@@ -98,30 +102,53 @@ class Student(nn.Module):
         self.beyond_raw = zeros(numbers)
 
     @property
+    def step(self) -> Tensor:
+        """What each segment of a curve adds [N, K - 1, H]."""
+        return self.first[: len(self.knot) * (KNOTS - 1)].unflatten(0, (len(self.knot), KNOTS - 1))
+
+    @property
+    def slope(self) -> Tensor:
+        """What a number adds per unit between its bounds [N, H]."""
+        return self.first[len(self.knot) * (KNOTS - 1) : len(self.knot) * KNOTS]
+
+    @property
+    def code(self) -> Tensor:
+        """What each code adds [S, H]."""
+        return self.first[len(self.knot) * KNOTS :]
+
+    @property
     def beyond(self) -> Tensor:
         """What the score gains per unit beyond a number's bounds [N]."""
         return functional.softplus(self.beyond_raw) + _LEAST_BEYOND
 
     def forward(self, x_BN: Tensor, c_BC: Tensor) -> tuple[Tensor, Tensor]:
         """`(log_score_B, log_tails_BF)`: ln(1 + nats), the tails without what lies beyond the bounds."""
-        index, width = self.index, self.bias.shape[0]
-        h_BH = self.bias.expand(len(c_BC), width)
-        beyond_B = torch.zeros(len(c_BC), device=h_BH.device)
-        if x_BN.shape[1]:
-            low_N, high_N = self.knot[:, 0], self.knot[:, -1]
-            inner_BN = torch.minimum(torch.maximum(x_BN, low_N), high_N)
-            there_BN = index.present(c_BC).to(x_BN.dtype)
-            share_BNK = self.shares(x_BN, c_BC)
-            h_BH = h_BH + share_BNK.flatten(1) @ self.step.flatten(0, 1) + (inner_BN * there_BN) @ self.slope
-            excess_BN = torch.maximum(x_BN - high_N, low_N - x_BN).clamp_min(0.0) * there_BN
-            beyond_B = excess_BN @ self.beyond
-        if c_BC.shape[1]:
-            h_BH = h_BH + sum_of_rows(c_BC + index.offset_C, self.code)
+        return self.of_entries(self.entries(x_BN, c_BC), self.excess(x_BN, c_BC), c_BC)
+
+    def entries(self, x_BN: Tensor, c_BC: Tensor) -> Tensor:
+        """What the first layer multiplies [B, N K]; with one-hot codes beside it [B, N K + S] where they are few."""
+        low_N, high_N = self.knot[:, 0], self.knot[:, -1]
+        inner_BN = torch.minimum(torch.maximum(x_BN, low_N), high_N) * self.index.present(c_BC).to(x_BN.dtype)
+        parts = [self.shares(x_BN, c_BC).flatten(1), inner_BN]
+        if self.one_hot:
+            parts.append(one_hot(c_BC + self.index.offset_C, self.index.layout.codes, x_BN.dtype))
+        return torch.cat(parts, dim=1)
+
+    def excess(self, x_BN: Tensor, c_BC: Tensor) -> Tensor:
+        """How far present numbers lie beyond their bounds [B, N]."""
+        excess_BN = torch.maximum(x_BN - self.knot[:, -1], self.knot[:, 0] - x_BN).clamp_min(0.0)
+        return excess_BN * self.index.present(c_BC).to(x_BN.dtype)
+
+    def of_entries(self, entry_BD: Tensor, excess_BN: Tensor, c_BC: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` of rows whose entries and excess are known."""
+        h_BH = torch.addmm(self.bias, entry_BD, self.first[: entry_BD.shape[1]])
+        if not self.one_hot:
+            h_BH = h_BH + sum_of_rows(c_BC + self.index.offset_C, self.code)
         a_BH = functional.relu(h_BH)
         for hidden, bias in zip(self.hidden, self.hidden_bias, strict=True):
             a_BH = functional.relu(torch.addmm(bias, a_BH, hidden))
         inner_B = torch.expm1((a_BH @ self.score + self.score_bias).clamp_max(_MOST_LOG))
-        return torch.log1p(inner_B + beyond_B), torch.addmm(self.tails_bias, a_BH, self.tails)
+        return torch.log1p(inner_B + excess_BN @ self.beyond), torch.addmm(self.tails_bias, a_BH, self.tails)
 
     def shares(self, x_BN: Tensor, c_BC: Tensor) -> Tensor:
         """How much of every segment between two knots lies below a number [B, N, K - 1]; nothing where it is absent."""

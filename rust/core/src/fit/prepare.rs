@@ -115,7 +115,7 @@ pub fn prepare(
     let known_normal = labelled(|feedback| &feedback.normals)?;
     let built = (options.memory > 0).then(|| {
         let pool = pool_of(&training, &normal, parts.source, &reference);
-        memory::build(&pool, &encoder.features, &marginals, settings, &trusted).anchored(&known_normal)
+        memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal)
     });
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     Ok(Prepared {
@@ -444,11 +444,9 @@ impl Prepared {
             let memory: Option<Memory> = denoisers.memory.as_ref().map(|whole| {
                 let trusted: Vec<bool> = others.iter().map(|&at| self.trusted.get(at) == Some(&true)).collect();
                 let rows = rows.take(&others);
-                let part = memory::build(&rows, &self.encoder.features, &self.marginals, self.settings, &trusted);
-                let mut part = part.anchored(&self.known());
                 // The widths are those of the memory that will score.
-                part.set_levels(whole.levels().clone());
-                part
+                let (features, levels) = (&self.encoder.features, Some(whole.levels()));
+                memory::build(&rows, features, &self.marginals, self.settings, &trusted, levels).anchored(&self.known())
             });
             found.append(energies_of(&denoisers.with_memory(memory), &rows.take(&own)));
         }

@@ -83,7 +83,7 @@ pub fn update<R: RecordBatchReader>(
     let built = old.map(|_| {
         let pool =
             super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
-        let memory = memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted);
+        let memory = memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted, None);
         match base.guide().and_then(Guide::known) {
             Some(known) => memory.anchored(&known),
             None => memory,

@@ -90,9 +90,7 @@ impl Classroom<'_> {
         let rows: Vec<usize> = (0..block.rows).collect();
         let counts = memory::marginal_counts(block, self.features, &rows);
         let settings = Settings { rows: rows.len(), clean: false, own_vote: false };
-        let mut kept = memory::build(block, self.features, &counts, settings, &[]);
-        kept.set_levels(self.memory.levels().clone());
-        kept
+        memory::build(block, self.features, &counts, settings, &[], Some(self.memory.levels()))
     }
 
     /// With one of [`FOLDS`] folds held out, or none. A known anomaly that is learned from does not count itself.

@@ -39,23 +39,26 @@ pub fn most_considered(settings: Settings) -> usize {
 
 /// Keeps rows of `training` (in the order given, which must be random) and fits the widths.
 /// `marginals[c]` are the training counts of category column c. Rows that are `trusted` (none beyond its end) are known to be normal.
+/// The widths may be those of another memory.
 pub fn build(
     training: &Block,
     features: &[Feature],
     marginals: &[Vec<u64>],
     settings: Settings,
     trusted: &[bool],
+    levels: Option<&Levels>,
 ) -> Memory {
     let rounds = if settings.clean { 2 } else { 0 };
     let mut candidates: Vec<usize> = (0..training.rows).collect();
     for round in 0..=rounds {
         let kept: Vec<usize> = candidates.iter().copied().take(settings.rows).collect();
         let mut memory = keep(training, &kept, features, marginals);
-        memory.levels = widths(&memory, training, &kept);
         if round == rounds {
+            memory.levels = levels.cloned().unwrap_or_else(|| Widths::of(&memory, training, &kept).all());
             memory.own_vote = settings.own_vote;
             return memory;
         }
+        memory.levels = Widths::of(&memory, training, &kept).first_wide();
         candidates = without_oddest(&memory, training, &candidates, settings.rows, trusted);
     }
     unreachable!("the last round returns")
@@ -71,7 +74,6 @@ fn without_oddest(
 ) -> Vec<usize> {
     let mut judge = memory.clone();
     judge.own_vote = true;
-    judge.levels = Levels { wide: memory.levels.wide.iter().copied().take(1).collect(), ..Levels::default() };
     let pool: Vec<usize> = candidates.iter().copied().take(rows * 5 / 4).collect();
     let energies: Vec<f32> = pool
         .par_iter()
@@ -129,38 +131,59 @@ fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec
     Memory::assemble(rows, (x_nm, c_cm), (numbers, categories, columns), Levels::default(), (false, CONDITIONAL_ROWS))
 }
 
-/// Widths for every purpose, merged where duplicates of rows make them equal.
-fn widths(memory: &Memory, training: &Block, kept: &[usize]) -> Levels {
-    let queries = kept.len().min(WIDTH_ROWS);
-    let mut apart = memory.clone();
-    apart.own_vote = true;
-    // The kept rows are in random order: the first ones are a sample of them.
-    let distances: Vec<Vec<f32>> = kept[..queries]
-        .par_iter()
-        .map(|&row| {
-            let (mut distance, mut bounded) = (vec![0.0; memory.padded], vec![0.0; memory.padded]);
-            apart.distances(training.x_row(row), training.c_row(row), &mut distance, &mut bounded);
-            distance
-        })
-        .collect();
-    let largest = (LARGEST_SHARE * memory.rows as f32).max(1.5);
-    let tau = |perplexity: f32| width(&distances, perplexity.min(largest));
-    let distinct = |taus: Vec<f32>| {
-        let mut taus = taus;
-        taus.dedup_by(|a, b| (*a / *b - 1.0).abs() < 0.01);
-        taus
-    };
-    Levels {
-        local: distinct(LOCAL.iter().map(|&p| tau(p)).collect()),
-        wide: distinct(WIDE.iter().map(|&p| tau(p)).collect()),
-        conditional: {
-            let voting: Vec<Vec<f32>> = distances.iter().map(|d| d[..memory.conditional].to_vec()).collect();
-            let most = (LARGEST_SHARE * memory.conditional as f32).max(1.5);
-            let tau = |perplexity: f32| width(&voting, perplexity.min(most));
-            let [narrow, wide] = CONDITIONAL.map(|(perplexity, floor)| tau(perplexity).max(floor));
-            let power = (wide / narrow).round().clamp(1.0, MOST_POWER as f32);
-            if power > 1.0 { vec![wide / power, wide] } else { vec![narrow] }
-        },
+/// Distances from some kept rows to all of them, by which widths are told.
+struct Widths<'a> {
+    memory: &'a Memory,
+    distances: Vec<Vec<f32>>,
+}
+
+impl<'a> Widths<'a> {
+    fn of(memory: &'a Memory, training: &Block, kept: &[usize]) -> Self {
+        let queries = kept.len().min(WIDTH_ROWS);
+        let mut apart = memory.clone();
+        apart.own_vote = true;
+        // The kept rows are in random order: the first ones are a sample of them.
+        let distances = kept[..queries]
+            .par_iter()
+            .map(|&row| {
+                let (mut distance, mut bounded) = (vec![0.0; memory.padded], vec![0.0; memory.padded]);
+                apart.distances(training.x_row(row), training.c_row(row), &mut distance, &mut bounded);
+                distance
+            })
+            .collect();
+        Widths { memory, distances }
+    }
+
+    fn tau(&self, perplexity: f32) -> f32 {
+        let largest = (LARGEST_SHARE * self.memory.rows as f32).max(1.5);
+        width(&self.distances, perplexity.min(largest))
+    }
+
+    /// The one wide level that a round of dropping looks at.
+    fn first_wide(&self) -> Levels {
+        Levels { wide: vec![self.tau(WIDE[0])], ..Levels::default() }
+    }
+
+    /// Widths for every purpose, merged where duplicates of rows make them equal.
+    fn all(&self) -> Levels {
+        let distinct = |perplexities: &[f32]| {
+            let mut taus: Vec<f32> = perplexities.iter().map(|&p| self.tau(p)).collect();
+            taus.dedup_by(|a, b| (*a / *b - 1.0).abs() < 0.01);
+            taus
+        };
+        Levels {
+            local: distinct(&LOCAL),
+            wide: distinct(&WIDE),
+            conditional: {
+                let voters = self.memory.conditional;
+                let voting: Vec<Vec<f32>> = self.distances.iter().map(|d| d[..voters].to_vec()).collect();
+                let most = (LARGEST_SHARE * voters as f32).max(1.5);
+                let tau = |perplexity: f32| width(&voting, perplexity.min(most));
+                let [narrow, wide] = CONDITIONAL.map(|(perplexity, floor)| tau(perplexity).max(floor));
+                let power = (wide / narrow).round().clamp(1.0, MOST_POWER as f32);
+                if power > 1.0 { vec![wide / power, wide] } else { vec![narrow] }
+            },
+        }
     }
 }
 
