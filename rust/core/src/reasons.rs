@@ -1,4 +1,4 @@
-//! Why a row is odd: the columns with the rarest energies, the value seen and the value expected.
+//! Why a row is odd: the columns whose repair would make it ordinary, the value seen and the value expected.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,17 @@ use arrow_array::RecordBatch;
 
 use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
 use crate::codec::Codec;
-use crate::memory::{Asked, Expected};
+use crate::memory::Expected;
 use crate::model::Model;
+use crate::repairs::Prospects;
 use crate::spelling;
 
 /// Columns whose share of the evidence is smaller than this are no reason.
 const SMALLEST_SHARE: f32 = 0.02;
+/// Columns at least that are tried for a repair, those with the rarest energies.
+const TRIED: usize = 5;
+/// What a column counts that no repair helps, in shares of the row's score: two faults hide each other's repair.
+const UNREPAIRED: f64 = 0.02;
 /// Expected categories are listed until they hold this much probability, three at most.
 const LISTED: f32 = 0.8;
 
@@ -21,7 +26,7 @@ pub struct Reason {
     pub part: Part,
     pub seen: String,
     pub expected: String,
-    /// The column's share of the sum of squared tails.
+    /// The column's share of the evidence against the row.
     pub share: f32,
 }
 
@@ -50,14 +55,18 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             entry.1 = feature;
         }
     }
-    let mut order: Vec<(usize, f32, usize)> = columns.into_iter().map(|(column, (sum, f))| (column, sum, f)).collect();
-    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut asked = None;
-    order
+    let mut tried: Vec<(usize, f32, usize)> =
+        columns.into_iter().map(|(column, (sum, feature))| (column, sum / total, feature)).collect();
+    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    tried.truncate(most.max(TRIED));
+    tried.retain(|(_, share, _)| *share >= SMALLEST_SHARE);
+    let mut prospects = Prospects::new(model, case.block);
+    weigh(&mut tried, &mut prospects);
+    tried
         .into_iter()
         .take(most)
-        .filter(|(_, sum, _)| sum / total >= SMALLEST_SHARE)
-        .filter_map(|(column, sum, feature)| {
+        .filter(|(_, share, _)| *share >= SMALLEST_SHARE)
+        .filter_map(|(column, share, feature)| {
             let codec = model.encoder.codec(column)?;
             let source = case.alignment.get(column).copied().flatten()?;
             let view = View { model, block: case.block, codec };
@@ -65,12 +74,31 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                expected: view.expected(feature, &shown, &mut asked),
+                expected: view.expected(feature, &shown, &mut prospects),
                 seen: view.seen(feature, shown),
-                share: sum / total,
+                share,
             })
         })
         .collect()
+}
+
+/// Turns the shares of squared tails of these columns into shares of the evidence, largest first: the root of the former,
+/// times what the column's repair takes off the score. By tails alone the columns that a wrong cell disagrees with are as odd as
+/// itself; none of them makes the row ordinary.
+fn weigh(tried: &mut [(usize, f32, usize)], prospects: &mut Prospects<'_>) {
+    let odd: Vec<usize> = tried.iter().map(|&(.., feature)| feature).collect();
+    let Some((score, relief)) = prospects.relief(&odd) else { return };
+    let weights: Vec<f64> = tried
+        .iter()
+        .zip(relief)
+        .map(|((_, share, _), relief)| f64::from(*share).sqrt() * (relief + UNREPAIRED * score))
+        .collect();
+    let all: f64 = weights.iter().sum();
+    if all <= 0.0 {
+        return;
+    }
+    tried.iter_mut().zip(weights).for_each(|((_, share, _), weight)| *share = (weight / all) as f32);
+    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
 }
 
 struct View<'b> {
@@ -79,7 +107,7 @@ struct View<'b> {
     codec: &'b Codec,
 }
 
-impl<'b> View<'b> {
+impl View<'_> {
     /// The cell as it was; with how often it occurs where that is what is odd.
     fn seen(&self, feature: usize, cell: String) -> String {
         let spec = self.model.encoder.features[feature];
@@ -108,9 +136,9 @@ impl<'b> View<'b> {
     }
 
     /// What the denoisers expect, in the column's own units; of an unknown text, among those that it may be a slip of.
-    fn expected(&self, feature: usize, shown: &str, asked: &mut Option<Asked<'b>>) -> String {
+    fn expected(&self, feature: usize, shown: &str, prospects: &mut Prospects<'_>) -> String {
         let spec = self.model.encoder.features[feature];
-        let Some(found) = self.ask(feature, asked) else { return self.lacking(spec.column, asked) };
+        let Some(found) = prospects.of(feature) else { return self.lacking(spec.column, prospects) };
         let seen = match spec.slot {
             Slot::Category { index, .. } => Some(self.block.c_row(0)[index]),
             Slot::Number { .. } => None,
@@ -120,7 +148,7 @@ impl<'b> View<'b> {
             Expected::Category(shares) if spec.part == Part::Status => {
                 let present = shares.get(usize::from(PRESENT)).copied().unwrap_or(0.0);
                 match self.number_of(spec.column) {
-                    Some(number) if present >= 0.5 => return self.expected(number, shown, asked),
+                    Some(number) if present >= 0.5 => return self.expected(number, shown, prospects),
                     _ => self.list(spec.part, &shares, |code| seen != Some(code)),
                 }
             }
@@ -137,21 +165,12 @@ impl<'b> View<'b> {
     }
 
     /// What is expected of a number that no kept row has: nothing, of one of its kinds.
-    fn lacking(&self, column: usize, asked: &mut Option<Asked<'b>>) -> String {
+    fn lacking(&self, column: usize, prospects: &mut Prospects<'_>) -> String {
         let features = &self.model.encoder.features;
         let status = features.iter().position(|f| f.column == column && f.part == Part::Status);
-        match status.and_then(|feature| self.ask(feature, asked)) {
+        match status.and_then(|feature| prospects.of(feature)) {
             Some(Expected::Category(shares)) => self.list(Part::Status, &shares, |code| code != PRESENT),
             _ => String::new(),
-        }
-    }
-
-    fn ask(&self, feature: usize, asked: &mut Option<Asked<'b>>) -> Option<Expected> {
-        let (x, c) = (self.block.x_row(0), self.block.c_row(0));
-        match (&self.model.denoisers.memory, &self.model.denoisers.network) {
-            (Some(memory), _) => asked.get_or_insert_with(|| memory.ask(x, c)).expected(feature),
-            (None, Some(network)) => network.expected(x, c).into_iter().nth(feature),
-            (None, None) => None,
         }
     }
 
