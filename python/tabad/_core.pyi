@@ -316,5 +316,6 @@ class ScoreStream:
         """JSON of what has been scored so far.
 
         `{"rows", "flagged", "rule": "level"|"threshold"|"stands-out", "level", "oddest": [{"row" (from 0), "score",
-        "p_value", "flag", "reasons": [{"column", "part", "seen", "expected", "share"}]}]}`, oddest first.
+        "p_value", "flag", "reasons": [{"column", "part", "seen", "expected", "share"}]}], "first_reasons": [{"column",
+        "rows"}]}`, oddest first; `first_reasons` counts flagged rows by their first reason, where they have reasons.
         """

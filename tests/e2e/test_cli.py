@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,31 @@ def test_unseen_category_fits_and_is_odd(
 
     oddest = json.loads(done.stdout)["oddest"]
     assert (done.returncode, [odd["row"] for odd in oddest]) == (0, [1, 0])
+
+
+def test_what_rows_are_flagged_for_is_counted(
+    run_tabad: RunTabad, mixed: pa.Table, model_path: Path, tmp_path: Path
+) -> None:
+    at = mixed.column_names.index("amount")
+    amounts = [9_000_000 if row < 25 else amount for row, amount in enumerate(mixed["amount"].to_pylist())]
+    wrong = mixed.set_column(at, "amount", pa.array(amounts, mixed["amount"].type))
+    pyarrow.parquet.write_table(wrong, tmp_path / "t.parquet")
+    command = ("score", tmp_path / "t.parquet", "-m", model_path, "--top", "30")
+
+    done = run_tabad(*command, "--json", "-o", tmp_path / "scored.parquet")
+    counts = json.loads(done.stdout)["first_reasons"]
+    words = run_tabad(*command).stderr
+    none = json.loads(run_tabad(*command, "--json", "--explain", "none").stdout)["first_reasons"]
+
+    reasons = pyarrow.parquet.read_table(tmp_path / "scored.parquet")["tabad_reasons"].to_pylist()
+    first = Counter(of[0]["column"] for of in reasons if of)
+    assert first.total() == 30
+    assert first["amount"] >= 25
+    assert counts == [
+        {"column": name, "rows": first[name]} for name in sorted(first, key=lambda name: (-first[name], name))
+    ]
+    assert f"  first reasons   amount {first['amount']} rows, {counts[1]['column']} {counts[1]['rows']}" in words
+    assert none == []
 
 
 def test_one_column_is_screened(run_tabad: RunTabad, mixed: pa.Table, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ _PLURALS = {"number": "numbers", "category": "categories", "boolean": "booleans"
 _NOT_MODELLED = {"id": "not modelled", "ignored": "ignored", "label": "label"}
 _SHOWN = 10
 _SHOWN_UNFLAGGED = 3
+_SHOWN_COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,21 @@ def _findings(summary: dict[str, Any]) -> list[str]:
         return [f"{_nothing(summary)}; the oddest rows, not flagged:", *_row_lines(oddest[:_SHOWN_UNFLAGGED])]
     shown = [odd for odd in oddest if odd["flag"]][:_SHOWN]
     colon = "the oddest:" if flagged > len(shown) else "here they are:" if flagged > 1 else "here it is:"
-    return [f"{_some(summary)}; {colon}", *_row_lines(shown)]
+    whole = [] if flagged <= len(shown) else _first_reasons(summary["first_reasons"])
+    return [f"{_some(summary)}; {colon}", *_row_lines(shown), *whole]
+
+
+def _first_reasons(counts: list[dict[str, Any]]) -> list[str]:
+    """`  first reasons   amount 412 rows, merchant 97, 4 other columns 12`."""
+    if not counts:
+        return []
+    named, rest = counts[:_SHOWN_COLUMNS], counts[_SHOWN_COLUMNS:]
+    parts = [f"{one['column']} {one['rows']:,}" for one in named]
+    parts[0] += " row" if named[0]["rows"] == 1 else " rows"
+    if rest:
+        other = "1 other column" if len(rest) == 1 else f"{len(rest):,} other columns"
+        parts.append(f"{other} {sum(one['rows'] for one in rest):,}")
+    return [f"  first reasons   {', '.join(parts)}"]
 
 
 def _nothing(summary: dict[str, Any]) -> str:

@@ -166,6 +166,11 @@ impl Engine {
     ) {
         let Ok(mut summary) = self.summary.lock() else { return };
         let entering = summary.count(verdicts);
+        explained
+            .iter()
+            .zip(reasons)
+            .filter(|(row, _)| verdicts[**row].flag)
+            .for_each(|(_, of)| summary.count_reason(of));
         drop(summary);
         let unexplained: Vec<usize> =
             entering.iter().copied().filter(|row| explained.binary_search(row).is_err()).collect();

@@ -1,5 +1,6 @@
 //! The four added columns, and the summary of a run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -118,11 +119,13 @@ pub struct Summary {
     flagged: u64,
     /// Oddest first; equal scores in row order.
     oddest: Vec<Odd>,
+    /// Flagged rows by the column of their first reason, where they have reasons.
+    first: BTreeMap<String, u64>,
 }
 
 impl Summary {
     pub fn new(rule: Rule, most: usize) -> Self {
-        Self { rule, most, rows: 0, flagged: 0, oddest: Vec::new() }
+        Self { rule, most, rows: 0, flagged: 0, oddest: Vec::new(), first: BTreeMap::new() }
     }
 
     /// Counts a batch; returns its rows that enter the oddest, ascending.
@@ -137,6 +140,16 @@ impl Summary {
         rows.truncate(self.most);
         rows.sort_unstable();
         rows
+    }
+
+    /// Counts what a flagged row is flagged for.
+    pub fn count_reason(&mut self, reasons: &[Reason]) {
+        if let Some(first) = reasons.first() {
+            match self.first.get_mut(&first.column) {
+                Some(rows) => *rows += 1,
+                None => drop(self.first.insert(first.column.clone(), 1)),
+            }
+        }
     }
 
     pub fn enter(&mut self, row: u64, verdict: Verdict, reasons: Vec<Reason>) {
@@ -164,6 +177,13 @@ impl Summary {
                 json!({"row": odd.row, "score": score, "p_value": p_value, "flag": flag, "reasons": reasons})
             })
             .collect();
-        json!({"rows": self.rows, "flagged": self.flagged, "rule": rule, "level": level, "oddest": oddest})
+        let mut first: Vec<(&String, &u64)> = self.first.iter().collect();
+        first.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        let first: Vec<Value> =
+            first.into_iter().map(|(column, rows)| json!({"column": column, "rows": rows})).collect();
+        json!({
+            "rows": self.rows, "flagged": self.flagged, "rule": rule, "level": level, "oddest": oddest,
+            "first_reasons": first,
+        })
     }
 }
