@@ -121,3 +121,24 @@ def test_threads_of_openmp_wait_a_little_before_they_sleep_unless_the_user_says_
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     assert run(["--version"]) == 0
     assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--class", "yes"], "--class"),
+        (["--guidance", "2"], "--guidance"),
+        (["--no-constraints"], "--no-constraints"),
+        (["--redraw-copies", "--train", "t.parquet"], "--train and --redraw-copies"),
+        (["--redraw-near", "0.1", "--train", "t.parquet"], "--train and --redraw-near"),
+        (["--audit", "--train", "t.parquet", "--holdout", "t.parquet"], "--train and --holdout and --audit"),
+    ],
+)
+def test_options_of_generated_rows_do_not_go_with_anomalies(
+    options: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", "--anomalies", "--from", "t.parquet", "-m", "m.tabad", "-n", "3", "-o", "odd.parquet"]
+
+    assert run([*command, *options]) == 2
+    assert f"{named} do not go with --anomalies" in capsys.readouterr().err
+    assert not Path("odd.parquet").exists()

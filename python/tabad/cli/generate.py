@@ -88,7 +88,18 @@ def generate(
         "--anomalies",
         anomalies,
         {"--from": table, "--columns": columns},
-        {"--class": label, "--where": where, "--constraint": constraint, "--train": train},
+        {
+            "--class": label,
+            "--where": where,
+            "--constraint": constraint,
+            "--no-constraints": no_constraints,
+            "--train": train,
+            "--holdout": holdout,
+            "--audit": audit,
+            "--redraw-copies": redraw_copies,
+            "--redraw-near": near,
+            "--guidance": guidance != 1.0,
+        },
     )
     if no_constraints and constraint:
         raise UsageError("--constraint and --no-constraints exclude each other", name="options-conflict")
