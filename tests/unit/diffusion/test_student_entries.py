@@ -1,4 +1,4 @@
-"""The first layer of a student: a product with what is known of a row beforehand, and the same by looking codes up."""
+"""The first layer of a student: a product with what is known of a row beforehand, and by looking up; its rate."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -74,3 +74,7 @@ def test_entries_made_batch_by_batch_give_the_same_student(monkeypatch: pytest.M
     at_once = student()
     monkeypatch.setattr(distill, "_MOST_CELLS", 0)
     assert student() == at_once
+
+
+def test_the_first_layer_of_many_features_learns_slower() -> None:
+    assert [distill.first_rate(features) for features in (0, 1, 16, 64, 256)] == [1.0, 1.0, 1.0, 0.125, 0.015625]
