@@ -48,6 +48,7 @@ _WARM_UP = 0.1
 _WEIGHT_DECAY = 1e-4
 _GRADIENT_NORM = 1.0
 _PROGRESS_STEPS = 50
+_AT_ONCE = 4_096
 _EASY = 16
 """Features of a row up to which the first layer learns at the rate of the others."""
 _MOST_CELLS = 2**25
@@ -132,7 +133,10 @@ def _fit(
         net.tails_bias.add_(log_BF.mean(dim=0))
 
     x_BN, c_BC = rows[:2]
-    entry_BD = net.entries(x_BN, c_BC) if len(c_BC) * len(net.first) <= _MOST_CELLS else None
+    entry_BD = None
+    if len(c_BC) * len(net.first) <= _MOST_CELLS:
+        parts = [slice(at, at + _AT_ONCE) for at in range(0, len(c_BC), _AT_ONCE)]
+        entry_BD = torch.cat([net.entries(x_BN[part], c_BC[part]) for part in parts])
     excess_BN = net.excess(x_BN, c_BC)
 
     def of_part(net: Student, part: tuple[Tensor, ...], _half: int) -> tuple[Tensor, Tensor]:
