@@ -172,11 +172,13 @@ class Model:
         column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, whether the
         smallest and the largest are there (`range`), and `counts` of values: "readable" by an unkeyed hash, "veiled"
         under the key, or null.
-        `constraints`: list of `{"rule", "columns", "given", "pairs": how many}`.
+        `constraints`: list of `{"rule", "columns", "given", "obeyed", "pairs": how many}`.
         """
 
     def constraints(self) -> str:
-        """What generated rows obey, as JSON: `{"rule", "columns", "given", "pairs": [[from, to], ...]}` each.
+        """What generated rows obey, as JSON: `{"rule", "columns", "given", "obeyed", "pairs": [[from, to], ...]}` each.
+
+        `obeyed`: no row of the fit broke it; a scored row that breaks such an order or sum is raised.
 
         `rule`: at_most | sum | determines | null_together | null_with; pairs are values as text.
         """

@@ -79,7 +79,9 @@ def test_what_every_row_obeys_is_found_and_kept_in_the_file(model: tabad.Model) 
     assert again.constraints() == model.constraints()
     assert again.to_bytes() == model.to_bytes()
     facts = {tuple(one["columns"]): one for one in model.manifest["constraints"]}
-    assert facts["zip", "city"] == {"rule": "determines", "columns": ["zip", "city"], "given": False, "pairs": 12}
+    assert facts["zip", "city"] == {
+        "rule": "determines", "columns": ["zip", "city"], "given": False, "obeyed": True, "pairs": 12
+    }  # fmt: skip
 
 
 def test_generated_rows_obey_and_need_not(model: tabad.Model, table: pa.Table) -> None:

@@ -38,13 +38,15 @@ _EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
 class Constraint:
     """A rule and its columns: low and high, total and parts, from and to, or those that are null together.
 
-    `pairs` says of a dependency which value comes with which, both as text.
+    `pairs` says of a dependency which value comes with which, both as text. `obeyed`: no row of the fit broke it, so
+    that a row which breaks a sum or an order is odd.
     """
 
     rule: str
     columns: tuple[str, ...]
     given: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
+    obeyed: bool = False
 
     def __str__(self) -> str:
         first, rest = self.columns[0], self.columns[1:]
@@ -62,13 +64,17 @@ class Constraint:
 
     def to_json(self) -> dict[str, Any]:
         """As the compiled module takes it."""
-        return {"rule": self.rule, "columns": self.columns, "given": self.given, "pairs": self.pairs}
+        return {
+            "rule": self.rule, "columns": self.columns, "given": self.given, "obeyed": self.obeyed, "pairs": self.pairs
+        }  # fmt: skip
 
 
 def from_text(text: str) -> list[Constraint]:
     """The constraints that a model holds (`_core.Model.constraints`)."""
     return [
-        Constraint(one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]))
+        Constraint(
+            one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]), one["obeyed"]
+        )
         for one in json.loads(text)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,9 +59,10 @@ class Watch:
         for one in dict.fromkeys([*self.given, *self._live]):
             if not all(self._speaks_of(one, kinds[name]) for name in one.columns):
                 continue
+            obeyed = not self.broken.get(one, 0)
             if one.rule == DETERMINES:
                 one = with_pairs(one, self._pairs[one])
-            result.append(one)
+            result.append(replace(one, obeyed=obeyed))
         return result
 
     @staticmethod

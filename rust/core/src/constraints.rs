@@ -1,6 +1,6 @@
-//! What holds among the columns of every row: kept with a model, for whoever generates rows from it.
+//! What holds among the columns of every row: kept with a model, for whoever generates rows from it, and for `rules`.
 //!
-//! Nothing here enters a score. The pairs of a dependency are values of the table as text, readable in the file.
+//! The pairs of a dependency are values of the table as text, readable in the file.
 
 use std::collections::HashSet;
 
@@ -53,12 +53,14 @@ impl Rule {
     }
 }
 
-/// One rule, the columns it is about, whether a person gave it, and the pairs of a dependency.
+/// One rule, the columns it is about, whether a person gave it, whether every row of the fit obeyed it, and the pairs of a
+/// dependency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub rule: Rule,
     pub columns: Vec<String>,
     pub given: bool,
+    pub obeyed: bool,
     pub pairs: Vec<(String, String)>,
 }
 
@@ -77,11 +79,18 @@ impl Constraint {
             && pairs.len() <= MOST_PAIRS
             && (rule == Rule::Determines || pairs.is_empty());
         fits.then_some(())?;
-        Some(Self { rule, columns, given: value["given"].as_bool()?, pairs })
+        // Files of before there was such a thing say nothing of it.
+        let obeyed = value["obeyed"].as_bool().unwrap_or(false);
+        Some(Self { rule, columns, given: value["given"].as_bool()?, obeyed, pairs })
+    }
+
+    /// A row that breaks it is odd: no row of the fit did, and it is no matter of codes and statuses, which energies tell.
+    pub fn is_checked(&self) -> bool {
+        self.obeyed && matches!(self.rule, Rule::AtMost | Rule::Sum)
     }
 
     fn describe(&self) -> Value {
-        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "pairs": self.pairs.len()})
+        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "obeyed": self.obeyed, "pairs": self.pairs.len()})
     }
 }
 

@@ -27,6 +27,7 @@ pub mod reasons;
 pub mod redaction;
 pub mod release;
 mod repairs;
+mod rules;
 mod sample;
 pub mod score;
 pub mod scorer;

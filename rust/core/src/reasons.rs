@@ -1,5 +1,7 @@
 //! Why a row is odd: the columns whose repair would make it ordinary, the value seen and the value expected.
 
+mod broken;
+
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
@@ -9,6 +11,7 @@ use crate::codec::Codec;
 use crate::memory::Expected;
 use crate::model::Model;
 use crate::repairs::Prospects;
+use crate::rules::Rules;
 use crate::spelling;
 
 /// Columns whose share of the evidence is smaller than this are no reason.
@@ -37,10 +40,20 @@ pub struct Case<'a> {
     pub row: usize,
     pub block: &'a Block,
     pub squares: &'a [f32],
+    pub rules: &'a Rules<'a>,
+    /// With what a broken rule adds.
+    pub score: f64,
 }
 
-/// The reasons for a row, largest share first, at most `most`.
+/// The reasons for a row, at most `most`: rules that it breaks, then columns, largest share first.
 pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
+    let broken = case.rules.broken(case.row);
+    let odd = odd_columns(model, case, most);
+    if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, odd, most) }
+}
+
+/// The columns whose repair would make the row ordinary.
+fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     let squares = case.squares;
     let total: f32 = squares.iter().sum();
     if total <= 0.0 {

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
 use crate::model::Model;
+use crate::rules::Rules;
 use crate::sample::Sampler;
 use crate::scorer::Name;
 
@@ -45,10 +46,17 @@ pub fn update<R: RecordBatchReader>(
         .hint("update the model it was made from"));
     }
     let schema = stream.schema();
-    base.encoder.align(&schema)?;
+    let alignment = base.encoder.align(&schema)?;
     let mut sampler = Sampler::new(SAMPLE_ROWS, seed);
+    let mut constraints = base.constraints.clone();
     for batch in stream {
-        sampler.observe(&batch?)?;
+        let batch = batch?;
+        let rules = Rules::open(base, &batch, &alignment);
+        for one in (0..batch.num_rows()).flat_map(|row| rules.broken(row)) {
+            let place = base.constraints.iter().position(|own| std::ptr::eq(own, one));
+            place.into_iter().for_each(|at| constraints[at].obeyed = false);
+        }
+        sampler.observe(&batch)?;
         poll()?;
     }
     let rows = sampler.seen();
@@ -104,7 +112,7 @@ pub fn update<R: RecordBatchReader>(
         *seen |= before;
     }
     model.sizes.rows += base.sizes.rows;
-    model.constraints.clone_from(&base.constraints);
+    model.constraints = constraints;
     Ok(model)
 }
 

@@ -22,6 +22,7 @@ use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
 use crate::reasons::{Case, Reason, explain};
+use crate::rules::Rules;
 use crate::scorer::Room;
 
 /// Rows that one task scores at a time.
@@ -98,6 +99,14 @@ struct Engine {
     summary: Arc<Mutex<Summary>>,
 }
 
+/// A batch that is scored.
+struct Seen<'a> {
+    batch: &'a RecordBatch,
+    opened: &'a Opened<'a>,
+    rules: &'a Rules<'a>,
+    verdicts: &'a [Verdict],
+}
+
 impl<R: RecordBatchReader> Scoring<R> {
     pub fn new(model: Arc<Model>, input: R, options: Options, pool: Option<Arc<rayon::ThreadPool>>) -> Result<Self> {
         model.need_open()?;
@@ -132,38 +141,42 @@ impl Engine {
     fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let model = self.model.clone();
         let opened = model.encoder.open(batch, &self.alignment)?;
-        let verdicts = verdicts(&model, &opened, batch.num_rows(), self.rule, self.options.drift.as_ref())?;
+        let rules = Rules::open(&model, batch, &self.alignment);
+        let verdicts = verdicts(&model, (&opened, &rules), batch.num_rows(), self.rule, self.options.drift.as_ref())?;
         let explained: Vec<usize> = match self.options.explain {
             Explain::All => (0..verdicts.len()).collect(),
             Explain::Flagged => (0..verdicts.len()).filter(|&row| verdicts[row].flag).collect(),
             Explain::None => Vec::new(),
         };
-        let reasons = self.explain_rows(batch, &opened, &explained);
-        self.note_oddest(batch, &opened, &verdicts, &explained, &reasons);
+        let seen = Seen { batch, opened: &opened, rules: &rules, verdicts: &verdicts };
+        let reasons = self.explain_rows(&seen, &explained);
+        self.note_oddest(&seen, &explained, &reasons);
         self.next_row += batch.num_rows() as u64;
         output::build(batch, &self.schema, self.options.append, &verdicts, &explained, &reasons)
     }
 
-    fn explain_rows(&self, batch: &RecordBatch, opened: &Opened<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
+    fn explain_rows(&self, seen: &Seen<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
         rows.par_iter()
             .map(|&row| {
-                let block = opened.encode(row..row + 1);
+                let block = seen.opened.encode(row..row + 1);
                 let squares = self.model.scorer.squared_tails(&self.model.denoisers, &block);
-                let case = Case { batch, alignment: &self.alignment, row, block: &block, squares: &squares };
+                let case = Case {
+                    batch: seen.batch,
+                    alignment: &self.alignment,
+                    row,
+                    block: &block,
+                    squares: &squares,
+                    rules: seen.rules,
+                    score: seen.verdicts[row].score,
+                };
                 explain(&self.model, &case, self.options.reasons)
             })
             .collect()
     }
 
     /// Keeps the oddest rows of all batches, with reasons, for the summary.
-    fn note_oddest(
-        &self,
-        batch: &RecordBatch,
-        opened: &Opened<'_>,
-        verdicts: &[Verdict],
-        explained: &[usize],
-        reasons: &[Vec<Reason>],
-    ) {
+    fn note_oddest(&self, seen: &Seen<'_>, explained: &[usize], reasons: &[Vec<Reason>]) {
+        let verdicts = seen.verdicts;
         let Ok(mut summary) = self.summary.lock() else { return };
         let entering = summary.count(verdicts);
         explained
@@ -174,7 +187,7 @@ impl Engine {
         drop(summary);
         let unexplained: Vec<usize> =
             entering.iter().copied().filter(|row| explained.binary_search(row).is_err()).collect();
-        let more = self.explain_rows(batch, opened, &unexplained);
+        let more = self.explain_rows(seen, &unexplained);
         let Ok(mut summary) = self.summary.lock() else { return };
         for row in entering {
             let known = explained.binary_search(&row).ok().and_then(|at| reasons.get(at));
@@ -213,7 +226,7 @@ impl Model {
 /// Scores, p-values and flags of all rows of a batch, in order.
 fn verdicts(
     model: &Model,
-    opened: &Opened<'_>,
+    opened: (&Opened<'_>, &Rules<'_>),
     rows: usize,
     rule: Rule,
     weighed: Option<&Weighed>,
@@ -233,16 +246,17 @@ fn verdicts(
 /// asked for large slices, in the thread that asks for the batch.
 fn each<T: Send>(
     model: &Model,
-    opened: &Opened<'_>,
+    (opened, rules): (&Opened<'_>, &Rules<'_>),
     rows: usize,
     then: impl Fn(f64, &[f32], &[u16]) -> T + Sync,
 ) -> Result<Vec<T>> {
     let elsewhere = model.elsewhere.as_deref();
     let score = |block: &mut Block, room: &mut Room, rows: Range<usize>| {
         let mut scores = Vec::with_capacity(rows.len());
+        let start = rows.start;
         opened.encode_into(rows, block);
         model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
-        let rows = scores.into_iter().enumerate();
+        let rows = scores.into_iter().enumerate().map(|(row, score)| (row, rules.raised(start + row, score)));
         Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
     };
     let size = if elsewhere.is_some() { SLICE } else { TILE };

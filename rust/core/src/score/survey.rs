@@ -8,6 +8,7 @@ use super::each;
 use crate::drift::{Cells, Drift, Selection};
 use crate::error::Result;
 use crate::model::Model;
+use crate::rules::Rules;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Survey {
@@ -70,7 +71,8 @@ pub fn survey<R: RecordBatchReader>(
         let batch = batch?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let scored = each(model, &opened, rows, |score, x_n, c_c| match strata {
+        let rules = Rules::open(model, &batch, &alignment);
+        let scored = each(model, (&opened, &rules), rows, |score, x_n, c_c| match strata {
             None => (score, model.calibration().p_value(score, c_c), 0),
             Some(strata) => (score, 0.0, strata.of(x_n, c_c)),
         })?;

@@ -1,0 +1,126 @@
+//! Reasons of a row that breaks what no row of the fit broke (`rules`).
+
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
+use arrow_cast::cast;
+
+use super::{Case, Reason, SMALLEST_SHARE};
+use crate::block::Part;
+use crate::constraints::{Constraint, Rule};
+use crate::model::Model;
+
+/// A reason for each broken rule, unless its column has one, before those for odd columns.
+pub fn with_rules(
+    model: &Model,
+    case: &Case<'_>,
+    broken: &[&Constraint],
+    odd: Vec<Reason>,
+    most: usize,
+) -> Vec<Reason> {
+    let own = (case.rules.evidence / case.score.max(case.rules.evidence)) as f32;
+    let mut reasons: Vec<Reason> = Vec::new();
+    for one in broken {
+        let found = reason(model, case, one, wrong_column(model, case, one, &odd));
+        reasons.extend(found.filter(|new| reasons.iter().all(|reason| reason.column != new.column)));
+    }
+    reasons.truncate(most);
+    let each = own / reasons.len().max(1) as f32;
+    reasons.iter_mut().for_each(|reason| reason.share = each);
+    for reason in odd {
+        let share = reason.share * (1.0 - own);
+        let named = reasons.iter().any(|other| other.column == reason.column);
+        if reasons.len() < most && !named && share >= SMALLEST_SHARE {
+            reasons.push(Reason { share, ..reason });
+        }
+    }
+    reasons
+}
+
+/// Of a sum the cell without which the rest of the row is most ordinary, were it what the others make it; of an order the
+/// more surprising one, or else the first.
+fn wrong_column<'a>(model: &Model, case: &Case<'_>, one: &'a Constraint, odd: &[Reason]) -> &'a str {
+    let scores = one.columns.iter().map(|name| mended(model, case, one, name).unwrap_or(f64::INFINITY));
+    let best = scores.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| score.is_finite());
+    if let Some((place, _)) = best {
+        return &one.columns[place];
+    }
+    let mut places = odd.iter().filter_map(|reason| one.columns.iter().position(|name| *name == reason.column));
+    &one.columns[places.next().unwrap_or(0)]
+}
+
+/// The score of the row with one cell of a sum as the others make it.
+fn mended(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Option<f64> {
+    if one.rule != Rule::Sum {
+        return None;
+    }
+    let source = source_of(model, case, column)?;
+    let mut columns: Vec<ArrayRef> = case.batch.columns().iter().map(|cells| cells.slice(case.row, 1)).collect();
+    let wanted = round(case.rules.wanted(one, column, case.row)?, decimals(&all_shown(model, case, one)?));
+    columns[source] = cast(&Float64Array::from(vec![wanted]), columns[source].data_type()).ok()?;
+    let row = RecordBatch::try_new(case.batch.schema(), columns).ok()?;
+    let block = model.encoder.open(&row, case.alignment).ok()?.encode(0..1);
+    let mut scores = Vec::new();
+    model.scorer.scores_into(&model.denoisers, None, &block, &mut model.scorer.room(), &mut scores).ok()?;
+    scores.first().copied()
+}
+
+fn reason(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Option<Reason> {
+    let [first, rest @ ..] = one.columns.as_slice() else { return None };
+    let show = |name: &str| shown(model, case, name);
+    let expected = match one.rule {
+        Rule::Sum => {
+            let wanted = case.rules.wanted(one, column, case.row)?;
+            let others = rest.iter().filter(|name| *name != column).map(String::as_str);
+            let terms = if first == column {
+                others.collect::<Vec<_>>().join(" + ")
+            } else {
+                std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(" - ")
+            };
+            format!("{wanted:.*} ({terms})", decimals(&all_shown(model, case, one)?))
+        }
+        _ if first == column => format!("at most {} ({})", show(rest.first()?)?, rest.first()?),
+        _ => format!("at least {} ({first})", show(first)?),
+    };
+    Some(Reason { column: column.to_owned(), part: Part::Value, seen: show(column)?, expected, share: 0.0 })
+}
+
+/// Where the batch has a column.
+fn source_of(model: &Model, case: &Case<'_>, column: &str) -> Option<usize> {
+    let at = model.encoder.names().iter().position(|own| *own == column)?;
+    case.alignment.get(at).copied().flatten()
+}
+
+fn shown(model: &Model, case: &Case<'_>, column: &str) -> Option<String> {
+    let at = model.encoder.names().iter().position(|own| *own == column)?;
+    let source = source_of(model, case, column)?;
+    Some(model.encoder.codec(at)?.show(case.batch.column(source).as_ref(), case.row))
+}
+
+fn all_shown(model: &Model, case: &Case<'_>, one: &Constraint) -> Option<Vec<String>> {
+    one.columns.iter().map(|name| shown(model, case, name)).collect()
+}
+
+/// The most decimals that any of these numbers is written with.
+fn decimals(shown: &[String]) -> usize {
+    let of = |text: &String| {
+        text.split_once('.').map_or(0, |(_, rest)| rest.chars().take_while(char::is_ascii_digit).count())
+    };
+    shown.iter().map(of).max().unwrap_or(0).min(9)
+}
+
+fn round(value: f64, decimals: usize) -> f64 {
+    let scale = 10_f64.powi(decimals as i32);
+    (value * scale).round() / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decimals, round};
+
+    #[test]
+    fn a_sum_is_written_as_its_cells_are() {
+        let texts = |cells: &[&str]| cells.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(decimals(&texts(&["12", "3.50", "0.125"])), 3);
+        assert_eq!(decimals(&texts(&["12", "-3"])), 0);
+        assert_eq!(round(0.1 + 0.2, 2), 0.3);
+    }
+}

@@ -1,0 +1,138 @@
+//! Rows that break what no row of the fit broke: `start <= end`, `total = net + tax`.
+//!
+//! Kernel and network see how far a total is from those of like rows, not that it is a cent off the sum of its parts. Where n
+//! exchangeable rows obey a rule, the next one breaks it with probability 1 / (n + 1) at most; of K rules any one with K / (n + 1)
+//! at most. Minus the logarithm of that is what a broken rule adds to a score, once a row. Rules about values
+//! (`zip -> city`) and about nulls are not looked at here: codes and statuses are in the energies.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+
+use crate::constraints::{Constraint, Rule};
+use crate::model::Model;
+
+/// A sum may be off by this share of its largest cell; of cells of 32 bits, and of 16.
+const SLACK: f64 = 1e-9;
+const SLACK_OF_SINGLES: f64 = 1e-6;
+const SLACK_OF_HALVES: f64 = 1e-2;
+const SMALLEST_SIZE: f64 = 1e-3;
+
+/// The rules of a model and the cells of a batch that they are about.
+#[derive(Debug, Default)]
+pub struct Rules<'a> {
+    checks: Vec<Check<'a>>,
+    /// What a broken rule adds to a score, in nats.
+    pub evidence: f64,
+}
+
+#[derive(Debug)]
+struct Check<'a> {
+    constraint: &'a Constraint,
+    /// In the order of the rule's columns; NaN where there is none.
+    cells: Vec<Arc<Float64Array>>,
+    slack: f64,
+}
+
+impl<'a> Rules<'a> {
+    /// A rule whose columns the batch lacks, or has in types that cannot be compared, is left out.
+    pub fn open(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
+        let checked = model.constraints.iter().filter(|one| one.is_checked());
+        let count = checked.clone().count();
+        if count == 0 {
+            return Self::default();
+        }
+        let names = model.encoder.names();
+        let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
+        let mut checks = Vec::new();
+        for constraint in checked {
+            let cells: Option<Vec<(Arc<Float64Array>, DataType)>> = constraint
+                .columns
+                .iter()
+                .map(|name| {
+                    let entry = known.entry(name).or_insert_with(|| {
+                        let at = names.iter().position(|own| own == name)?;
+                        measures(batch.column(alignment.get(at).copied().flatten()?))
+                    });
+                    entry.clone()
+                })
+                .collect();
+            let Some(cells) = cells else { continue };
+            let times: Vec<&DataType> = cells.iter().map(|(_, kind)| kind).filter(|kind| kind.is_temporal()).collect();
+            if !times.is_empty() && (times.len() < cells.len() || times.iter().any(|kind| *kind != times[0])) {
+                continue;
+            }
+            let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
+            checks.push(Check { constraint, cells: cells.into_iter().map(|(cells, _)| cells).collect(), slack });
+        }
+        let evidence = ((model.sizes.rows + 1) as f64 / count as f64).ln().max(0.0);
+        Self { checks, evidence }
+    }
+
+    /// The score of a row, with what a broken rule adds.
+    pub fn raised(&self, row: usize, score: f64) -> f64 {
+        if self.checks.iter().any(|check| check.breaks(row)) { score + self.evidence } else { score }
+    }
+
+    /// The rules that a row breaks.
+    pub fn broken(&self, row: usize) -> Vec<&'a Constraint> {
+        self.checks.iter().filter(|check| check.breaks(row)).map(|check| check.constraint).collect()
+    }
+
+    /// What a cell of a sum has to be for the row to obey.
+    pub fn wanted(&self, constraint: &Constraint, column: &str, row: usize) -> Option<f64> {
+        let check = self.checks.iter().find(|check| std::ptr::eq(check.constraint, constraint))?;
+        let cell = |at: usize| check.cells[at].value(row);
+        let parts: f64 = (1..check.cells.len()).map(cell).sum();
+        let place = constraint.columns.iter().position(|name| name == column)?;
+        Some(if place == 0 { parts } else { cell(0) - parts + cell(place) })
+    }
+}
+
+impl Check<'_> {
+    fn breaks(&self, row: usize) -> bool {
+        if self.cells.iter().any(|cells| cells.is_null(row)) {
+            return false;
+        }
+        let cell = |at: usize| self.cells[at].value(row);
+        match self.constraint.rule {
+            Rule::AtMost => cell(0) > cell(1),
+            Rule::Sum => {
+                let parts = 1..self.cells.len();
+                let gap = (cell(0) - parts.clone().map(cell).sum::<f64>()).abs();
+                let size = parts.map(|at| cell(at).abs()).fold(cell(0).abs(), f64::max);
+                gap > self.slack * size.max(SMALLEST_SIZE)
+            }
+            Rule::Determines | Rule::NullTogether | Rule::NullWith => false,
+        }
+    }
+}
+
+/// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.
+fn measures(column: &ArrayRef) -> Option<(Arc<Float64Array>, DataType)> {
+    let kind = match column.data_type() {
+        DataType::Dictionary(_, inner) => inner.as_ref(),
+        kind => kind,
+    };
+    let plain = if kind == column.data_type() { column.clone() } else { cast(column, kind).ok()? };
+    let counted = match kind {
+        DataType::Date32 | DataType::Time32(_) => cast(&cast(&plain, &DataType::Int32).ok()?, &DataType::Float64),
+        kind if kind.is_temporal() => cast(&cast(&plain, &DataType::Int64).ok()?, &DataType::Float64),
+        kind if kind.is_numeric() => cast(&plain, &DataType::Float64),
+        _ => return None,
+    };
+    let counted = counted.ok()?;
+    let cells = counted.as_any().downcast_ref::<Float64Array>()?.clone();
+    Some((Arc::new(cells), kind.clone()))
+}
+
+fn slack_of(kind: &DataType) -> f64 {
+    match kind {
+        DataType::Float32 => SLACK_OF_SINGLES,
+        DataType::Float16 => SLACK_OF_HALVES,
+        _ => SLACK,
+    }
+}

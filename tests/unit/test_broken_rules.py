@@ -1,0 +1,204 @@
+"""A row that breaks what no row of the fit broke is odd by how rare that is, and its reason says what would obey."""
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.oracle.model_file import put_together, take_apart
+
+import tabad
+from tabad.diffusion import presets
+
+ROWS = 1_200
+DAY = dt.date(2024, 1, 1)
+CENT = Decimal("0.01")
+
+
+def _table(rows: int, seed: int) -> pa.Table:
+    """Totals in cents as decimals, whole items, and days in order; a tenth of the ends are missing."""
+    draw = np.random.default_rng(seed)
+    net, tax = draw.integers(100, 9_000, rows), draw.integers(100, 9_000, rows)
+    start, length = draw.integers(0, 60, rows), draw.integers(0, 20, rows)
+    gone = draw.random(rows) < 0.1
+
+    def money(cents: np.ndarray) -> pa.Array:
+        return pa.array([Decimal(int(value)).scaleb(-2) for value in cents], pa.decimal128(9, 2))
+
+    ends = [None if lost else DAY + dt.timedelta(days=int(day)) for day, lost in zip(start + length, gone, strict=True)]
+    return pa.table(
+        {
+            "net": money(net),
+            "tax": money(tax),
+            "total": money(net + tax),
+            "start": pa.array([DAY + dt.timedelta(days=int(day)) for day in start], pa.date32()),
+            "end": pa.array(ends, pa.date32()),
+            "weight": draw.normal(70, 9, rows),
+        }
+    )
+
+
+def _brief(table: pa.Table, **options: Any) -> tabad.Model:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        return tabad.fit(table, **options)
+
+
+@pytest.fixture(scope="module")
+def model() -> tabad.Model:
+    pytest.importorskip("torch")
+    return _brief(_table(ROWS, 1))
+
+
+def _without_rules(model: tabad.Model) -> tabad.Model:
+    return tabad.Model(model.core.with_constraints("[]"))
+
+
+def _with(table: pa.Table, name: str, change: Callable[[Any], Any]) -> pa.Table:
+    cells = [change(row) for row in table.to_pylist()]
+    return table.set_column(table.column_names.index(name), name, pa.array(cells, table[name].type))
+
+
+def _scores(model: tabad.Model, table: pa.Table) -> np.ndarray:
+    return np.array(model.score(table, explain="none")["tabad_score"].to_pylist())
+
+
+RULES = ["total = net + tax", "net <= total", "tax <= total", "start <= end"]
+EVIDENCE = math.log((ROWS + 1) / len(RULES))
+
+
+def test_a_cent_is_worth_how_rare_it_is(model: tabad.Model) -> None:
+    assert [str(one) for one in model.constraints()] == RULES
+    wrong = _with(_table(200, 2), "total", lambda row: row["total"] + CENT)
+
+    raised = _scores(model, wrong) - _scores(_without_rules(model), wrong)
+
+    np.testing.assert_allclose(raised, EVIDENCE, atol=1e-9)
+    assert set(model.score(wrong, level=0.01)["tabad_flag"].to_pylist()) == {True}
+
+
+def test_a_row_that_breaks_two_rules_is_raised_once(model: tabad.Model) -> None:
+    wrong = _with(_table(200, 2), "total", lambda row: (min(row["net"], row["tax"]) / 2).quantize(CENT))
+
+    np.testing.assert_allclose(_scores(model, wrong) - _scores(_without_rules(model), wrong), EVIDENCE, atol=1e-9)
+
+
+def test_rows_that_obey_keep_their_score_to_the_bit(model: tabad.Model) -> None:
+    rows = _table(500, 3)
+
+    assert _scores(model, rows).tolist() == _scores(_without_rules(model), rows).tolist()
+
+
+def test_a_missing_cell_breaks_nothing(model: tabad.Model) -> None:
+    for name in ("net", "total", "start"):
+        rows = _with(_table(50, 4), name, lambda _: None)
+        assert _scores(model, rows).tolist() == _scores(_without_rules(model), rows).tolist()
+
+
+def test_the_reason_says_what_would_obey(model: tabad.Model) -> None:
+    rows = _table(60, 5)
+    wrong = _with(rows, "total", lambda row: row["total"] * 4)
+    late = _with(rows, "end", lambda row: row["start"] - dt.timedelta(days=1))
+
+    named = []
+    for row in model.score(wrong, explain="all").to_pylist():
+        first = row["tabad_reasons"][0]
+        obeying = {
+            "total": f"{row['net'] + row['tax']} (net + tax)",
+            "net": f"{row['total'] - row['tax']} (total - tax)",
+            "tax": f"{row['total'] - row['net']} (total - net)",
+        }
+        assert first["expected"] == obeying[first["column"]]
+        named.append(first["column"])
+        assert first["share"] == pytest.approx(EVIDENCE / row["tabad_score"], rel=1e-5)
+        assert sum(reason["share"] for reason in row["tabad_reasons"]) <= 1.0 + 1e-5
+    # Four times a small total is a total that there is: then a part may be wrong as well.
+    assert named.count("total") >= 0.8 * len(named)
+    for row in model.score(late, explain="all").to_pylist():
+        first = row["tabad_reasons"][0]
+        limit = {"end": f"at least {row['start']} (start)", "start": f"at most {row['end']} (end)"}
+        assert first["expected"] == limit[first["column"]]
+
+
+def test_a_part_is_named_where_it_alone_makes_the_row_ordinary() -> None:
+    pytest.importorskip("torch")
+    draw = np.random.default_rng(8)
+    net, tax = draw.integers(1_000, 9_000, ROWS), draw.integers(1, 400, ROWS)
+    table = pa.table({"net": net, "tax": tax, "total": net + tax})
+    wrong = _with(table.slice(0, 40), "tax", lambda row: row["tax"] + 5_000)
+
+    reasons = [of[0] for of in _brief(table).score(wrong, explain="all")["tabad_reasons"].to_pylist()]
+
+    assert [(of["column"], of["expected"]) for of in reasons] == [("tax", f"{t} (total - net)") for t in tax[:40]]
+
+
+def test_cells_of_other_types_obey_as_well_as_their_precision_lets_them(model: tabad.Model) -> None:
+    rows = _table(300, 6)
+    single = rows.cast(
+        pa.schema([(f.name, pa.float32() if pa.types.is_decimal(f.type) else f.type) for f in rows.schema])
+    )
+    # One of two dates as an instant: 2024-01-05 and 2024-01-05 12:00 say nothing of each other.
+    noon = _with(rows, "end", lambda row: row["start"])
+    mixed = noon.set_column(
+        3, "start", pa.array([dt.datetime.combine(d, dt.time(12)) for d in rows["start"].to_pylist()])
+    )
+
+    for table in (single, mixed):
+        assert _scores(model, table).tolist() == _scores(_without_rules(model), table).tolist()
+    wrong = _with(single, "total", lambda row: row["total"] + 1.0)
+    assert (_scores(model, wrong) > _scores(_without_rules(model), wrong)).all()
+
+
+def test_a_student_and_its_redacted_copy_look_at_rules_too() -> None:
+    pytest.importorskip("torch")
+    from tabad.diffusion import distill
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distill, "size_for", lambda *_: distill.Size(16, 1, 500, 20))
+        model = _brief(_table(2_000, 1))
+    key = bytes(range(32))
+    redacted = tabad.Model.from_bytes(model.redacted(key).to_bytes()).with_key(key)
+    student = model.with_scorer("student")
+    wrong = _with(_table(200, 2), "total", lambda row: row["total"] + CENT)
+
+    assert _scores(redacted, wrong).tolist() == _scores(student, wrong).tolist()
+    assert (_scores(student, wrong) > _scores(_without_rules(student), wrong) + 5.0).all()
+
+
+def test_a_rule_that_the_table_breaks_is_not_looked_at() -> None:
+    pytest.importorskip("torch")
+    table = _with(_table(ROWS, 1), "weight", lambda row: float(row["net"]) + (row["weight"] - 90.0))
+    with pytest.warns(tabad.TabadWarning, match="rows of the table break it"):
+        model = _brief(table, constraints=["weight <= net"])
+
+    assert [one.obeyed for one in model.constraints() if one.given] == [False]
+    fresh = _with(table.slice(0, 50), "weight", lambda row: float(row["net"]) + 1.0)
+    assert _scores(model, fresh).tolist() == _scores(_without_rules(model), fresh).tolist()
+
+
+def test_an_update_strikes_what_its_rows_break(model: tabad.Model) -> None:
+    more = _table(1_000, 7)
+    late = pa.concat_tables(
+        [more.slice(1), _with(more.slice(0, 1), "end", lambda row: row["start"] - dt.timedelta(days=1))]
+    )
+
+    same, struck = tabad.fit(more, update=model), tabad.fit(late, update=model)
+
+    assert [one.obeyed for one in same.constraints()] == [True, True, True, True]
+    assert [one.obeyed for one in struck.constraints()] == [True, True, True, False]
+
+
+def test_a_file_of_before_looks_at_no_rule(model: tabad.Model) -> None:
+    manifest, tensors = take_apart(model.to_bytes())
+    for one in manifest["constraints"]:
+        del one["obeyed"]
+    old = tabad.Model.from_bytes(put_together(manifest, tensors))
+    wrong = _with(_table(50, 2), "total", lambda row: row["total"] + CENT)
+
+    assert _scores(old, wrong).tolist() == _scores(_without_rules(model), wrong).tolist()
+    assert json.loads(old.core.constraints())[0]["obeyed"] is False
