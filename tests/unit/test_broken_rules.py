@@ -69,7 +69,9 @@ def _scores(model: tabad.Model, table: pa.Table) -> np.ndarray:
 
 
 RULES = ["total = net + tax", "net <= total", "tax <= total", "start <= end"]
-EVIDENCE = math.log((ROWS + 1) / len(RULES))
+EVIDENCE = math.log((ROWS + 1) / 1)
+"""Of a broken sum: there is one."""
+OF_ORDERS = math.log((ROWS + 1) / 3)
 
 
 def test_a_cent_is_worth_how_rare_it_is(model: tabad.Model) -> None:
@@ -86,6 +88,32 @@ def test_a_row_that_breaks_two_rules_is_raised_once(model: tabad.Model) -> None:
     wrong = _with(_table(200, 2), "total", lambda row: (min(row["net"], row["tax"]) / 2).quantize(CENT))
 
     np.testing.assert_allclose(_scores(model, wrong) - _scores(_without_rules(model), wrong), EVIDENCE, atol=1e-9)
+
+
+def test_a_broken_order_is_worth_less_the_more_orders_there_are(model: tabad.Model) -> None:
+    late = _with(_table(200, 2), "start", lambda row: row["end"] and row["end"] + dt.timedelta(days=1))
+    late = late.filter(late["end"].is_valid())
+
+    np.testing.assert_allclose(_scores(model, late) - _scores(_without_rules(model), late), OF_ORDERS, atol=1e-9)
+
+
+def test_orders_that_are_many_for_the_rows_say_nothing() -> None:
+    pytest.importorskip("torch")
+    draw = np.random.default_rng(9)
+    base = draw.normal(size=600)
+    steps = np.cumsum(draw.uniform(0.1, 0.4, (6, 600)), axis=0)
+    table = pa.table({f"c{at:02d}": base + steps[at] for at in range(6)} | {"free": draw.normal(size=600)})
+    few, many = table.select(["c00", "c01", "free"]), table
+    wrong = _with(table.slice(0, 20), "c01", lambda row: row["c00"] - 0.05)
+
+    for rows, counts in ((few, True), (many, False)):
+        model = _brief(rows)
+        orders = [one for one in model.constraints() if one.rule == "at_most"]
+        assert (len(orders) * 200 <= 600) == counts, len(orders)
+        raised = _scores(model, wrong.select(rows.column_names)) > _scores(
+            _without_rules(model), wrong.select(rows.column_names)
+        )
+        assert raised.tolist() == [counts] * 20
 
 
 def test_rows_that_obey_keep_their_score_to_the_bit(model: tabad.Model) -> None:

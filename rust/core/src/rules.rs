@@ -2,8 +2,10 @@
 //!
 //! Kernel and network see how far a total is from those of like rows, not that it is a cent off the sum of its parts. Where n
 //! exchangeable rows obey a rule, the next one breaks it with probability 1 / (n + 1) at most; of K rules any one with K / (n + 1)
-//! at most. Minus the logarithm of that is what a broken rule adds to a score, once a row. Rules about values
-//! (`zip -> city`) and about nulls are not looked at here: codes and statuses are in the energies.
+//! at most. Minus the logarithm of that is what a broken rule adds to a score: orders and sums are counted apart, the rarer of
+//! two broken ones counts, once a row. Columns that hang together make orders that hold by chance in few rows, and by the dozen:
+//! where there are not two hundred rows for each they say nothing. Rules about values (`zip -> city`) and about nulls are not looked
+//! at here: codes and statuses are in the energies.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,13 +22,13 @@ const SLACK: f64 = 1e-9;
 const SLACK_OF_SINGLES: f64 = 1e-6;
 const SLACK_OF_HALVES: f64 = 1e-2;
 const SMALLEST_SIZE: f64 = 1e-3;
+/// Rows for each order, or none of them says anything.
+const ROWS_OF_AN_ORDER: u64 = 200;
 
 /// The rules of a model and the cells of a batch that they are about.
 #[derive(Debug, Default)]
 pub struct Rules<'a> {
     checks: Vec<Check<'a>>,
-    /// What a broken rule adds to a score, in nats.
-    pub evidence: f64,
 }
 
 #[derive(Debug)]
@@ -35,16 +37,24 @@ struct Check<'a> {
     /// In the order of the rule's columns; NaN where there is none.
     cells: Vec<Arc<Float64Array>>,
     slack: f64,
+    /// What it adds to the score of a row that breaks it, in nats.
+    evidence: f64,
 }
 
 impl<'a> Rules<'a> {
     /// A rule whose columns the batch lacks, or has in types that cannot be compared, is left out.
     pub fn open(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        let checked = model.constraints.iter().filter(|one| one.is_checked());
-        let count = checked.clone().count();
-        if count == 0 {
-            return Self::default();
-        }
+        let rows = model.sizes.rows;
+        let like = |rule: Rule| {
+            model.constraints.iter().filter(move |one| one.is_checked() && one.rule == rule).count() as u64
+        };
+        let (orders, sums) = (like(Rule::AtMost), like(Rule::Sum));
+        let evidence = |one: &Constraint| {
+            let count = if one.rule == Rule::Sum { sums } else { orders };
+            ((rows + 1) as f64 / count as f64).ln().max(0.0)
+        };
+        let tells = |one: &&Constraint| one.rule == Rule::Sum || rows >= ROWS_OF_AN_ORDER * orders;
+        let checked = model.constraints.iter().filter(|one| one.is_checked()).filter(tells);
         let names = model.encoder.names();
         let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
         let mut checks = Vec::new();
@@ -66,15 +76,20 @@ impl<'a> Rules<'a> {
                 continue;
             }
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
-            checks.push(Check { constraint, cells: cells.into_iter().map(|(cells, _)| cells).collect(), slack });
+            let cells = cells.into_iter().map(|(cells, _)| cells).collect();
+            checks.push(Check { constraint, cells, slack, evidence: evidence(constraint) });
         }
-        let evidence = ((model.sizes.rows + 1) as f64 / count as f64).ln().max(0.0);
-        Self { checks, evidence }
+        Self { checks }
     }
 
     /// The score of a row, with what a broken rule adds.
     pub fn raised(&self, row: usize, score: f64) -> f64 {
-        if self.checks.iter().any(|check| check.breaks(row)) { score + self.evidence } else { score }
+        score + self.evidence(row)
+    }
+
+    /// What the rules that a row breaks add to its score.
+    pub fn evidence(&self, row: usize) -> f64 {
+        self.checks.iter().filter(|check| check.breaks(row)).map(|check| check.evidence).fold(0.0, f64::max)
     }
 
     /// The rules that a row breaks.

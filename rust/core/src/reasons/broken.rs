@@ -16,7 +16,8 @@ pub fn with_rules(
     odd: Vec<Reason>,
     most: usize,
 ) -> Vec<Reason> {
-    let own = (case.rules.evidence / case.score.max(case.rules.evidence)) as f32;
+    let evidence = case.rules.evidence(case.row);
+    let own = (evidence / case.score.max(evidence)) as f32;
     let mut reasons: Vec<Reason> = Vec::new();
     for one in broken {
         let found = reason(model, case, one, wrong_column(model, case, one, &odd));
