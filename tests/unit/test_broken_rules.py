@@ -219,6 +219,8 @@ def test_an_update_strikes_what_its_rows_break(model: tabad.Model) -> None:
 
     assert [one.obeyed for one in same.constraints()] == [True, True, True, True]
     assert [one.obeyed for one in struck.constraints()] == [True, True, True, False]
+    # Of few rows orders say nothing, and are looked at all the same: more rows may make them tell.
+    assert [one.obeyed for one in tabad.fit(late, update=_brief(_table(550, 1))).constraints()][-1] is False
 
 
 def test_a_file_of_before_looks_at_no_rule(model: tabad.Model) -> None:

@@ -34,7 +34,7 @@ pub struct Rules<'a> {
 #[derive(Debug)]
 struct Check<'a> {
     constraint: &'a Constraint,
-    /// In the order of the rule's columns; NaN where there is none.
+    /// In the order of the rule's columns.
     cells: Vec<Arc<Float64Array>>,
     slack: f64,
     /// What it adds to the score of a row that breaks it, in nats.
@@ -42,19 +42,26 @@ struct Check<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// A rule whose columns the batch lacks, or has in types that cannot be compared, is left out.
+    /// The rules that tell something. One whose columns the batch lacks, or has in types that cannot be compared, is left out.
     pub fn open(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        let rows = model.sizes.rows;
-        let like = |rule: Rule| {
-            model.constraints.iter().filter(move |one| one.is_checked() && one.rule == rule).count() as u64
-        };
-        let (orders, sums) = (like(Rule::AtMost), like(Rule::Sum));
-        let evidence = |one: &Constraint| {
-            let count = if one.rule == Rule::Sum { sums } else { orders };
-            ((rows + 1) as f64 / count as f64).ln().max(0.0)
-        };
-        let tells = |one: &&Constraint| one.rule == Rule::Sum || rows >= ROWS_OF_AN_ORDER * orders;
-        let checked = model.constraints.iter().filter(|one| one.is_checked()).filter(tells);
+        let orders = count(model, Rule::AtMost);
+        let tells = |one: &Constraint| one.rule == Rule::Sum || model.sizes.rows >= ROWS_OF_AN_ORDER * orders;
+        Self::of(model, batch, alignment, tells)
+    }
+
+    /// All of them.
+    pub fn all(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
+        Self::of(model, batch, alignment, |_| true)
+    }
+
+    fn of(
+        model: &'a Model,
+        batch: &RecordBatch,
+        alignment: &[Option<usize>],
+        tells: impl Fn(&Constraint) -> bool,
+    ) -> Self {
+        let evidence = |one: &Constraint| ((model.sizes.rows + 1) as f64 / count(model, one.rule) as f64).ln().max(0.0);
+        let checked = model.constraints.iter().filter(|one| one.is_checked() && tells(one));
         let names = model.encoder.names();
         let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
         let mut checks = Vec::new();
@@ -124,6 +131,11 @@ impl Check<'_> {
             Rule::Determines | Rule::NullTogether | Rule::NullWith => false,
         }
     }
+}
+
+/// How many such rules a row may break.
+fn count(model: &Model, rule: Rule) -> u64 {
+    model.constraints.iter().filter(|one| one.is_checked() && one.rule == rule).count() as u64
 }
 
 /// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.

@@ -51,7 +51,7 @@ pub fn update<R: RecordBatchReader>(
     let mut constraints = base.constraints.clone();
     for batch in stream {
         let batch = batch?;
-        let rules = Rules::open(base, &batch, &alignment);
+        let rules = Rules::all(base, &batch, &alignment);
         for one in (0..batch.num_rows()).flat_map(|row| rules.broken(row)) {
             let place = base.constraints.iter().position(|own| std::ptr::eq(own, one));
             place.into_iter().for_each(|at| constraints[at].obeyed = false);
