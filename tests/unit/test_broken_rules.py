@@ -153,6 +153,17 @@ def test_the_reason_says_what_would_obey(model: tabad.Model) -> None:
         assert first["expected"] == limit[first["column"]]
 
 
+def test_a_context_column_is_not_to_blame() -> None:
+    pytest.importorskip("torch")
+    model = _brief(_table(ROWS, 1).drop_columns(["net", "tax", "total"]), given=["start"])
+    late = _with(_table(60, 5), "start", lambda row: row["end"] and row["end"] + dt.timedelta(days=1))
+    late = late.filter(late["end"].is_valid())
+
+    for row in model.score(late, explain="all").to_pylist():
+        first = row["tabad_reasons"][0]
+        assert (first["column"], first["expected"]) == ("end", f"at least {row['start']} (start)")
+
+
 def test_a_part_is_named_where_it_alone_makes_the_row_ordinary() -> None:
     pytest.importorskip("torch")
     draw = np.random.default_rng(8)

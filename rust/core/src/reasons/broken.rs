@@ -37,15 +37,17 @@ pub fn with_rules(
 }
 
 /// Of a sum the cell without which the rest of the row is most ordinary, were it what the others make it; of an order the
-/// more surprising one, or else the first.
+/// more surprising one, or else the first. A context column is none, unless all are.
 fn wrong_column<'a>(model: &Model, case: &Case<'_>, one: &'a Constraint, odd: &[Reason]) -> &'a str {
-    let scores = one.columns.iter().map(|name| mended(model, case, one, name).unwrap_or(f64::INFINITY));
-    let best = scores.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| score.is_finite());
-    if let Some((place, _)) = best {
-        return &one.columns[place];
+    let given = |name: &str| model.encoder.columns.iter().any(|column| column.name == name && column.given);
+    let columns: Vec<&str> = one.columns.iter().map(String::as_str).filter(|name| !given(name)).collect();
+    let scores = columns.iter().map(|name| (*name, mended(model, case, one, name).unwrap_or(f64::INFINITY)));
+    let best = scores.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| score.is_finite());
+    if let Some((name, _)) = best {
+        return name;
     }
-    let mut places = odd.iter().filter_map(|reason| one.columns.iter().position(|name| *name == reason.column));
-    &one.columns[places.next().unwrap_or(0)]
+    let surprising = odd.iter().find_map(|reason| columns.iter().find(|name| **name == reason.column));
+    surprising.or(columns.first()).copied().unwrap_or(&one.columns[0])
 }
 
 /// The score of the row with one cell of a sum as the others make it.
