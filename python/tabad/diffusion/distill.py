@@ -49,6 +49,7 @@ _WEIGHT_DECAY = 1e-4
 _GRADIENT_NORM = 1.0
 _PROGRESS_STEPS = 50
 _AT_ONCE = 4_096
+"""Rows of which that is made at a time (`_MOST_CELLS`)."""
 _EASY = 16
 """Features of a row up to which the first layer learns at the rate of the others."""
 _MOST_CELLS = 2**25
@@ -124,7 +125,7 @@ def _fit(
     progress: Callable[[int, int], object] | None,
 ) -> None:
     net = gradient.net
-    *_, score_B, log_BF = rows  # the last two as logarithms
+    x_BN, c_BC, score_B, log_BF = rows  # the last two as logarithms
     spread = score_B.std().clamp_min(1e-3)
     # A column that never surprises has nothing to be learned.
     weight_F = 1.0 / log_BF.var(dim=0).clamp_min(1e-2)
@@ -132,7 +133,6 @@ def _fit(
         net.score_bias.add_(score_B.mean())
         net.tails_bias.add_(log_BF.mean(dim=0))
 
-    x_BN, c_BC = rows[:2]
     entry_BD = None
     if len(c_BC) * len(net.first) <= _MOST_CELLS:
         parts = [slice(at, at + _AT_ONCE) for at in range(0, len(c_BC), _AT_ONCE)]

@@ -59,6 +59,11 @@ impl Encoder {
         self.columns.iter().map(|column| column.name.as_str()).collect()
     }
 
+    /// Where a column stands among all columns.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
     pub fn new(columns: Vec<Column>) -> Self {
         let mut numbers = Vec::new();
         let mut categories = Vec::new();

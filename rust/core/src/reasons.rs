@@ -11,7 +11,7 @@ use crate::codec::Codec;
 use crate::memory::Expected;
 use crate::model::Model;
 use crate::repairs::Prospects;
-use crate::rules::Rules;
+use crate::rules::{Check, Rules};
 use crate::spelling;
 
 /// Columns whose share of the evidence is smaller than this are no reason.
@@ -47,7 +47,7 @@ pub struct Case<'a> {
 
 /// The reasons for a row, at most `most`: rules that it breaks, then columns, largest share first.
 pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
-    let broken = case.rules.broken(case.row);
+    let broken: Vec<&Check<'_>> = case.rules.broken(case.row).collect();
     let odd = odd_columns(model, case, most);
     if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, odd, most) }
 }

@@ -14,6 +14,7 @@ use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
+use crate::codec::unpacked;
 use crate::constraints::{Constraint, Rule};
 use crate::model::Model;
 
@@ -31,9 +32,10 @@ pub struct Rules<'a> {
     checks: Vec<Check<'a>>,
 }
 
+/// A rule and the cells that it is about.
 #[derive(Debug)]
-struct Check<'a> {
-    constraint: &'a Constraint,
+pub struct Check<'a> {
+    pub constraint: &'a Constraint,
     /// In the order of the rule's columns.
     cells: Vec<Arc<Float64Array>>,
     slack: f64,
@@ -60,9 +62,9 @@ impl<'a> Rules<'a> {
         alignment: &[Option<usize>],
         tells: impl Fn(&Constraint) -> bool,
     ) -> Self {
-        let evidence = |one: &Constraint| ((model.sizes.rows + 1) as f64 / count(model, one.rule) as f64).ln().max(0.0);
+        let evidence = |rule: Rule| ((model.sizes.rows + 1) as f64 / count(model, rule) as f64).ln().max(0.0);
+        let (of_orders, of_sums) = (evidence(Rule::AtMost), evidence(Rule::Sum));
         let checked = model.constraints.iter().filter(|one| one.is_checked() && tells(one));
-        let names = model.encoder.names();
         let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
         let mut checks = Vec::new();
         for constraint in checked {
@@ -71,7 +73,7 @@ impl<'a> Rules<'a> {
                 .iter()
                 .map(|name| {
                     let entry = known.entry(name).or_insert_with(|| {
-                        let at = names.iter().position(|own| own == name)?;
+                        let at = model.encoder.place(name)?;
                         measures(batch.column(alignment.get(at).copied().flatten()?))
                     });
                     entry.clone()
@@ -84,37 +86,37 @@ impl<'a> Rules<'a> {
             }
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
             let cells = cells.into_iter().map(|(cells, _)| cells).collect();
-            checks.push(Check { constraint, cells, slack, evidence: evidence(constraint) });
+            let evidence = if constraint.rule == Rule::Sum { of_sums } else { of_orders };
+            checks.push(Check { constraint, cells, slack, evidence });
         }
         Self { checks }
     }
 
-    /// The score of a row, with what a broken rule adds.
-    pub fn raised(&self, row: usize, score: f64) -> f64 {
-        score + self.evidence(row)
-    }
-
     /// What the rules that a row breaks add to its score.
     pub fn evidence(&self, row: usize) -> f64 {
-        self.checks.iter().filter(|check| check.breaks(row)).map(|check| check.evidence).fold(0.0, f64::max)
+        self.broken(row).map(|check| check.evidence).fold(0.0, f64::max)
     }
 
     /// The rules that a row breaks.
-    pub fn broken(&self, row: usize) -> Vec<&'a Constraint> {
-        self.checks.iter().filter(|check| check.breaks(row)).map(|check| check.constraint).collect()
+    pub fn broken(&self, row: usize) -> impl Iterator<Item = &Check<'a>> {
+        self.checks.iter().filter(move |check| check.breaks(row))
     }
 
-    /// What a cell of a sum has to be for the row to obey.
-    pub fn wanted(&self, constraint: &Constraint, column: &str, row: usize) -> Option<f64> {
-        let check = self.checks.iter().find(|check| std::ptr::eq(check.constraint, constraint))?;
-        let cell = |at: usize| check.cells[at].value(row);
-        let parts: f64 = (1..check.cells.len()).map(cell).sum();
-        let place = constraint.columns.iter().position(|name| name == column)?;
-        Some(if place == 0 { parts } else { cell(0) - parts + cell(place) })
+    /// The rules that any of the first `rows` rows breaks.
+    pub fn broken_at_all(&self, rows: usize) -> impl Iterator<Item = &'a Constraint> {
+        self.checks.iter().filter(move |check| (0..rows).any(|row| check.breaks(row))).map(|check| check.constraint)
     }
 }
 
 impl Check<'_> {
+    /// What a cell of a sum has to be for the row to obey.
+    pub fn wanted(&self, column: &str, row: usize) -> Option<f64> {
+        let cell = |at: usize| self.cells[at].value(row);
+        let parts: f64 = (1..self.cells.len()).map(cell).sum();
+        let place = self.constraint.columns.iter().position(|name| name == column)?;
+        Some(if place == 0 { parts } else { cell(0) - parts + cell(place) })
+    }
+
     fn breaks(&self, row: usize) -> bool {
         if self.cells.iter().any(|cells| cells.is_null(row)) {
             return false;
@@ -140,11 +142,8 @@ fn count(model: &Model, rule: Rule) -> u64 {
 
 /// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.
 fn measures(column: &ArrayRef) -> Option<(Arc<Float64Array>, DataType)> {
-    let kind = match column.data_type() {
-        DataType::Dictionary(_, inner) => inner.as_ref(),
-        kind => kind,
-    };
-    let plain = if kind == column.data_type() { column.clone() } else { cast(column, kind).ok()? };
+    let plain = unpacked(column).ok()?;
+    let kind = plain.data_type();
     let counted = match kind {
         DataType::Date32 | DataType::Time32(_) => cast(&cast(&plain, &DataType::Int32).ok()?, &DataType::Float64),
         kind if kind.is_temporal() => cast(&cast(&plain, &DataType::Int64).ok()?, &DataType::Float64),

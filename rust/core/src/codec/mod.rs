@@ -45,6 +45,7 @@ use crate::secret::Secret;
 use crate::store::Store;
 use manifest::Fields;
 
+pub(crate) use read::unpacked;
 pub use state::ColumnState;
 pub use types::{parse as parse_type, write as type_name};
 

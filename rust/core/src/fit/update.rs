@@ -11,6 +11,7 @@ use super::units::Units;
 use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
+use crate::constraints::Constraint;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
@@ -51,10 +52,9 @@ pub fn update<R: RecordBatchReader>(
     let mut constraints = base.constraints.clone();
     for batch in stream {
         let batch = batch?;
-        let rules = Rules::all(base, &batch, &alignment);
-        for one in (0..batch.num_rows()).flat_map(|row| rules.broken(row)) {
-            let place = base.constraints.iter().position(|own| std::ptr::eq(own, one));
-            place.into_iter().for_each(|at| constraints[at].obeyed = false);
+        for one in Rules::all(base, &batch, &alignment).broken_at_all(batch.num_rows()) {
+            let same = |own: &&mut Constraint| own.rule == one.rule && own.columns == one.columns;
+            constraints.iter_mut().filter(same).for_each(|own| own.obeyed = false);
         }
         sampler.observe(&batch)?;
         poll()?;

@@ -7,20 +7,15 @@ use super::{Case, Reason, SMALLEST_SHARE};
 use crate::block::Part;
 use crate::constraints::{Constraint, Rule};
 use crate::model::Model;
+use crate::rules::Check;
 
 /// A reason for each broken rule, unless its column has one, before those for odd columns.
-pub fn with_rules(
-    model: &Model,
-    case: &Case<'_>,
-    broken: &[&Constraint],
-    odd: Vec<Reason>,
-    most: usize,
-) -> Vec<Reason> {
+pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Vec<Reason>, most: usize) -> Vec<Reason> {
     let evidence = case.rules.evidence(case.row);
     let own = (evidence / case.score.max(evidence)) as f32;
     let mut reasons: Vec<Reason> = Vec::new();
-    for one in broken {
-        let found = reason(model, case, one, wrong_column(model, case, one, &odd));
+    for check in broken {
+        let found = reason(model, case, check, wrong_column(model, case, check, &odd));
         reasons.extend(found.filter(|new| reasons.iter().all(|reason| reason.column != new.column)));
     }
     reasons.truncate(most);
@@ -38,26 +33,27 @@ pub fn with_rules(
 
 /// Of a sum the cell without which the rest of the row is most ordinary, were it what the others make it; of an order the
 /// more surprising one, or else the first. A context column is none, unless all are.
-fn wrong_column<'a>(model: &Model, case: &Case<'_>, one: &'a Constraint, odd: &[Reason]) -> &'a str {
-    let given = |name: &str| model.encoder.columns.iter().any(|column| column.name == name && column.given);
-    let columns: Vec<&str> = one.columns.iter().map(String::as_str).filter(|name| !given(name)).collect();
-    let scores = columns.iter().map(|name| (*name, mended(model, case, one, name).unwrap_or(f64::INFINITY)));
+fn wrong_column<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, odd: &[Reason]) -> &'a str {
+    let names = &check.constraint.columns;
+    let given = |name: &str| model.encoder.place(name).is_some_and(|at| model.encoder.columns[at].given);
+    let columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
+    let scores = columns.iter().map(|name| (*name, mended(model, case, check, name).unwrap_or(f64::INFINITY)));
     let best = scores.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| score.is_finite());
     if let Some((name, _)) = best {
         return name;
     }
     let surprising = odd.iter().find_map(|reason| columns.iter().find(|name| **name == reason.column));
-    surprising.or(columns.first()).copied().unwrap_or(&one.columns[0])
+    surprising.or(columns.first()).copied().unwrap_or(&names[0])
 }
 
 /// The score of the row with one cell of a sum as the others make it.
-fn mended(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Option<f64> {
-    if one.rule != Rule::Sum {
+fn mended(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<f64> {
+    if check.constraint.rule != Rule::Sum {
         return None;
     }
-    let source = source_of(model, case, column)?;
+    let (_, source) = place(model, case, column)?;
     let mut columns: Vec<ArrayRef> = case.batch.columns().iter().map(|cells| cells.slice(case.row, 1)).collect();
-    let wanted = round(case.rules.wanted(one, column, case.row)?, decimals(&all_shown(model, case, one)?));
+    let wanted = round(check.wanted(column, case.row)?, decimals(model, case, check.constraint));
     columns[source] = cast(&Float64Array::from(vec![wanted]), columns[source].data_type()).ok()?;
     let row = RecordBatch::try_new(case.batch.schema(), columns).ok()?;
     let block = model.encoder.open(&row, case.alignment).ok()?.encode(0..1);
@@ -66,19 +62,19 @@ fn mended(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Opt
     scores.first().copied()
 }
 
-fn reason(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Option<Reason> {
-    let [first, rest @ ..] = one.columns.as_slice() else { return None };
+fn reason(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<Reason> {
+    let [first, rest @ ..] = check.constraint.columns.as_slice() else { return None };
     let show = |name: &str| shown(model, case, name);
-    let expected = match one.rule {
+    let expected = match check.constraint.rule {
         Rule::Sum => {
-            let wanted = case.rules.wanted(one, column, case.row)?;
+            let wanted = check.wanted(column, case.row)?;
             let others = rest.iter().filter(|name| *name != column).map(String::as_str);
             let terms = if first == column {
                 others.collect::<Vec<_>>().join(" + ")
             } else {
                 std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(" - ")
             };
-            format!("{wanted:.*} ({terms})", decimals(&all_shown(model, case, one)?))
+            format!("{wanted:.*} ({terms})", decimals(model, case, check.constraint))
         }
         _ if first == column => format!("at most {} ({})", show(rest.first()?)?, rest.first()?),
         _ => format!("at least {} ({first})", show(first)?),
@@ -86,28 +82,25 @@ fn reason(model: &Model, case: &Case<'_>, one: &Constraint, column: &str) -> Opt
     Some(Reason { column: column.to_owned(), part: Part::Value, seen: show(column)?, expected, share: 0.0 })
 }
 
-/// Where the batch has a column.
-fn source_of(model: &Model, case: &Case<'_>, column: &str) -> Option<usize> {
-    let at = model.encoder.names().iter().position(|own| *own == column)?;
-    case.alignment.get(at).copied().flatten()
+/// Where a column stands in the model and in the batch.
+fn place(model: &Model, case: &Case<'_>, column: &str) -> Option<(usize, usize)> {
+    let at = model.encoder.place(column)?;
+    Some((at, case.alignment.get(at).copied().flatten()?))
 }
 
 fn shown(model: &Model, case: &Case<'_>, column: &str) -> Option<String> {
-    let at = model.encoder.names().iter().position(|own| *own == column)?;
-    let source = source_of(model, case, column)?;
+    let (at, source) = place(model, case, column)?;
     Some(model.encoder.codec(at)?.show(case.batch.column(source).as_ref(), case.row))
 }
 
-fn all_shown(model: &Model, case: &Case<'_>, one: &Constraint) -> Option<Vec<String>> {
-    one.columns.iter().map(|name| shown(model, case, name)).collect()
+/// The most decimals that a cell of a sum is written with.
+fn decimals(model: &Model, case: &Case<'_>, one: &Constraint) -> usize {
+    one.columns.iter().filter_map(|name| shown(model, case, name)).map(|text| written(&text)).max().unwrap_or(0).min(9)
 }
 
-/// The most decimals that any of these numbers is written with.
-fn decimals(shown: &[String]) -> usize {
-    let of = |text: &String| {
-        text.split_once('.').map_or(0, |(_, rest)| rest.chars().take_while(char::is_ascii_digit).count())
-    };
-    shown.iter().map(of).max().unwrap_or(0).min(9)
+/// Decimals that a number is written with.
+fn written(text: &str) -> usize {
+    text.split_once('.').map_or(0, |(_, rest)| rest.chars().take_while(char::is_ascii_digit).count())
 }
 
 fn round(value: f64, decimals: usize) -> f64 {
@@ -117,13 +110,11 @@ fn round(value: f64, decimals: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{decimals, round};
+    use super::{round, written};
 
     #[test]
     fn a_sum_is_written_as_its_cells_are() {
-        let texts = |cells: &[&str]| cells.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(decimals(&texts(&["12", "3.50", "0.125"])), 3);
-        assert_eq!(decimals(&texts(&["12", "-3"])), 0);
+        assert_eq!(["12", "3.50", "0.125", "-3"].map(written), [0, 2, 3, 0]);
         assert_eq!(round(0.1 + 0.2, 2), 0.3);
     }
 }

@@ -256,7 +256,7 @@ fn each<T: Send>(
         let start = rows.start;
         opened.encode_into(rows, block);
         model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
-        let rows = scores.into_iter().enumerate().map(|(row, score)| (row, rules.raised(start + row, score)));
+        let rows = scores.into_iter().enumerate().map(|(row, score)| (row, score + rules.evidence(start + row)));
         Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
     };
     let size = if elsewhere.is_some() { SLICE } else { TILE };

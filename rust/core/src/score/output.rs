@@ -145,10 +145,7 @@ impl Summary {
     /// Counts what a flagged row is flagged for.
     pub fn count_reason(&mut self, reasons: &[Reason]) {
         if let Some(first) = reasons.first() {
-            match self.first.get_mut(&first.column) {
-                Some(rows) => *rows += 1,
-                None => drop(self.first.insert(first.column.clone(), 1)),
-            }
+            *self.first.entry(first.column.clone()).or_default() += 1;
         }
     }
 
