@@ -176,6 +176,22 @@ def test_a_part_is_named_where_it_alone_makes_the_row_ordinary() -> None:
     assert [(of["column"], of["expected"]) for of in reasons] == [("tax", f"{t} (total - net)") for t in tax[:40]]
 
 
+def test_what_would_obey_is_written_like_the_other_cells() -> None:
+    pytest.importorskip("torch")
+    draw = np.random.default_rng(8)
+    net, tax = draw.integers(1_000, 9_000, ROWS) / 4, draw.integers(1, 400, ROWS) / 4
+    table = pa.table({"net": net, "tax": tax, "total": net + tax})
+    wrong = _with(table.slice(0, 40), "total", lambda row: row["total"] * 3 + 0.0123456)
+
+    reasons = [of[0] for of in _brief(table).score(wrong, explain="all")["tabad_reasons"].to_pylist()]
+
+    named = [(of, n + t) for of, n, t in zip(reasons, net, tax, strict=False) if of["column"] == "total"]
+    assert len(named) >= 20
+    for reason, total in named:
+        assert float(reason["expected"].removesuffix(" (net + tax)")) == total
+        assert len(reason["expected"].split(" ")[0].partition(".")[2]) <= 2
+
+
 def test_cells_of_other_types_obey_as_well_as_their_precision_lets_them(model: tabad.Model) -> None:
     rows = _table(300, 6)
     single = rows.cast(

@@ -53,7 +53,7 @@ fn mended(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Op
     }
     let (_, source) = place(model, case, column)?;
     let mut columns: Vec<ArrayRef> = case.batch.columns().iter().map(|cells| cells.slice(case.row, 1)).collect();
-    let wanted = round(check.wanted(column, case.row)?, decimals(model, case, check.constraint));
+    let wanted = round(check.wanted(column, case.row)?, decimals(model, case, check.constraint, column));
     columns[source] = cast(&Float64Array::from(vec![wanted]), columns[source].data_type()).ok()?;
     let row = RecordBatch::try_new(case.batch.schema(), columns).ok()?;
     let block = model.encoder.open(&row, case.alignment).ok()?.encode(0..1);
@@ -74,7 +74,7 @@ fn reason(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Op
             } else {
                 std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(" - ")
             };
-            format!("{wanted:.*} ({terms})", decimals(model, case, check.constraint))
+            format!("{wanted:.*} ({terms})", decimals(model, case, check.constraint, column))
         }
         _ if first == column => format!("at most {} ({})", show(rest.first()?)?, rest.first()?),
         _ => format!("at least {} ({first})", show(first)?),
@@ -93,9 +93,10 @@ fn shown(model: &Model, case: &Case<'_>, column: &str) -> Option<String> {
     Some(model.encoder.codec(at)?.show(case.batch.column(source).as_ref(), case.row))
 }
 
-/// The most decimals that a cell of a sum is written with.
-fn decimals(model: &Model, case: &Case<'_>, one: &Constraint) -> usize {
-    one.columns.iter().filter_map(|name| shown(model, case, name)).map(|text| written(&text)).max().unwrap_or(0).min(9)
+/// The most decimals that a cell of a sum but this one is written with: those of a wrong cell say nothing.
+fn decimals(model: &Model, case: &Case<'_>, one: &Constraint, but: &str) -> usize {
+    let others = one.columns.iter().filter(|name| *name != but).filter_map(|name| shown(model, case, name));
+    others.map(|text| written(&text)).max().unwrap_or(0).min(9)
 }
 
 /// Decimals that a number is written with.
