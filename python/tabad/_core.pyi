@@ -96,6 +96,13 @@ class Fit:
     def set_network(self, config: str, weights: bytes) -> None:
         """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
 
+    def set_constraints(self, text: str) -> None:
+        """Give the fit what its rows obey, or nearly all of them: a JSON list of `rule`, `columns`, `given`, `broken`
+        (rows that broke it, or null) and `pairs`. Rows that break one are raised, those that calibrate among them.
+
+        Raises `UsageError` for what is no such list.
+        """
+
     def judge(self) -> bool:
         """Compute reference statistics and calibration; whether a student may be taught: not where the fit screens its
         own table, has fewer than 500 (normal) rows, or follows feedback."""
@@ -181,12 +188,6 @@ class Model:
         `obeyed`: no row of the fit broke it; a scored row that breaks such an order or sum is raised.
 
         `rule`: at_most | sum | determines | null_together | null_with; pairs are values as text.
-        """
-
-    def with_constraints(self, text: str) -> Model:
-        """The same model with these constraints instead; of pairs only those whose values the model keeps anyway.
-
-        Raises `UsageError` for what is no list of constraints.
         """
 
     def schema(self) -> Any:

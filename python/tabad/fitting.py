@@ -98,6 +98,8 @@ def fit_table(
     fit: _core.Fit = table.reread(observed)
     table.on_rows = None
     manifest = json.loads(fit.prepare())
+    if watch is not None:
+        fit.set_constraints(json.dumps([one.to_json() for one in watch.found(manifest["columns"])]))
     interrupted = False
     if options.quality != "fast":
         parts = _Parts.of(fit, manifest)
@@ -110,20 +112,18 @@ def fit_table(
         if table.head is None
         else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or "", options.unit or ""))
     )
-    model, notes = _constrained(fit.finish(), watch, given)
-    return Fitted(model, interrupted, labels, notes)
+    model = Model(fit.finish())
+    return Fitted(model, interrupted, labels, _notes(model, watch, given))
 
 
-def _constrained(core: _core.Model, watch: "Watch | None", given: list[Constraint]) -> tuple[Model, list[str]]:
-    """The model with what its rows obey, and what to hear of it."""
+def _notes(model: Model, watch: "Watch | None", given: list[Constraint]) -> list[str]:
+    """What to hear of the constraints that were given."""
     if watch is None:
-        return Model(core), []
-    found = watch.found(json.loads(core.manifest())["columns"])
-    model = Model(core.with_constraints(json.dumps([one.to_json() for one in found])))
+        return []
     kept = [(c["rule"], tuple(c["columns"])) for c in model.manifest["constraints"]]
     lost = [one for one in given if (one.rule, one.columns) not in kept]
     unsaid = [f"`{one}` was given and is not kept: the model does not hold the values of its columns" for one in lost]
-    return model, [*watch.notes(), *unsaid]
+    return [*watch.notes(), *unsaid]
 
 
 def fit_private(table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:

@@ -272,15 +272,23 @@ class Model:
                 label=label,
                 where=conditions(where),
                 guidance=guidance,
-                constraints=self.constraints(constraints),
+                constraints=self._generated_obey(constraints),
             )
         if output is None:
             return pa.Table.from_batches(batches, schema).unify_dictionaries()
         tables.write(pa.RecordBatchReader.from_batches(schema, batches), os.fspath(output), output_format)
         return Path(output)
 
+    def _generated_obey(self, further: Iterable[str] | str | None) -> list[Constraint]:
+        """Constraints of generated rows; of a labelled table those that no row broke: a class may be the exceptions."""
+        found = self.constraints(further)
+        return [one for one in found if one.given or not one.broken] if self.manifest["label"] else found
+
     def constraints(self, further: Iterable[str] | str | None = ()) -> list[Constraint]:
-        """What generated rows obey: the model's own and these; None for none. Raises `UsageError` for unfit ones."""
+        """What rows obey, or nearly all of them (`broken`): the model's own constraints and these; none for None.
+
+        Raises `UsageError` for unfit ones.
+        """
         if further is None:
             return []
         own = from_text(self._core.constraints())

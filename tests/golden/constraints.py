@@ -4,6 +4,7 @@ import pyarrow as pa
 from tests.golden.cases import NUMBERS, Cases, fit
 
 import tabad
+from tabad import _core
 from tabad.config import FitOptions
 from tabad.constraints import check_columns, check_types, parse
 from tabad.fitting import fit_table
@@ -44,4 +45,7 @@ def constraint_that_the_fit_did_not_learn() -> object:
 
 @CONSTRAINTS
 def constraints_that_are_none() -> object:
-    return fit(NUMBERS).with_constraints('[{"rule": "near", "columns": ["a", "b"], "given": true}]')
+    observed = _core.Fit()
+    observed.observe(NUMBERS)
+    observed.prepare()
+    return observed.set_constraints('[{"rule": "near", "columns": ["a", "b"], "given": true}]')

@@ -11,6 +11,8 @@ from tabad.cli.render_holds import holds_lines, print_lines
 from tabad.cli.render_private import private_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tabad.api import Imputed, Scored
     from tabad.fitting import Fitted
 
@@ -99,6 +101,8 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
         say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
         say(*(f"  feedback {line}" for line in _guided(facts)))
+        broken = _constraints(facts, lambda one: bool(one["broken"]))
+        say(*(f"  {word:<8} {line}" for word, line in zip(["rules", *[""] * len(broken)], broken, strict=False)))
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
         say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
@@ -132,13 +136,25 @@ def _label_lines(labels: dict[str, str]) -> list[str]:
 
 
 def constraint_lines(facts: dict[str, Any]) -> list[str]:
-    """What rows obey, some to a line."""
+    """What rows obey, some to a line, and how many do not."""
+    return _constraints(facts, lambda _: True)
+
+
+def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]") -> list[str]:
     from tabad.constraints import Constraint
 
-    known = [Constraint(one["rule"], tuple(one["columns"])) for one in facts.get("constraints", ())]
-    shown = [f"{one}" for one in known[:_SHOWN]]
+    known = [
+        (Constraint(one["rule"], tuple(one["columns"])), one["broken"] or 0)
+        for one in facts.get("constraints", ())
+        if which(one)
+    ]
+    shown = [f"{one} (but {broken:,} {_rows(broken)})" if broken else f"{one}" for one, broken in known[:_SHOWN]]
     more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
 
 
 def _kept(facts: dict[str, Any]) -> str:

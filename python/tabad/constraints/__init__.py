@@ -1,4 +1,4 @@
-"""What every row of a table obeys: `a <= b`, `total = net + tax`, `zip -> city`, nulls that come together.
+"""What the rows of a table obey: `a <= b`, `total = net + tax`, `zip -> city`, nulls that come together.
 
 The words and their reading. `find` looks for them in a table; what is generated obeys them (`tabad.diffusion.obey`).
 """
@@ -38,15 +38,15 @@ _EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
 class Constraint:
     """A rule and its columns: low and high, total and parts, from and to, or those that are null together.
 
-    `pairs` says of a dependency which value comes with which, both as text. `obeyed`: no row of the fit broke it, so
-    that a row which breaks a sum or an order is odd.
+    `pairs` says of a dependency which value comes with which, both as text. `broken`: rows of the fit that broke it,
+    None where that is not known; where they are few, a row that breaks a sum or an order is odd.
     """
 
     rule: str
     columns: tuple[str, ...]
     given: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
-    obeyed: bool = False
+    broken: int | None = None
 
     def __str__(self) -> str:
         first, rest = self.columns[0], self.columns[1:]
@@ -65,7 +65,7 @@ class Constraint:
     def to_json(self) -> dict[str, Any]:
         """As the compiled module takes it."""
         return {
-            "rule": self.rule, "columns": self.columns, "given": self.given, "obeyed": self.obeyed, "pairs": self.pairs
+            "rule": self.rule, "columns": self.columns, "given": self.given, "broken": self.broken, "pairs": self.pairs
         }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def from_text(text: str) -> list[Constraint]:
     """The constraints that a model holds (`_core.Model.constraints`)."""
     return [
         Constraint(
-            one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]), one["obeyed"]
+            one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]), one["broken"]
         )
         for one in json.loads(text)
     ]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tabad.tables.views import without_views
 
 from . import AT_MOST, DETERMINES, SUM, Constraint, check_columns, check_types
-from .find import FIRST, pairs_of, search, unbroken, with_pairs
+from .find import FIRST, most_broken, pairs_of, search, unbroken, with_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +35,7 @@ class Watch:
         self._head: list[pa.RecordBatch] = []
         self._rows = 0
         self._searched = False
+        self._read = 0
         self.broken: dict[Constraint, int] = {}
 
     def through(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -56,13 +57,14 @@ class Watch:
         """The constraints among the model's `columns`, given ones first."""
         kinds = {column["name"]: column["kind"] for column in columns}
         result = []
-        for one in dict.fromkeys([*self.given, *self._live]):
+        live = [one for one in self._live if self.broken[one] <= most_broken(one.rule, self._read)]
+        for one in dict.fromkeys([*self.given, *live]):
             if not all(self._speaks_of(one, kinds[name]) for name in one.columns):
                 continue
-            obeyed = not self.broken.get(one, 0)
+            broken = self.broken[one]
             if one.rule == DETERMINES:
                 one = with_pairs(one, self._pairs[one])
-            result.append(replace(one, obeyed=obeyed))
+            result.append(replace(one, broken=broken))
         return result
 
     @staticmethod
@@ -89,13 +91,15 @@ class Watch:
             head = pa.Table.from_batches(self._head).unify_dictionaries()
             if self._search:
                 self._live = [one for one in search(head.slice(0, FIRST)) if one not in self.given]
+                self.broken |= dict.fromkeys(self._live, 0)
             self._check(head)
         self._head = []
 
     def _check(self, rows: Any) -> None:
-        for one in self.given:
+        self._read += rows.num_rows
+        for one in [*self.given, *self._live]:
             self.broken[one] += int(np.count_nonzero(~unbroken(rows, one)))
-        self._live = [one for one in self._live if unbroken(rows, one).all()]
+        self._live = [one for one in self._live if self.broken[one] <= most_broken(one.rule, max(self._read, FIRST))]
         for one in [*self.given, *self._live]:
             if one.rule == DETERMINES:
                 self._pairs[one] = _together(self._pairs.get(one), pairs_of(rows, one))
@@ -106,7 +110,7 @@ class Watch:
 
     def notes(self) -> list[str]:
         """What the caller should hear of the given ones."""
-        broken = {one: count for one, count in self.broken.items() if count}
+        broken = {one: self.broken[one] for one in self.given if self.broken[one]}
         said = [f"`{one}` was given, and {count:,} rows of the table break it" for one, count in broken.items()]
         for one in self.given:
             if one.rule == DETERMINES and one in self._pairs:

@@ -18,6 +18,7 @@ use crate::memory::Memory;
 use crate::network::Network;
 use crate::redaction::Redaction;
 use crate::release::Release;
+use crate::rules::Book;
 use crate::scorer::{Name, Scorer};
 use crate::store::Store;
 use crate::strata::Strata;
@@ -80,6 +81,11 @@ impl Model {
     /// p-values and levels of the scorer in use.
     pub fn calibration(&self) -> &Calibration {
         self.scorer.calibration()
+    }
+
+    /// What a row may break.
+    pub fn book(&self) -> Book<'_> {
+        Book { encoder: &self.encoder, constraints: &self.constraints, rows: self.sizes.rows }
     }
 
     /// What few labels teach.

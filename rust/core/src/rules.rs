@@ -1,11 +1,15 @@
-//! Rows that break what no row of the fit broke: `start <= end`, `total = net + tax`.
+//! Rows that break what no row of the fit broke, or few did: `start <= end`, `total = net + tax`.
 //!
-//! Kernel and network see how far a total is from those of like rows, not that it is a cent off the sum of its parts. Where n
-//! exchangeable rows obey a rule, the next one breaks it with probability 1 / (n + 1) at most; of K rules any one with K / (n + 1)
-//! at most. Minus the logarithm of that is what a broken rule adds to a score: orders and sums are counted apart, the rarer of
-//! two broken ones counts, once a row. Columns that hang together make orders that hold by chance in few rows, and by the dozen:
-//! where there are not two hundred rows for each they say nothing. Rules about values (`zip -> city`) and about nulls are not looked
-//! at here: codes and statuses are in the energies.
+//! Kernel and network see how far a total is from those of like rows, not that it is a cent off the sum of its parts. Where k of n
+//! exchangeable rows break a rule, the next one does with probability (k + 1) / (n + 1) at most; of K rules any one with K times
+//! that. Minus the logarithm of it is what a broken order adds to a score: orders without exception and orders with some are
+//! counted apart. A sum is no habit but a computation, and so is what a person gave as a rule: of tables whose rows are all right,
+//! one in twenty at most is assumed to hold a row that breaks any of them, however many rows of this one do. Such a row is raised by
+//! ln(20 (n + 1)), and stands out in a table that is screened. The rarest of the broken rules counts, once a row.
+//!
+//! Columns that hang together make orders that hold by chance in few rows, and by the dozen: where there are not two hundred rows
+//! for each they say nothing. Rules about values (`zip -> city`) and about nulls are not looked at here: codes and statuses are in
+//! the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use arrow_schema::DataType;
 
 use crate::codec::unpacked;
 use crate::constraints::{Constraint, Rule};
+use crate::encoder::Encoder;
 use crate::model::Model;
 
 /// A sum may be off by this share of its largest cell; of cells of 32 bits, and of 16.
@@ -25,6 +30,61 @@ const SLACK_OF_HALVES: f64 = 1e-2;
 const SMALLEST_SIZE: f64 = 1e-3;
 /// Rows for each order, or none of them says anything.
 const ROWS_OF_AN_ORDER: u64 = 200;
+/// Tables whose rows are all right, of which one holds a row that breaks what is computed.
+const TABLES: f64 = 20.0;
+
+/// What is known of rules: the constraints of a table of so many rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Book<'a> {
+    pub encoder: &'a Encoder,
+    pub constraints: &'a [Constraint],
+    pub rows: u64,
+}
+
+/// Rules that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Computed,
+    Order,
+    OrderWithExceptions,
+}
+
+impl Sort {
+    fn of(one: &Constraint) -> Self {
+        match (one.rule == Rule::Sum || one.given, one.broken) {
+            (true, _) => Self::Computed,
+            (false, Some(0)) => Self::Order,
+            (false, _) => Self::OrderWithExceptions,
+        }
+    }
+}
+
+impl<'a> Book<'a> {
+    fn checked(self) -> impl Iterator<Item = &'a Constraint> {
+        self.constraints.iter().filter(move |one| one.is_checked(self.rows))
+    }
+
+    /// How many rules of a sort a row may break.
+    fn count(self, sort: Sort) -> u64 {
+        self.checked().filter(|one| Sort::of(one) == sort).count() as u64
+    }
+
+    fn tells(self, one: &Constraint) -> bool {
+        let sort = Sort::of(one);
+        sort == Sort::Computed || self.rows >= ROWS_OF_AN_ORDER * self.count(sort)
+    }
+
+    /// What it adds to the score of a row that breaks it, in nats.
+    fn evidence(self, one: &Constraint) -> f64 {
+        let sort = Sort::of(one);
+        let share = match sort {
+            Sort::Computed => 1.0 / TABLES,
+            Sort::Order => self.count(sort) as f64,
+            Sort::OrderWithExceptions => self.count(sort) as f64 * (one.broken.unwrap_or(0) + 1) as f64,
+        };
+        ((self.rows + 1) as f64 / share).ln().max(0.0)
+    }
+}
 
 /// The rules of a model and the cells of a batch that they are about.
 #[derive(Debug, Default)]
@@ -46,25 +106,25 @@ pub struct Check<'a> {
 impl<'a> Rules<'a> {
     /// The rules that tell something. One whose columns the batch lacks, or has in types that cannot be compared, is left out.
     pub fn open(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        let orders = count(model, Rule::AtMost);
-        let tells = |one: &Constraint| one.rule == Rule::Sum || model.sizes.rows >= ROWS_OF_AN_ORDER * orders;
-        Self::of(model, batch, alignment, tells)
+        Self::of(model.book(), batch, alignment)
+    }
+
+    pub fn of(book: Book<'a>, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
+        Self::checks(book, batch, alignment, |one| book.tells(one))
     }
 
     /// All of them.
-    pub fn all(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        Self::of(model, batch, alignment, |_| true)
+    pub fn all(book: Book<'a>, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
+        Self::checks(book, batch, alignment, |_| true)
     }
 
-    fn of(
-        model: &'a Model,
+    fn checks(
+        book: Book<'a>,
         batch: &RecordBatch,
         alignment: &[Option<usize>],
         tells: impl Fn(&Constraint) -> bool,
     ) -> Self {
-        let evidence = |rule: Rule| ((model.sizes.rows + 1) as f64 / count(model, rule) as f64).ln().max(0.0);
-        let (of_orders, of_sums) = (evidence(Rule::AtMost), evidence(Rule::Sum));
-        let checked = model.constraints.iter().filter(|one| one.is_checked() && tells(one));
+        let checked = book.checked().filter(|one| tells(one));
         let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
         let mut checks = Vec::new();
         for constraint in checked {
@@ -73,7 +133,7 @@ impl<'a> Rules<'a> {
                 .iter()
                 .map(|name| {
                     let entry = known.entry(name).or_insert_with(|| {
-                        let at = model.encoder.place(name)?;
+                        let at = book.encoder.place(name)?;
                         measures(batch.column(alignment.get(at).copied().flatten()?))
                     });
                     entry.clone()
@@ -86,7 +146,7 @@ impl<'a> Rules<'a> {
             }
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
             let cells = cells.into_iter().map(|(cells, _)| cells).collect();
-            let evidence = if constraint.rule == Rule::Sum { of_sums } else { of_orders };
+            let evidence = book.evidence(constraint);
             checks.push(Check { constraint, cells, slack, evidence });
         }
         Self { checks }
@@ -97,14 +157,20 @@ impl<'a> Rules<'a> {
         self.broken(row).map(|check| check.evidence).fold(0.0, f64::max)
     }
 
+    /// Whether a row stands out by what it breaks, whatever its score: among rows that are all right it would be one of twenty tables.
+    pub fn stands_out(&self, row: usize) -> bool {
+        self.broken(row).any(|check| Sort::of(check.constraint) == Sort::Computed)
+    }
+
     /// The rules that a row breaks.
     pub fn broken(&self, row: usize) -> impl Iterator<Item = &Check<'a>> {
         self.checks.iter().filter(move |check| check.breaks(row))
     }
 
-    /// The rules that any of the first `rows` rows breaks.
-    pub fn broken_at_all(&self, rows: usize) -> impl Iterator<Item = &'a Constraint> {
-        self.checks.iter().filter(move |check| (0..rows).any(|row| check.breaks(row))).map(|check| check.constraint)
+    /// The rules, and how many of the first `rows` rows break each.
+    pub fn counted(&self, rows: usize) -> impl Iterator<Item = (&'a Constraint, u64)> {
+        let count = move |check: &Check<'_>| (0..rows).filter(|&row| check.breaks(row)).count() as u64;
+        self.checks.iter().map(move |check| (check.constraint, count(check)))
     }
 }
 
@@ -133,11 +199,6 @@ impl Check<'_> {
             Rule::Determines | Rule::NullTogether | Rule::NullWith => false,
         }
     }
-}
-
-/// How many such rules a row may break.
-fn count(model: &Model, rule: Rule) -> u64 {
-    model.constraints.iter().filter(|one| one.is_checked() && one.rule == rule).count() as u64
 }
 
 /// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.

@@ -9,6 +9,7 @@ use pyo3::types::PyBytes;
 use serde_json::json;
 use tabad_core::block::Block;
 use tabad_core::codec::Kind;
+use tabad_core::constraints;
 use tabad_core::error::Error;
 use tabad_core::fit::{Fit as CoreFit, Judged, Options, Prepared};
 use tabad_core::mechanism::Mechanism;
@@ -151,6 +152,13 @@ impl Fit {
         let shape = network_shape(&fit.encoder);
         let network = enter(py, || Network::read(config, weights, &shape))?;
         fit.set_network(network);
+        Ok(())
+    }
+
+    fn set_constraints(&mut self, py: Python<'_>, text: &str) -> PyResult<()> {
+        let State::Prepared(fit) = &mut self.state else { return Err(out_of_order("prepare it first")) };
+        let parsed = enter(py, || constraints::parse(text, &fit.encoder.names()))?;
+        fit.set_constraints(constraints::held(parsed, &fit.encoder));
         Ok(())
     }
 

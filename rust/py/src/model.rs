@@ -170,14 +170,6 @@ impl Model {
         constraints::to_text(&self.inner.constraints)
     }
 
-    fn with_constraints(&self, py: Python<'_>, text: &str) -> PyResult<Self> {
-        enter(py, || {
-            let parsed = constraints::parse(text, &self.inner.encoder.names())?;
-            let constraints = constraints::held(parsed, &self.inner.encoder);
-            Ok(Self::new(CoreModel { constraints, ..(*self.inner).clone() }))
-        })
-    }
-
     fn schema(&self) -> PyArrowType<Schema> {
         PyArrowType(decode::schema(&self.inner.encoder))
     }

@@ -66,9 +66,11 @@ def test_sums_are_found_to_the_last_decimal(kind: str) -> None:
     assert "total = net + tax + fee" in found(
         {"net": scale(parts[0]), "tax": scale(parts[1]), "fee": scale(parts[2]), "total": scale(sum(parts))}
     )
-    one_off = columns["sum"].to_pylist()
-    one_off[-1] += 1
-    assert not [text for text in found({**columns, "sum": pa.array(one_off, columns["sum"].type)}) if "=" in text[:5]]
+    # One row in a hundred may be wrong.
+    for wrong, holds in ((N // 100, True), (N // 100 + 1, False)):
+        off = columns["sum"].to_pylist()
+        off[-wrong:] = [value + 1 for value in off[-wrong:]]
+        assert ("sum = net + tax" in found({**columns, "sum": pa.array(off, columns["sum"].type)})) == holds
 
 
 def test_a_dependency_is_found_one_exception_refutes_it() -> None:
@@ -118,7 +120,8 @@ def test_rows_after_the_search_strike_out_and_bring_further_pairs() -> None:
     columns = [{"name": name, "kind": "category" if name == "half" else "number"} for name in table.schema.names]
     watch = watched(table, ["low <= wrong"], 7_000)
     result = {str(one): one for one in watch.found(columns)}
-    assert list(result) == ["low <= wrong", "low <= high", "code -> half", "wrong -> high"]
+    assert list(result) == ["low <= wrong", "high = wrong", "low <= high", "code -> half", "wrong -> high"]
+    assert [one.broken for one in result.values()] == [1, 1, 0, 0, 0]
     assert dict(result["code -> half"].pairs) == {str(c): f"h{c // 2}" for c in [*range(30), 50]}
     assert watch.notes() == ["`low <= wrong` was given, and 1 rows of the table break it"]
 

@@ -21,6 +21,8 @@ pub struct Judged {
     pub training: Block,
     pub training_classes: Vec<u16>,
     calibration: Block,
+    /// What broken rules add to the score of each.
+    evidence: Vec<f64>,
     teacher: Denoisers,
 }
 
@@ -41,12 +43,12 @@ impl Prepared {
 
     /// [`Prepared::finish`], keeping what a student needs.
     pub fn judge(self) -> Result<Judged> {
-        let calibration = self.calibration.clone();
+        let (calibration, evidence) = (self.calibration.clone(), self.evidence()?);
         let (training, training_classes) = (self.training.clone(), self.training_classes.clone());
         let model = self.finish()?;
         let mut teacher = model.denoisers.clone();
         teacher.memory = teacher.memory.map(|memory| memory.with_own_vote());
-        Ok(Judged { model, training, training_classes, calibration, teacher })
+        Ok(Judged { model, training, training_classes, calibration, evidence, teacher })
     }
 }
 
@@ -62,7 +64,8 @@ impl Judged {
 
     /// Gives the model a student, calibrated by its own scores of the calibration rows.
     pub fn set_student(&mut self, student: Student) {
-        let scores = student.scores(&self.calibration);
+        let mut scores = student.scores(&self.calibration);
+        scores.iter_mut().zip(&self.evidence).for_each(|(score, more)| *score += more);
         let strata = self.model.strata.as_ref();
         let calibration = self.model.calibration().of_other(scores, &self.calibration, strata);
         self.model.other = Some(Scorer::Student { student, calibration });

@@ -5,6 +5,7 @@
 //! memory may keep them, and its tails come from rows that it does not keep. Reference and calibration rows are taken
 //! back out of the codecs' counts. A table that is screened against itself holds nothing out.
 
+mod classes;
 mod feedback;
 mod judge;
 mod options;

@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
+use super::classes::{normal_class, read_classes};
 use super::feedback::{Collector, Feedback};
 use super::parts::Parts;
 use super::units::Units;
@@ -12,14 +13,16 @@ use crate::block::Block;
 use crate::calibration::{Calibration, Source};
 use crate::codec::{ColumnState, type_words};
 use crate::combine::{EnergyBlock, Reference};
+use crate::constraints::Constraint;
 use crate::denoisers::Denoisers;
-use crate::encoder::{Column, Encoder, Role, label_values};
+use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::groups::GroupKeys;
 use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
+use crate::rules::{Book, Rules};
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
 use crate::strata::Strata;
@@ -55,6 +58,10 @@ pub struct Prepared {
     /// Of the rows that the memory may keep: which are known to be normal.
     trusted: Vec<bool>,
     marginals: Vec<Vec<u64>>,
+    /// The rows that calibrate, as they were read.
+    judged: RecordBatch,
+    constraints: Vec<Constraint>,
+    /// Rows read, and those of earlier fits.
     rows: u64,
     seed: u64,
     unit: Option<String>,
@@ -108,6 +115,11 @@ pub fn prepare(
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
     let trusted = vec![true; known];
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
+    let judged = match parts.source {
+        Source::CrossFitted => fold_order(normal.len()).into_iter().map(|at| parts.training[normal[at]]).collect(),
+        Source::HeldOut | Source::OwnTable => parts.calibration.clone(),
+    };
+    let judged = take(&sample, &judged)?;
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
@@ -135,6 +147,8 @@ pub fn prepare(
         settings,
         trusted,
         marginals,
+        judged,
+        constraints: Vec::new(),
         rows,
         seed: options.seed,
         unit: options.unit,
@@ -163,54 +177,6 @@ pub(super) fn take(sample: &RecordBatch, rows: &[u32]) -> Result<RecordBatch> {
 pub(super) fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<Block> {
     let alignment = encoder.align(&batch.schema())?;
     Ok(encoder.open(batch, &alignment)?.encode(0..batch.num_rows()))
-}
-
-pub(super) fn normal_class(label: Option<&Label>) -> Option<u16> {
-    let label = label?;
-    let normal = label.normal.as_ref()?;
-    label.values.iter().position(|value| value == normal).and_then(|at| u16::try_from(at).ok())
-}
-
-/// The label's values, sorted, and the class of each sample row (null is the class of an empty string).
-pub(super) fn read_classes(
-    options: &Options,
-    plans: &[ColumnPlan],
-    sample: &RecordBatch,
-) -> Result<(Option<Label>, Vec<u16>)> {
-    let Some(at) = plans.iter().position(|plan| *plan == ColumnPlan::Label) else { return Ok((None, Vec::new())) };
-    let column = options.label.clone().unwrap_or_default();
-    let found: Vec<String> = label_values(sample, at)?.into_iter().map(Option::unwrap_or_default).collect();
-    let mut values = found.clone();
-    values.sort_unstable();
-    values.dedup();
-    if values.len() > 1000 {
-        return Err(Error::input("label-too-many", format!("label column `{column}` has more than 1,000 values"))
-            .hint("name the column that holds the class of a row"));
-    }
-    let normal = match &options.normal {
-        None => None,
-        Some(wanted) => match values.iter().find(|value| same_label(value, wanted)) {
-            Some(value) => Some(value.clone()),
-            None => {
-                return Err(Error::input(
-                    "normal-unknown",
-                    format!("no row has `{wanted}` in label column `{column}`"),
-                )
-                .hint(format!("its values are {}", crate::error::list_names(&values))));
-            }
-        },
-    };
-    let classes = found
-        .iter()
-        .map(|value| values.binary_search(value).ok().and_then(|at| u16::try_from(at).ok()).unwrap_or(0))
-        .collect();
-    Ok((Some(Label { column, values, normal }), classes))
-}
-
-/// `0` names the class `0.0` too, and `False` the class `false`.
-fn same_label(value: &str, wanted: &str) -> bool {
-    let number = |text: &str| text.parse::<f64>().ok();
-    value.eq_ignore_ascii_case(wanted) || (number(value).is_some() && number(value) == number(wanted))
 }
 
 /// Rows that must leave no trace in the codecs. Known anomalies are among them where reference rows are: what the counts
@@ -270,7 +236,8 @@ impl Prepared {
         base: &Model,
         (training, reference, calibration): (Block, Block, Block),
         denoisers: Denoisers,
-        (settings, trusted, marginals, rows): (Settings, Vec<bool>, Vec<Vec<u64>>, u64),
+        (settings, trusted, marginals): (Settings, Vec<bool>, Vec<Vec<u64>>),
+        (judged, constraints, rows): (RecordBatch, Vec<Constraint>, u64),
         inherited: Option<Guide>,
     ) -> Self {
         let none = training.take(&[]);
@@ -291,7 +258,9 @@ impl Prepared {
             settings,
             trusted,
             marginals,
-            rows,
+            judged,
+            constraints,
+            rows: base.sizes.rows + rows,
             seed: base.sizes.seed,
             unit: base.unit.clone(),
         }
@@ -299,6 +268,18 @@ impl Prepared {
 
     pub fn set_network(&mut self, network: Network) {
         self.denoisers = std::mem::take(&mut self.denoisers).with_network(Some(network));
+    }
+
+    /// What the rows of the table obey, or nearly all of them.
+    pub fn set_constraints(&mut self, constraints: Vec<Constraint>) {
+        self.constraints = constraints;
+    }
+
+    /// What broken rules add to the scores of the rows that calibrate.
+    pub(super) fn evidence(&self) -> Result<Vec<f64>> {
+        let book = Book { encoder: &self.encoder, constraints: &self.constraints, rows: self.rows };
+        let rules = Rules::of(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
+        Ok((0..self.judged.num_rows()).map(|row| rules.evidence(row)).collect())
     }
 
     pub fn sizes(&self) -> Sizes {
@@ -340,7 +321,8 @@ impl Prepared {
                 (self.calibration.clone(), energies_of(&self.denoisers, &self.calibration))
             }
         };
-        let scores = score_rows(&judged, &energies, &reference, guide.as_ref());
+        let mut scores = score_rows(&judged, &energies, &reference, guide.as_ref());
+        scores.iter_mut().zip(self.evidence()?).for_each(|(score, more)| *score += more);
         let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
         let sizes = self.sizes();
         let strata = if keys.tell_apart() { None } else { self.strata(&reference, guide.as_ref()) };
@@ -358,7 +340,7 @@ impl Prepared {
             label: self.label,
             unit: self.unit,
             seen,
-            constraints: Vec::new(),
+            constraints: self.constraints,
             sizes,
             release: None,
             redaction: None,

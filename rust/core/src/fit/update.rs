@@ -5,8 +5,9 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
+use super::classes::{normal_class, read_classes};
 use super::parts::Parts;
-use super::prepare::{Prepared, encode, read_classes, take};
+use super::prepare::{Prepared, encode, take};
 use super::units::Units;
 use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
@@ -52,9 +53,9 @@ pub fn update<R: RecordBatchReader>(
     let mut constraints = base.constraints.clone();
     for batch in stream {
         let batch = batch?;
-        for one in Rules::all(base, &batch, &alignment).broken_at_all(batch.num_rows()) {
+        for (one, broken) in Rules::all(base.book(), &batch, &alignment).counted(batch.num_rows()) {
             let same = |own: &&mut Constraint| own.rule == one.rule && own.columns == one.columns;
-            constraints.iter_mut().filter(same).for_each(|own| own.obeyed = false);
+            constraints.iter_mut().filter(same).for_each(|own| own.broken = own.broken.map(|before| before + broken));
         }
         sampler.observe(&batch)?;
         poll()?;
@@ -98,21 +99,21 @@ pub fn update<R: RecordBatchReader>(
         }
     });
     let guide = base.guide().cloned().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
-    let calibration = part(&parts.calibration)?;
+    let judged = take(&sample, &parts.calibration)?;
+    let calibration = encode(&base.encoder, &judged)?;
     let denoisers = base.denoisers.with_memory(built);
     let mut model = Prepared::of_update(
         base,
         (training, reference, calibration),
         denoisers,
-        (settings, trusted, marginals, rows),
+        (settings, trusted, marginals),
+        (judged, constraints, rows),
         guide,
     )
     .finish()?;
     for (seen, before) in model.seen.iter_mut().flatten().zip(base.seen.iter().flatten()) {
         *seen |= before;
     }
-    model.sizes.rows += base.sizes.rows;
-    model.constraints = constraints;
     Ok(model)
 }
 
@@ -141,7 +142,7 @@ fn normal_rows(base: &Model, sample: &RecordBatch) -> Result<Vec<u32>> {
         .collect();
     let options = Options { label: Some(label.column.clone()), normal: Some(normal), ..Options::default() };
     let (found, classes) = read_classes(&options, &plans, sample)?;
-    let wanted = super::prepare::normal_class(found.as_ref());
+    let wanted = normal_class(found.as_ref());
     Ok(all.filter(|&row| wanted == Some(classes[row as usize])).collect())
 }
 

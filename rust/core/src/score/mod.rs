@@ -232,7 +232,11 @@ fn verdicts(
     weighed: Option<&Weighed>,
 ) -> Result<Vec<Verdict>> {
     let (Some(Weighed { drift, levels }), Some(strata)) = (weighed, &model.strata) else {
-        return each(model, opened, rows, |score, _, c_c| model.verdict(score, c_c, rule));
+        let mut verdicts = each(model, opened, rows, |score, _, c_c| model.verdict(score, c_c, rule))?;
+        if matches!(rule, Rule::StandsOut(_)) {
+            verdicts.iter_mut().enumerate().for_each(|(row, verdict)| verdict.flag |= opened.1.stands_out(row));
+        }
+        return Ok(verdicts);
     };
     each(model, opened, rows, |score, x_n, c_c| {
         let stratum = strata.of(x_n, c_c);
