@@ -62,13 +62,15 @@ class Fit:
         screen: bool = False,
         given: list[str] | None = None,
         mechanism: str = "combined",
+        rules: bool = True,
         unit: str | None = None,
         threads: int = 0,
     ) -> Self:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
         `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
-        reconstruction|conditional|diffusion-time. `unit`: the column whose values are held out whole; not modelled.
+        reconstruction|conditional|diffusion-time. `rules`: orders and sums are looked for. `unit`: the column whose
+        values are held out whole; not modelled.
         Raises `UsageError` for an unknown kind or mechanism, for `normal` without `label`, and for a `unit` that is the
         label, feedback, context, or beside `screen`.
         """
@@ -96,9 +98,13 @@ class Fit:
     def set_network(self, config: str, weights: bytes) -> None:
         """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
 
+    def constraints(self) -> str:
+        """The orders and sums that the rows of the sample obey, all but one in a hundred: JSON as below."""
+
     def set_constraints(self, text: str) -> None:
-        """Give the fit what its rows obey, or nearly all of them: a JSON list of `rule`, `columns`, `given`, `broken`
-        (rows that broke it, or null) and `pairs`. Rows that break one are raised, those that calibrate among them.
+        """Give the fit what its rows obey, or nearly all of them, instead of what it found: a JSON list of `rule`,
+        `columns`, `given`, `broken` (rows that broke it, or null), `rows` (of how many) and `pairs`. Rows that break
+        one are raised, those that calibrate among them.
 
         Raises `UsageError` for what is no such list.
         """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tabad import _core
 from tabad._lazy import need
 from tabad.config import KEPT_ROWS, FitOptions
-from tabad.constraints import Constraint, parse
+from tabad.constraints import Constraint, from_text, parse
 from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels
@@ -81,6 +81,7 @@ def fit_table(
             screen=options.all_rows,
             given=list(options.given),
             mechanism=options.mechanism,
+            rules="none" not in options.constraints,
             unit=options.unit,
             threads=options.threads,
         )
@@ -99,7 +100,7 @@ def fit_table(
     table.on_rows = None
     manifest = json.loads(fit.prepare())
     if watch is not None:
-        fit.set_constraints(json.dumps([one.to_json() for one in watch.found(manifest["columns"])]))
+        fit.set_constraints(_all_rules(watch.found(manifest["columns"]), from_text(fit.constraints())))
     interrupted = False
     if options.quality != "fast":
         parts = _Parts.of(fit, manifest)
@@ -114,6 +115,14 @@ def fit_table(
     )
     model = Model(fit.finish())
     return Fitted(model, interrupted, labels, _notes(model, watch, given))
+
+
+def _all_rules(watched: list[Constraint], found: list[Constraint]) -> str:
+    """Those that were given, then orders and sums, then the others that were seen in passing."""
+    given = [one for one in watched if one.given]
+    known = {(one.rule, one.columns) for one in given}
+    fresh = [one for one in found if (one.rule, one.columns) not in known]
+    return json.dumps([one.to_json() for one in [*given, *fresh, *(one for one in watched if not one.given)]])
 
 
 def _notes(model: Model, watch: "Watch | None", given: list[Constraint]) -> list[str]:

@@ -249,11 +249,13 @@ def _wrong(table: pa.Table, rows: list[int]) -> pa.Table:
 WRONG = [7, 400, 401, 1_100]
 
 
-def test_a_rule_with_few_exceptions_finds_them_in_the_very_table() -> None:
-    pytest.importorskip("torch")
+@pytest.mark.parametrize("quality", ["fast", "default"])
+def test_a_rule_with_few_exceptions_finds_them_in_the_very_table(quality: Any) -> None:
+    if quality == "default":
+        pytest.importorskip("torch")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
-        scored = tabad.score(_wrong(_table(ROWS, 1), WRONG), quality="default", explain="all").to_pylist()
+        scored = tabad.score(_wrong(_table(ROWS, 1), WRONG), quality=quality, explain="all").to_pylist()
 
     oddest = sorted(range(ROWS), key=lambda row: -scored[row]["tabad_score"])[: len(WRONG)]
     assert sorted(oddest) == WRONG

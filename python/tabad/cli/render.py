@@ -144,17 +144,13 @@ def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]
     from tabad.constraints import Constraint
 
     known = [
-        (Constraint(one["rule"], tuple(one["columns"])), one["broken"] or 0)
+        (Constraint(one["rule"], tuple(one["columns"]), rows=one["rows"]), one["broken"] or 0)
         for one in facts.get("constraints", ())
         if which(one)
     ]
-    shown = [f"{one} (but {broken:,} {_rows(broken)})" if broken else f"{one}" for one, broken in known[:_SHOWN]]
+    shown = [f"{one} (but {broken:,} of {one.rows:,} rows)" if broken else f"{one}" for one, broken in known[:_SHOWN]]
     more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
 
 
 def _kept(facts: dict[str, Any]) -> str:

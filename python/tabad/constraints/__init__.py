@@ -1,6 +1,7 @@
 """What the rows of a table obey: `a <= b`, `total = net + tax`, `zip -> city`, nulls that come together.
 
-The words and their reading. `find` looks for them in a table; what is generated obeys them (`tabad.diffusion.obey`).
+The words and their reading. Orders and sums are found by the compiled module (`rules/find.rs`), the others by `find`;
+what is generated obeys them (`tabad.diffusion.obey`).
 """
 
 import json
@@ -38,8 +39,8 @@ _EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
 class Constraint:
     """A rule and its columns: low and high, total and parts, from and to, or those that are null together.
 
-    `pairs` says of a dependency which value comes with which, both as text. `broken`: rows of the fit that broke it,
-    None where that is not known; where they are few, a row that breaks a sum or an order is odd.
+    `pairs` says of a dependency which value comes with which, both as text. `broken`: how many of `rows` rows of the
+    fit broke it, None where that is not known; where they are few, a row that breaks a sum or an order is odd.
     """
 
     rule: str
@@ -47,6 +48,7 @@ class Constraint:
     given: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
     broken: int | None = None
+    rows: int = 0
 
     def __str__(self) -> str:
         first, rest = self.columns[0], self.columns[1:]
@@ -65,7 +67,8 @@ class Constraint:
     def to_json(self) -> dict[str, Any]:
         """As the compiled module takes it."""
         return {
-            "rule": self.rule, "columns": self.columns, "given": self.given, "broken": self.broken, "pairs": self.pairs
+            "rule": self.rule, "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows,
+            "pairs": self.pairs,
         }  # fmt: skip
 
 
@@ -73,7 +76,12 @@ def from_text(text: str) -> list[Constraint]:
     """The constraints that a model holds (`_core.Model.constraints`)."""
     return [
         Constraint(
-            one["rule"], tuple(one["columns"]), one["given"], tuple((a, b) for a, b in one["pairs"]), one["broken"]
+            one["rule"],
+            tuple(one["columns"]),
+            one["given"],
+            tuple((a, b) for a, b in one["pairs"]),
+            one["broken"],
+            one["rows"],
         )
         for one in json.loads(text)
     ]

@@ -1,4 +1,4 @@
-"""A table on its way into a fit, watched for constraints: one pass, a bounded number of rows in memory."""
+"""A table on its way into a fit, watched for dependencies, nulls and what was given: one pass, few rows in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from tabad.tables.views import without_views
 
 from . import AT_MOST, DETERMINES, SUM, Constraint, check_columns, check_types
-from .find import FIRST, most_broken, pairs_of, search, unbroken, with_pairs
+from .find import FIRST, pairs_of, search, unbroken, with_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,14 +57,13 @@ class Watch:
         """The constraints among the model's `columns`, given ones first."""
         kinds = {column["name"]: column["kind"] for column in columns}
         result = []
-        live = [one for one in self._live if self.broken[one] <= most_broken(one.rule, self._read)]
-        for one in dict.fromkeys([*self.given, *live]):
+        for one in dict.fromkeys([*self.given, *self._live]):
             if not all(self._speaks_of(one, kinds[name]) for name in one.columns):
                 continue
-            broken = self.broken[one]
+            broken = self.broken.get(one, 0)
             if one.rule == DETERMINES:
                 one = with_pairs(one, self._pairs[one])
-            result.append(replace(one, broken=broken))
+            result.append(replace(one, broken=broken, rows=self._read))
         return result
 
     @staticmethod
@@ -91,15 +90,14 @@ class Watch:
             head = pa.Table.from_batches(self._head).unify_dictionaries()
             if self._search:
                 self._live = [one for one in search(head.slice(0, FIRST)) if one not in self.given]
-                self.broken |= dict.fromkeys(self._live, 0)
             self._check(head)
         self._head = []
 
     def _check(self, rows: Any) -> None:
         self._read += rows.num_rows
-        for one in [*self.given, *self._live]:
+        for one in self.given:
             self.broken[one] += int(np.count_nonzero(~unbroken(rows, one)))
-        self._live = [one for one in self._live if self.broken[one] <= most_broken(one.rule, max(self._read, FIRST))]
+        self._live = [one for one in self._live if unbroken(rows, one).all()]
         for one in [*self.given, *self._live]:
             if one.rule == DETERMINES:
                 self._pairs[one] = _together(self._pairs.get(one), pairs_of(rows, one))
@@ -110,7 +108,7 @@ class Watch:
 
     def notes(self) -> list[str]:
         """What the caller should hear of the given ones."""
-        broken = {one: self.broken[one] for one in self.given if self.broken[one]}
+        broken = {one: count for one, count in self.broken.items() if count}
         said = [f"`{one}` was given, and {count:,} rows of the table break it" for one, count in broken.items()]
         for one in self.given:
             if one.rule == DETERMINES and one in self._pairs:

@@ -16,10 +16,9 @@ const MOST: usize = 4_096;
 const MOST_PAIRS: usize = 65_536;
 /// Columns of one constraint.
 const MOST_COLUMNS: usize = 1_024;
-/// One row in so many may break what is still a rule: one that a person gave, and one that was found (`constraints/find.py` has
-/// the latter too).
+/// One row in so many may break what is still a rule: one that a person gave, and one that was found.
 const FEW_OF_GIVEN: u64 = 10;
-const FEW_OF_FOUND: u64 = 100;
+pub const FEW_OF_FOUND: u64 = 100;
 
 /// What is said of the columns, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,14 +56,15 @@ impl Rule {
     }
 }
 
-/// One rule, the columns it is about, whether a person gave it, how many rows of the fit broke it (None where that is not
-/// known), and the pairs of a dependency.
+/// One rule, the columns it is about, whether a person gave it, how many of the rows of the fit that were looked at broke it
+/// (None where that is not known), and the pairs of a dependency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub rule: Rule,
     pub columns: Vec<String>,
     pub given: bool,
     pub broken: Option<u64>,
+    pub rows: u64,
     pub pairs: Vec<(String, String)>,
 }
 
@@ -84,18 +84,18 @@ impl Constraint {
             && (rule == Rule::Determines || pairs.is_empty());
         fits.then_some(())?;
         // Files of before there was such a thing say nothing of it.
-        Some(Self { rule, columns, given: value["given"].as_bool()?, broken: value["broken"].as_u64(), pairs })
+        let (broken, rows) = (value["broken"].as_u64(), value["rows"].as_u64().unwrap_or(0));
+        Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, pairs })
     }
 
-    /// A row that breaks it is odd: few of the `rows` of the fit did, and it is no matter of codes and statuses, which energies
-    /// tell.
-    pub fn is_checked(&self, rows: u64) -> bool {
-        let most = rows / if self.given { FEW_OF_GIVEN } else { FEW_OF_FOUND };
+    /// A row that breaks it is odd: few rows of the fit did, and it is no matter of codes and statuses, which energies tell.
+    pub fn is_checked(&self) -> bool {
+        let most = self.rows / if self.given { FEW_OF_GIVEN } else { FEW_OF_FOUND };
         matches!(self.rule, Rule::AtMost | Rule::Sum) && self.broken.is_some_and(|broken| broken <= most)
     }
 
     fn describe(&self) -> Value {
-        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "broken": self.broken, "pairs": self.pairs.len()})
+        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows, "pairs": self.pairs.len()})
     }
 }
 
@@ -207,13 +207,14 @@ mod tests {
 
     #[test]
     fn a_rule_is_checked_while_few_rows_break_it() {
-        let one = |rule, given, broken| Constraint { rule, columns: Vec::new(), given, broken, pairs: Vec::new() };
-        let most = |rule, given| (0..=10_000).rev().find(|&k| one(rule, given, Some(k)).is_checked(10_099));
+        let one =
+            |rule, given, broken| Constraint { rule, columns: vec![], given, broken, rows: 10_099, pairs: vec![] };
+        let most = |rule, given| (0..=10_000).rev().find(|&k| one(rule, given, Some(k)).is_checked());
         assert_eq!(most(Rule::Sum, false), Some(100));
         assert_eq!(most(Rule::AtMost, false), Some(100));
         assert_eq!(most(Rule::AtMost, true), Some(1_009));
         assert_eq!(most(Rule::Determines, true), None);
-        assert!(!one(Rule::Sum, true, None).is_checked(10_000));
+        assert!(!one(Rule::Sum, true, None).is_checked());
     }
 
     #[test]

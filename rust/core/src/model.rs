@@ -85,7 +85,7 @@ impl Model {
 
     /// What a row may break.
     pub fn book(&self) -> Book<'_> {
-        Book { encoder: &self.encoder, constraints: &self.constraints, rows: self.sizes.rows }
+        Book { encoder: &self.encoder, constraints: &self.constraints }
     }
 
     /// What few labels teach.

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::codec::{Codec, Content};
+use crate::constraints::Constraint;
 use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -101,7 +102,7 @@ impl Model {
             encoder,
             label: alone.label.map(nameless),
             seen: alone.seen.iter().map(|codes| vec![true; codes.len()]).collect(),
-            constraints: alone.constraints.into_iter().filter(|one| one.is_checked(alone.sizes.rows)).collect(),
+            constraints: alone.constraints.into_iter().filter(Constraint::is_checked).collect(),
             redaction: Some(Redaction::of(secret)),
             ..alone
         })
@@ -157,7 +158,7 @@ impl Model {
         }
         let labels = self.label.as_ref().is_some_and(|label| !label.values.is_empty() || label.normal.is_some());
         let bare = self.denoisers.memory.is_none() && self.scorer_of(Name::Teacher).is_none() && self.release.is_none();
-        let of_values = self.constraints.iter().any(|one| !one.is_checked(self.sizes.rows));
+        let of_values = self.constraints.iter().any(|one| !one.is_checked());
         if labels || !bare || of_values || self.encoder.contents().any(Content::is_clear) {
             return damaged("the model says that it is redacted, and holds values in clear");
         }

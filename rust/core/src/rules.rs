@@ -11,6 +11,8 @@
 //! for each they say nothing. Rules about values (`zip -> city`) and about nulls are not looked at here: codes and statuses are in
 //! the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
 
+mod find;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ use crate::constraints::{Constraint, Rule};
 use crate::encoder::Encoder;
 use crate::model::Model;
 
+pub use find::find;
+
 /// A sum may be off by this share of its largest cell; of cells of 32 bits, and of 16.
 const SLACK: f64 = 1e-9;
 const SLACK_OF_SINGLES: f64 = 1e-6;
@@ -33,12 +37,11 @@ const ROWS_OF_AN_ORDER: u64 = 200;
 /// Tables whose rows are all right, of which one holds a row that breaks what is computed.
 const TABLES: f64 = 20.0;
 
-/// What is known of rules: the constraints of a table of so many rows.
+/// What is known of rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Book<'a> {
     pub encoder: &'a Encoder,
     pub constraints: &'a [Constraint],
-    pub rows: u64,
 }
 
 /// Rules that are counted together.
@@ -61,7 +64,7 @@ impl Sort {
 
 impl<'a> Book<'a> {
     fn checked(self) -> impl Iterator<Item = &'a Constraint> {
-        self.constraints.iter().filter(move |one| one.is_checked(self.rows))
+        self.constraints.iter().filter(|one| one.is_checked())
     }
 
     /// How many rules of a sort a row may break.
@@ -71,7 +74,7 @@ impl<'a> Book<'a> {
 
     fn tells(self, one: &Constraint) -> bool {
         let sort = Sort::of(one);
-        sort == Sort::Computed || self.rows >= ROWS_OF_AN_ORDER * self.count(sort)
+        sort == Sort::Computed || one.rows >= ROWS_OF_AN_ORDER * self.count(sort)
     }
 
     /// What it adds to the score of a row that breaks it, in nats.
@@ -82,7 +85,7 @@ impl<'a> Book<'a> {
             Sort::Order => self.count(sort) as f64,
             Sort::OrderWithExceptions => self.count(sort) as f64 * (one.broken.unwrap_or(0) + 1) as f64,
         };
-        ((self.rows + 1) as f64 / share).ln().max(0.0)
+        ((one.rows + 1) as f64 / share).ln().max(0.0)
     }
 }
 
@@ -190,15 +193,17 @@ impl Check<'_> {
         let cell = |at: usize| self.cells[at].value(row);
         match self.constraint.rule {
             Rule::AtMost => cell(0) > cell(1),
-            Rule::Sum => {
-                let parts = 1..self.cells.len();
-                let gap = (cell(0) - parts.clone().map(cell).sum::<f64>()).abs();
-                let size = parts.map(|at| cell(at).abs()).fold(cell(0).abs(), f64::max);
-                gap > self.slack * size.max(SMALLEST_SIZE)
-            }
+            Rule::Sum => is_off(cell(0), (1..self.cells.len()).map(cell), self.slack),
             Rule::Determines | Rule::NullTogether | Rule::NullWith => false,
         }
     }
+}
+
+/// Whether parts do not make the total; of a missing cell there is no gap.
+fn is_off(total: f64, parts: impl Iterator<Item = f64> + Clone, slack: f64) -> bool {
+    let gap = (total - parts.clone().sum::<f64>()).abs();
+    let size = parts.map(f64::abs).fold(total.abs(), f64::max);
+    gap > slack * size.max(SMALLEST_SIZE)
 }
 
 /// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.

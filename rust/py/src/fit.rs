@@ -49,7 +49,7 @@ fn out_of_order(what: &str) -> PyErr {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", unit=None, threads=0))]
+    #[pyo3(signature = (*, kinds=None, ignore=None, label=None, normal=None, feedback=None, memory=2048, seed=0, screen=false, given=None, mechanism="combined", rules=true, unit=None, threads=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python class")]
     fn new(
         py: Python<'_>,
@@ -63,6 +63,7 @@ impl Fit {
         screen: bool,
         given: Option<Vec<String>>,
         mechanism: &str,
+        rules: bool,
         unit: Option<String>,
         threads: usize,
     ) -> PyResult<Self> {
@@ -79,8 +80,20 @@ impl Fit {
         let ignore = ignore.unwrap_or_default();
         let mechanism = Mechanism::named(mechanism).map_err(|error| to_py(py, &error))?;
         let given = given.unwrap_or_default();
-        let options =
-            Options { kinds: parsed, ignore, label, normal, feedback, memory, seed, screen, given, mechanism, unit };
+        let options = Options {
+            kinds: parsed,
+            ignore,
+            label,
+            normal,
+            feedback,
+            memory,
+            seed,
+            screen,
+            given,
+            mechanism,
+            rules,
+            unit,
+        };
         let fit = CoreFit::new(options).map_err(|error| to_py(py, &error))?;
         Ok(Self { state: State::Observing(Box::new(fit)), threads })
     }
@@ -153,6 +166,11 @@ impl Fit {
         let network = enter(py, || Network::read(config, weights, &shape))?;
         fit.set_network(network);
         Ok(())
+    }
+
+    fn constraints(&self) -> PyResult<String> {
+        let State::Prepared(fit) = &self.state else { return Err(out_of_order("prepare it first")) };
+        Ok(constraints::to_text(fit.constraints()))
     }
 
     fn set_constraints(&mut self, py: Python<'_>, text: &str) -> PyResult<()> {

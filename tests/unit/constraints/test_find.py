@@ -6,8 +6,10 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.oracle.rules import rules
 
-from tabad.constraints import Constraint, parse
+from tabad import _core
+from tabad.constraints import Constraint, from_text, parse
 from tabad.constraints.find import chance_is_out, search
 from tabad.constraints.watch import Watch
 from tabad.errors import UsageError
@@ -16,8 +18,17 @@ DRAW = np.random.default_rng(0)
 N = 2_000
 
 
+def told(table: pa.Table, seed: int = 0) -> list[Constraint]:
+    """Orders and sums that a fit finds."""
+    fit = _core.Fit(seed=seed, memory=32)
+    fit.observe(table)
+    fit.prepare()
+    return from_text(fit.constraints())
+
+
 def found(columns: dict[str, object]) -> list[str]:
-    return [str(one) for one in search(pa.table(columns))]
+    table = pa.table(columns)
+    return [str(one) for one in [*told(table), *search(table)]]
 
 
 @pytest.mark.parametrize(
@@ -120,10 +131,54 @@ def test_rows_after_the_search_strike_out_and_bring_further_pairs() -> None:
     columns = [{"name": name, "kind": "category" if name == "half" else "number"} for name in table.schema.names]
     watch = watched(table, ["low <= wrong"], 7_000)
     result = {str(one): one for one in watch.found(columns)}
-    assert list(result) == ["low <= wrong", "high = wrong", "low <= high", "code -> half", "wrong -> high"]
-    assert [one.broken for one in result.values()] == [1, 1, 0, 0, 0]
+    assert list(result) == ["low <= wrong", "code -> half", "wrong -> high"]
+    assert [(one.broken, one.rows) for one in result.values()] == [(1, 24_001), (0, 24_001), (0, 24_001)]
     assert dict(result["code -> half"].pairs) == {str(c): f"h{c // 2}" for c in [*range(30), 50]}
     assert watch.notes() == ["`low <= wrong` was given, and 1 rows of the table break it"]
+
+
+def test_rows_beyond_the_first_bring_further_exceptions() -> None:
+    low = DRAW.integers(0, 100, 24_000) * 86_400
+    high = low + DRAW.integers(0, 100, len(low)) * 86_400
+    few, many = high.copy(), high.copy()
+    few[DRAW.permutation(len(low))[:160]] = -1
+    many[DRAW.permutation(len(low))[:300]] = -1
+    amounts = pa.table({"low": low, "few": few, "many": many})
+    assert told(amounts) == []
+    result = {
+        str(one): one
+        for one in told(amounts.cast(pa.schema([(name, pa.timestamp("s")) for name in ["low", "few", "many"]])))
+    }
+    assert (result["low <= few"].broken, result["low <= few"].rows) == (160, 24_000)
+    assert not [text for text in result if text.endswith("<= many")]
+
+
+def random_table(seed: int) -> pa.Table:
+    """Sums and orders with and without exceptions, missing cells, columns that are mostly 0, and columns of chance."""
+    draw = np.random.default_rng(seed)
+    n = int(draw.integers(60, 3_000))
+    a, b, c = (
+        draw.integers(0, int(draw.integers(3, 10_000)), n) * (draw.random(n) < draw.uniform(0.1, 1)) for _ in range(3)
+    )
+    rows = {"a": a, "b": b, "c": c, "ab": a + b, "abc": a + b + c, "copy": a.copy(), "free": draw.normal(size=n)}
+    rows["above"] = a + draw.integers(0, 50, n)
+    for name in ("ab", "abc", "copy", "above"):
+        wrong = draw.permutation(n)[: int(draw.integers(0, n // 60 + 1))]
+        rows[name][wrong] = draw.integers(0, 20_000, len(wrong))
+    start = np.datetime64("2024-01-01") + draw.integers(0, 300, n)
+    rows |= {"start": start, "end": start + draw.integers(-1 if seed % 2 else 0, 200, n)}
+    missing = {name: draw.random(n) < draw.choice([0.0, 0.1]) for name in rows}
+    return pa.table({name: pa.array(values, mask=missing[name]) for name, values in rows.items()})
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_found_is_what_the_twin_finds(seed: int) -> None:
+    table = random_table(seed)
+    kinds = {name: "datetime" if name in ("start", "end") else "number" for name in table.column_names}
+    fit = _core.Fit(kinds=kinds, memory=32)
+    fit.observe(table)
+    fit.prepare()
+    assert from_text(fit.constraints()) == rules(table)
 
 
 def test_a_given_dependency_takes_the_commonest_value() -> None:

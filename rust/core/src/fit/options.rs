@@ -27,6 +27,8 @@ pub struct Options {
     /// Context columns: rows are judged given them.
     pub given: Vec<String>,
     pub mechanism: Mechanism,
+    /// Orders and sums are looked for.
+    pub rules: bool,
     /// The column that says whose row it is: rows of one unit are held out together or not at all.
     pub unit: Option<String>,
 }

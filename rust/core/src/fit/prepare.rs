@@ -22,7 +22,7 @@ use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
-use crate::rules::{Book, Rules};
+use crate::rules::{self, Book, Rules};
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
 use crate::strata::Strata;
@@ -120,6 +120,7 @@ pub fn prepare(
         Source::HeldOut | Source::OwnTable => parts.calibration.clone(),
     };
     let judged = take(&sample, &judged)?;
+    let constraints = if options.rules { rules::find(&sample, &encoder) } else { Vec::new() };
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
@@ -148,7 +149,7 @@ pub fn prepare(
         trusted,
         marginals,
         judged,
-        constraints: Vec::new(),
+        constraints,
         rows,
         seed: options.seed,
         unit: options.unit,
@@ -270,14 +271,18 @@ impl Prepared {
         self.denoisers = std::mem::take(&mut self.denoisers).with_network(Some(network));
     }
 
-    /// What the rows of the table obey, or nearly all of them.
+    /// What the rows of the table obey, or nearly all of them: orders and sums, until more is said.
+    pub fn constraints(&self) -> &[Constraint] {
+        &self.constraints
+    }
+
     pub fn set_constraints(&mut self, constraints: Vec<Constraint>) {
         self.constraints = constraints;
     }
 
     /// What broken rules add to the scores of the rows that calibrate.
     pub(super) fn evidence(&self) -> Result<Vec<f64>> {
-        let book = Book { encoder: &self.encoder, constraints: &self.constraints, rows: self.rows };
+        let book = Book { encoder: &self.encoder, constraints: &self.constraints };
         let rules = Rules::of(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
         Ok((0..self.judged.num_rows()).map(|row| rules.evidence(row)).collect())
     }

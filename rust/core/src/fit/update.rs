@@ -55,7 +55,10 @@ pub fn update<R: RecordBatchReader>(
         let batch = batch?;
         for (one, broken) in Rules::all(base.book(), &batch, &alignment).counted(batch.num_rows()) {
             let same = |own: &&mut Constraint| own.rule == one.rule && own.columns == one.columns;
-            constraints.iter_mut().filter(same).for_each(|own| own.broken = own.broken.map(|before| before + broken));
+            for own in constraints.iter_mut().filter(same) {
+                own.broken = own.broken.map(|before| before + broken);
+                own.rows += batch.num_rows() as u64;
+            }
         }
         sampler.observe(&batch)?;
         poll()?;

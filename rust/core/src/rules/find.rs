@@ -1,0 +1,309 @@
+//! Orders and sums that the rows of a table obey and that chance does not make: of amounts orders without exception, of times orders,
+//! and sums, that all rows but one in a hundred obey. An order of amounts that few rows break is a habit of columns that hang together,
+//! and those rows are as good as others.
+//!
+//! Chance is what rows would do if the columns had nothing to do with each other: the share of all pairs of rows, a's cell from one
+//! and the others from the other, that obey. A rule needs [`EVIDENCE`] nats against it:
+//! - `a <= b`: rows that obey, times -ln of that share; at least one pair in fifty must break it, so that columns of different size
+//!   say nothing, and twenty times as many as rows do.
+//! - `a = b + c (+ d)`: rows in which two parts are not 0 and that obey, times -ln of that share among them.
+//!
+//! Rules that follow from others are left out. Candidates come from the first rows of a sample in random order, exceptions are
+//! counted in all of it. Legend: B rows, N columns.
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use rayon::prelude::*;
+
+use super::{SLACK, SMALLEST_SIZE, is_off, measures};
+use crate::codec::Kind;
+use crate::constraints::{Constraint, FEW_OF_FOUND, Rule};
+use crate::encoder::Encoder;
+
+/// Rows that candidates are looked for in.
+const FIRST: usize = 20_000;
+/// One in 5e8, for a few thousand pairs of columns tried.
+const EVIDENCE: f64 = 20.0;
+const LEAST_BROKEN: f64 = 0.02;
+/// Rows that must speak for a rule, whatever the nats.
+const LEAST_ROWS: usize = 20;
+/// Rows that break an order are so many times fewer than by chance.
+const TIMES_FEWER: f64 = 20.0;
+/// Rows of a first look, which most pairs and sums do not survive.
+const GLANCE: usize = 512;
+const GLANCE_OF_SUMS: usize = 64;
+/// Columns beyond which sums of two and of three are not looked for.
+const MOST_OF_PAIRS: usize = 80;
+const MOST_OF_TRIPLES: usize = 25;
+
+/// A column: its cells as numbers, NaN where there is none.
+struct Cells {
+    name: String,
+    kind: DataType,
+    values: Vec<f64>,
+}
+
+impl Cells {
+    fn head(&self) -> &[f64] {
+        &self.values[..self.values.len().min(FIRST)]
+    }
+
+    fn varies(&self) -> bool {
+        let mut there = self.head().iter().filter(|value| !value.is_nan());
+        there.next().is_some_and(|first| there.any(|value| value != first))
+    }
+}
+
+/// Sums, then orders, with how many of the rows break each.
+pub fn find(rows: &RecordBatch, encoder: &Encoder) -> Vec<Constraint> {
+    let columns = columns(rows, encoder);
+    let (times, amounts): (Vec<Cells>, Vec<Cells>) = columns.into_iter().partition(|one| one.kind.is_temporal());
+    let mut found = sums(&amounts);
+    let equal: Vec<Vec<String>> =
+        found.iter().filter(|one| one.columns.len() == 2).map(|one| one.columns.clone()).collect();
+    found.extend(orders(&amounts.iter().collect::<Vec<_>>(), &equal, |_| 0));
+    let mut kinds: Vec<&DataType> = Vec::new();
+    times.iter().for_each(|one| {
+        if !kinds.contains(&&one.kind) {
+            kinds.push(&one.kind)
+        }
+    });
+    for kind in kinds {
+        let alike: Vec<&Cells> = times.iter().filter(|one| &one.kind == kind).collect();
+        found.extend(orders(&alike, &[], most_broken));
+    }
+    found
+}
+
+fn columns(rows: &RecordBatch, encoder: &Encoder) -> Vec<Cells> {
+    let schema = rows.schema();
+    let known = |name: &str| encoder.place(name).and_then(|at| encoder.codec(at));
+    let ordered = |name: &str| known(name).is_some_and(|codec| matches!(codec.kind(), Kind::Number | Kind::Datetime));
+    let places: Vec<usize> = (0..schema.fields().len()).filter(|&at| ordered(schema.field(at).name())).collect();
+    let read = |at: usize| {
+        let (cells, kind) = measures(rows.column(at))?;
+        let values = (0..cells.len()).map(|row| if cells.is_null(row) { f64::NAN } else { cells.value(row) }).collect();
+        Some(Cells { name: schema.field(at).name().clone(), kind, values })
+    };
+    places.into_par_iter().filter_map(read).collect()
+}
+
+/// Of so many rows those that may break what is still a rule.
+fn most_broken(rows: usize) -> usize {
+    rows / FEW_OF_FOUND as usize
+}
+
+/// Of rows looked at those that may break a rule which as many of all rows break as may: four deviations above.
+fn most_seen(rows: usize, looked_at: usize) -> usize {
+    let expected = most_broken(rows) as f64 / rows.max(1) as f64 * rows.min(looked_at) as f64;
+    (expected + 4.0 * expected.sqrt()) as usize
+}
+
+/// Whether so many rows that obey by chance with that probability each are beyond it.
+fn chance_is_out(rows: usize, share: f64) -> bool {
+    rows >= LEAST_ROWS && rows as f64 * -share.max(1.0 / rows as f64).ln() >= EVIDENCE
+}
+
+/// Those that `most` of so many rows break at most.
+fn orders(columns: &[&Cells], equal: &[Vec<String>], most: fn(usize) -> usize) -> Vec<Constraint> {
+    let pairs: Vec<(usize, usize)> =
+        (0..columns.len()).flat_map(|low| (0..columns.len()).map(move |high| (low, high))).collect();
+    let is_equal =
+        |low: &Cells, high: &Cells| equal.iter().any(|pair| pair.contains(&low.name) && pair.contains(&high.name));
+    let mut edges: Vec<(usize, usize)> = pairs
+        .into_par_iter()
+        .filter(|&(low, high)| low != high && !is_equal(columns[low], columns[high]))
+        .filter(|&(low, high)| is_order(columns[low].head(), columns[high].head(), most))
+        .collect();
+    let all = edges.clone();
+    edges.retain(|&(low, high)| {
+        let via = |middle: usize| middle != high && all.contains(&(low, middle)) && all.contains(&(middle, high));
+        !(0..columns.len()).any(via)
+    });
+    let rows = columns.first().map_or(0, |one| one.values.len());
+    let counted = edges.into_par_iter().map(|(low, high)| {
+        let broken = columns[low].values.iter().zip(&columns[high].values).filter(|(low, high)| low > high).count();
+        of(Rule::AtMost, vec![columns[low].name.clone(), columns[high].name.clone()], (broken, rows))
+    });
+    counted.filter(|one| one.broken <= Some(most(rows) as u64)).collect()
+}
+
+fn is_order(low: &[f64], high: &[f64], most: fn(usize) -> usize) -> bool {
+    let rows = low.len();
+    let breaking = |n: usize| low[..n].iter().zip(&high[..n]).filter(|(low, high)| low > high).count();
+    if breaking(rows.min(GLANCE)) > most_seen(rows, GLANCE).min(most(rows)) {
+        return false;
+    }
+    let broken = breaking(rows);
+    if broken > most(rows) {
+        return false;
+    }
+    let both: Vec<usize> = (0..rows).filter(|&row| !low[row].is_nan() && !high[row].is_nan()).collect();
+    let highs = ascending(both.iter().map(|&row| high[row]));
+    let pairs: usize = both.iter().map(|&row| highs.partition_point(|&high| high < low[row])).sum();
+    let by_chance = pairs as f64 / both.len().max(1) as f64;
+    let chance = by_chance / both.len().max(1) as f64;
+    chance >= LEAST_BROKEN
+        && broken as f64 * TIMES_FEWER <= by_chance
+        && chance_is_out(both.len() - broken, 1.0 - chance)
+}
+
+fn of(rule: Rule, columns: Vec<String>, (broken, rows): (usize, usize)) -> Constraint {
+    Constraint { rule, columns, given: false, broken: Some(broken as u64), rows: rows as u64, pairs: Vec::new() }
+}
+
+/// Those without exception first. One sum a total, the one of fewest parts; equal columns are said once.
+fn sums(columns: &[Cells]) -> Vec<Constraint> {
+    let columns: Vec<&Cells> = columns.iter().filter(|one| one.varies()).collect();
+    let Some(rows) = columns.first().map(|one| one.head().len()) else { return Vec::new() };
+    let candidates = candidates(&columns);
+    let mut done = vec![false; columns.len()];
+    let mut found = Vec::new();
+    for most in [0, most_broken(rows)] {
+        for (total, parts) in &candidates {
+            if done[*total] || parts.iter().any(|&part| done[part]) {
+                continue;
+            }
+            let cells: Vec<&[f64]> = parts.iter().map(|&part| columns[part].head()).collect();
+            if !is_sum(columns[*total].head(), &cells, most) {
+                continue;
+            }
+            let whole: Vec<&[f64]> = parts.iter().map(|&part| columns[part].values.as_slice()).collect();
+            let total_of = &columns[*total].values;
+            let broken = (0..total_of.len()).filter(|&row| !adds_up(total_of[row], &whole, row)).count();
+            let names = std::iter::once(total).chain(parts).map(|&at| columns[at].name.clone()).collect();
+            let one = of(Rule::Sum, names, (broken, total_of.len()));
+            if one.is_checked() {
+                found.push(one);
+                done[*total] = true;
+            }
+        }
+    }
+    found
+}
+
+/// Totals and their parts that a glance does not rule out, those of fewest parts first.
+fn candidates(columns: &[&Cells]) -> Vec<(usize, Vec<usize>)> {
+    let n = columns.len();
+    let rows = columns[0].head().len();
+    let glance: Vec<&[f64]> = columns.iter().map(|one| &one.head()[..rows.min(GLANCE_OF_SUMS)]).collect();
+    let most = most_seen(rows, GLANCE_OF_SUMS);
+    let filled: Vec<Vec<u64>> = columns.iter().map(|one| bits(one.head())).collect();
+    let together =
+        |a: usize, b: usize| -> u32 { filled[a].iter().zip(&filled[b]).map(|(a, b)| (a & b).count_ones()).sum() };
+    let mut found = Vec::new();
+    for (count, most_columns) in [(1, n), (2, MOST_OF_PAIRS), (3, MOST_OF_TRIPLES)] {
+        if !(count < n && n <= most_columns) {
+            break;
+        }
+        let tries: Vec<Vec<usize>> = subsets(n, count)
+            .into_par_iter()
+            .filter(|parts| {
+                let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+                let speaks: u32 = match count {
+                    1 => together(parts[0], parts[0]),
+                    _ => pairs.map(|(a, b)| together(parts[a], parts[b])).sum(),
+                };
+                speaks as usize >= LEAST_ROWS
+            })
+            .collect();
+        let of_total = |total: usize| {
+            let fits = |parts: &&Vec<usize>| {
+                let cells: Vec<&[f64]> = parts.iter().map(|&part| glance[part]).collect();
+                let wrong = (0..glance[total].len()).filter(|&row| !adds_up(glance[total][row], &cells, row));
+                !parts.contains(&total) && wrong.take(most + 1).count() <= most
+            };
+            tries.iter().filter(fits).map(move |parts| (total, parts.clone())).collect::<Vec<_>>()
+        };
+        found.extend((0..n).into_par_iter().flat_map_iter(of_total).collect::<Vec<_>>());
+    }
+    found
+}
+
+/// Which cells are neither missing nor 0.
+fn bits(cells: &[f64]) -> Vec<u64> {
+    let word = |part: &[f64]| {
+        part.iter().enumerate().fold(0, |word, (at, cell)| word | (u64::from(!cell.is_nan() && *cell != 0.0) << at))
+    };
+    cells.chunks(64).map(word).collect()
+}
+
+/// All sets of `count` of the places 0..n, in order.
+fn subsets(n: usize, count: usize) -> Vec<Vec<usize>> {
+    let mut sets = vec![Vec::new()];
+    for _ in 0..count {
+        let longer = |set: &Vec<usize>| {
+            let from = set.last().map_or(0, |last| last + 1);
+            (from..n).map(|next| [set.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+        };
+        sets = sets.iter().flat_map(longer).collect();
+    }
+    sets
+}
+
+/// True where a cell is missing.
+fn adds_up(total: f64, parts: &[&[f64]], row: usize) -> bool {
+    !is_off(total, parts.iter().map(|part| part[row]), SLACK)
+}
+
+/// Whether chance is out, and `most` rows break it at most, and as small a share of those that tell.
+fn is_sum(total: &[f64], parts: &[&[f64]], most: usize) -> bool {
+    let rows = total.len();
+    if (0..rows).filter(|&row| !adds_up(total[row], parts, row)).take(most + 1).count() > most {
+        return false;
+    }
+    let filled = |row: usize| parts.iter().filter(|part| part[row] != 0.0).count();
+    let there = |row: usize| !total[row].is_nan() && parts.iter().all(|part| !part[row].is_nan());
+    let tells: Vec<usize> = (0..rows).filter(|&row| there(row) && filled(row) >= parts.len().min(2)).collect();
+    let broken = tells.iter().filter(|&&row| !adds_up(total[row], parts, row)).count();
+    let idle = |part: &&[f64]| tells.iter().filter(|&&row| part[row] != 0.0).count() < LEAST_ROWS;
+    if broken > most_broken(tells.len()) || parts.iter().any(idle) {
+        return false;
+    }
+    let totals = ascending(tells.iter().map(|&row| total[row]));
+    let of_sum = |&row: &usize| {
+        let sum: f64 = parts.iter().map(|part| part[row]).sum();
+        let slack = SLACK * sum.abs().max(SMALLEST_SIZE);
+        totals.partition_point(|&total| total <= sum + slack) - totals.partition_point(|&total| total < sum - slack)
+    };
+    let pairs: usize = tells.iter().map(of_sum).sum();
+    chance_is_out(tells.len() - broken, pairs as f64 / (tells.len() as f64).powi(2))
+}
+
+fn ascending(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_excluded_beyond_twenty_nats() {
+        // -ln 0.5 is 0.693: 28 rows are 19.4 nats, 29 are 20.1.
+        assert_eq!([28, 29].map(|rows| chance_is_out(rows, 0.5)), [false, true]);
+        assert!(!chance_is_out(19, 0.0));
+    }
+
+    #[test]
+    fn subsets_are_all_there() {
+        assert_eq!(subsets(3, 1), [[0], [1], [2]]);
+        assert_eq!(subsets(4, 3), [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_glance_lets_pass_what_may_be_a_rule() {
+        assert_eq!(most_seen(50, 64), 0);
+        // 5.12 expected of 512 rows, 0.64 of 64.
+        assert_eq!((most_seen(10_000, 512), most_seen(10_000, 64)), (14, 3));
+    }
+
+    #[test]
+    fn what_is_missing_breaks_nothing() {
+        assert!(adds_up(f64::NAN, &[&[1.0]], 0));
+        assert!(adds_up(3.0, &[&[f64::NAN], &[1.0]], 0));
+        assert!(!adds_up(3.0, &[&[1.0], &[1.0]], 0));
+    }
+}
