@@ -144,11 +144,11 @@ def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]
     from tabad.constraints import Constraint
 
     known = [
-        (Constraint(one["rule"], tuple(one["columns"]), rows=one["rows"]), one["broken"] or 0)
+        Constraint(one["rule"], tuple(one["columns"]), broken=one["broken"], rows=one["rows"])
         for one in facts.get("constraints", ())
         if which(one)
     ]
-    shown = [f"{one} (but {broken:,} of {one.rows:,} rows)" if broken else f"{one}" for one, broken in known[:_SHOWN]]
+    shown = [f"{one} (but {one.broken:,} of {one.rows:,} rows)" if one.broken else f"{one}" for one in known[:_SHOWN]]
     more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)
 

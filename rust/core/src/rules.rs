@@ -23,7 +23,6 @@ use arrow_schema::DataType;
 use crate::codec::unpacked;
 use crate::constraints::{Constraint, Rule};
 use crate::encoder::Encoder;
-use crate::model::Model;
 
 pub use find::find;
 
@@ -62,30 +61,41 @@ impl Sort {
     }
 }
 
+/// How many rules of each sort a row may break.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts([u64; 3]);
+
+impl Counts {
+    fn of(self, sort: Sort) -> u64 {
+        self.0[sort as usize]
+    }
+
+    fn tells(self, one: &Constraint) -> bool {
+        let sort = Sort::of(one);
+        sort == Sort::Computed || one.rows >= ROWS_OF_AN_ORDER * self.of(sort)
+    }
+
+    /// What a rule adds to the score of a row that breaks it, in nats.
+    fn evidence(self, one: &Constraint) -> f64 {
+        let sort = Sort::of(one);
+        let share = match sort {
+            Sort::Computed => 1.0 / TABLES,
+            Sort::Order => self.of(sort) as f64,
+            Sort::OrderWithExceptions => self.of(sort) as f64 * (one.broken.unwrap_or(0) + 1) as f64,
+        };
+        ((one.rows + 1) as f64 / share).ln().max(0.0)
+    }
+}
+
 impl<'a> Book<'a> {
     fn checked(self) -> impl Iterator<Item = &'a Constraint> {
         self.constraints.iter().filter(|one| one.is_checked())
     }
 
-    /// How many rules of a sort a row may break.
-    fn count(self, sort: Sort) -> u64 {
-        self.checked().filter(|one| Sort::of(one) == sort).count() as u64
-    }
-
-    fn tells(self, one: &Constraint) -> bool {
-        let sort = Sort::of(one);
-        sort == Sort::Computed || one.rows >= ROWS_OF_AN_ORDER * self.count(sort)
-    }
-
-    /// What it adds to the score of a row that breaks it, in nats.
-    fn evidence(self, one: &Constraint) -> f64 {
-        let sort = Sort::of(one);
-        let share = match sort {
-            Sort::Computed => 1.0 / TABLES,
-            Sort::Order => self.count(sort) as f64,
-            Sort::OrderWithExceptions => self.count(sort) as f64 * (one.broken.unwrap_or(0) + 1) as f64,
-        };
-        ((one.rows + 1) as f64 / share).ln().max(0.0)
+    fn counts(self) -> Counts {
+        let mut counts = Counts::default();
+        self.checked().for_each(|one| counts.0[Sort::of(one) as usize] += 1);
+        counts
     }
 }
 
@@ -108,23 +118,21 @@ pub struct Check<'a> {
 
 impl<'a> Rules<'a> {
     /// The rules that tell something. One whose columns the batch lacks, or has in types that cannot be compared, is left out.
-    pub fn open(model: &'a Model, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        Self::of(model.book(), batch, alignment)
-    }
-
-    pub fn of(book: Book<'a>, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        Self::checks(book, batch, alignment, |one| book.tells(one))
+    pub fn open(book: Book<'a>, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
+        let counts = book.counts();
+        Self::of(book, batch, alignment, counts, |one| counts.tells(one))
     }
 
     /// All of them.
     pub fn all(book: Book<'a>, batch: &RecordBatch, alignment: &[Option<usize>]) -> Self {
-        Self::checks(book, batch, alignment, |_| true)
+        Self::of(book, batch, alignment, book.counts(), |_| true)
     }
 
-    fn checks(
+    fn of(
         book: Book<'a>,
         batch: &RecordBatch,
         alignment: &[Option<usize>],
+        counts: Counts,
         tells: impl Fn(&Constraint) -> bool,
     ) -> Self {
         let checked = book.checked().filter(|one| tells(one));
@@ -149,7 +157,7 @@ impl<'a> Rules<'a> {
             }
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
             let cells = cells.into_iter().map(|(cells, _)| cells).collect();
-            let evidence = book.evidence(constraint);
+            let evidence = counts.evidence(constraint);
             checks.push(Check { constraint, cells, slack, evidence });
         }
         Self { checks }
@@ -162,7 +170,7 @@ impl<'a> Rules<'a> {
 
     /// Whether a row stands out by what it breaks, whatever its score: among rows that are all right it would be one of twenty tables.
     pub fn stands_out(&self, row: usize) -> bool {
-        self.broken(row).any(|check| Sort::of(check.constraint) == Sort::Computed)
+        self.checks.iter().any(|check| Sort::of(check.constraint) == Sort::Computed && check.breaks(row))
     }
 
     /// The rules that a row breaks.

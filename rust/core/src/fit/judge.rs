@@ -45,7 +45,7 @@ impl Prepared {
     pub fn judge(self) -> Result<Judged> {
         let (calibration, evidence) = (self.calibration.clone(), self.evidence()?);
         let (training, training_classes) = (self.training.clone(), self.training_classes.clone());
-        let model = self.finish()?;
+        let model = self.finish_raised(&evidence)?;
         let mut teacher = model.denoisers.clone();
         teacher.memory = teacher.memory.map(|memory| memory.with_own_vote());
         Ok(Judged { model, training, training_classes, calibration, evidence, teacher })

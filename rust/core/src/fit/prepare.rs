@@ -115,11 +115,15 @@ pub fn prepare(
     let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
     let trusted = vec![true; known];
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
+    let held = take(&sample, &parts.calibration)?;
+    let calibration = encode(&encoder, &held)?;
     let judged = match parts.source {
-        Source::CrossFitted => fold_order(normal.len()).into_iter().map(|at| parts.training[normal[at]]).collect(),
-        Source::HeldOut | Source::OwnTable => parts.calibration.clone(),
+        Source::CrossFitted => {
+            let folds = fold_order(normal.len()).into_iter().map(|at| parts.training[normal[at]]);
+            take(&sample, &folds.collect::<Vec<_>>())?
+        }
+        Source::HeldOut | Source::OwnTable => held,
     };
-    let judged = take(&sample, &judged)?;
     let constraints = if options.rules { rules::find(&sample, &encoder) } else { Vec::new() };
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
@@ -136,7 +140,7 @@ pub fn prepare(
         known_normal,
         inherited: None,
         reference,
-        calibration: encode(&encoder, &take(&sample, &parts.calibration)?)?,
+        calibration,
         training_classes: class_of(&parts.training),
         reference_classes: class_of(&parts.reference),
         encoder,
@@ -283,7 +287,7 @@ impl Prepared {
     /// What broken rules add to the scores of the rows that calibrate.
     pub(super) fn evidence(&self) -> Result<Vec<f64>> {
         let book = Book { encoder: &self.encoder, constraints: &self.constraints };
-        let rules = Rules::of(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
+        let rules = Rules::open(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
         Ok((0..self.judged.num_rows()).map(|row| rules.evidence(row)).collect())
     }
 
@@ -299,6 +303,12 @@ impl Prepared {
 
     /// Reference statistics and calibration, by the very code that will score.
     pub fn finish(self) -> Result<Model> {
+        let evidence = self.evidence()?;
+        self.finish_raised(&evidence)
+    }
+
+    /// The same, with what broken rules add to the scores of the rows that calibrate.
+    pub(super) fn finish_raised(self, evidence: &[f64]) -> Result<Model> {
         if self.denoisers.memory.is_none() && self.denoisers.network.is_none() {
             return Err(Error::usage("nothing-fitted", "a model without kept rows needs a network")
                 .hint("leave out --memory none, or use --quality default"));
@@ -327,7 +337,7 @@ impl Prepared {
             }
         };
         let mut scores = score_rows(&judged, &energies, &reference, guide.as_ref());
-        scores.iter_mut().zip(self.evidence()?).for_each(|(score, more)| *score += more);
+        scores.iter_mut().zip(evidence).for_each(|(score, more)| *score += more);
         let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
         let sizes = self.sizes();
         let strata = if keys.tell_apart() { None } else { self.strata(&reference, guide.as_ref()) };

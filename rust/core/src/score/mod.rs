@@ -141,7 +141,7 @@ impl Engine {
     fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let model = self.model.clone();
         let opened = model.encoder.open(batch, &self.alignment)?;
-        let rules = Rules::open(&model, batch, &self.alignment);
+        let rules = Rules::open(model.book(), batch, &self.alignment);
         let verdicts = verdicts(&model, (&opened, &rules), batch.num_rows(), self.rule, self.options.drift.as_ref())?;
         let explained: Vec<usize> = match self.options.explain {
             Explain::All => (0..verdicts.len()).collect(),
