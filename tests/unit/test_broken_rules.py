@@ -328,6 +328,22 @@ def test_an_update_counts_what_its_rows_break(model: tabad.Model) -> None:
     assert [one.broken for one in tabad.fit(late, update=_brief(_table(550, 1))).constraints()][-1] == 1
 
 
+def test_an_order_of_amounts_that_an_update_breaks_says_nothing_from_then_on() -> None:
+    pytest.importorskip("torch")
+    draw = np.random.default_rng(3)
+    low = draw.integers(0, 500, ROWS)
+    table = pa.table({"low": low, "high": low + draw.integers(1, 300, ROWS), "free": draw.normal(size=ROWS)})
+    model = _brief(table)
+    wrong = _with(table.slice(0, 50), "low", lambda row: row["high"] + 1)
+    assert [(str(one), one.broken) for one in model.constraints()] == [("low <= high", 0)]
+    assert (_scores(model, wrong) > _scores(_without_rules(model), wrong)).all()
+
+    updated = tabad.fit(pa.concat_tables([table, wrong.slice(0, 1)]), update=model)
+
+    assert [(str(one), one.broken) for one in updated.constraints()] == [("low <= high", 1)]
+    assert _scores(updated, wrong).tolist() == _scores(_without_rules(updated), wrong).tolist()
+
+
 def test_a_file_of_before_looks_at_no_rule(model: tabad.Model) -> None:
     manifest, tensors = take_apart(model.to_bytes())
     for one in manifest["constraints"]:
