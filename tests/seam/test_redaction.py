@@ -129,11 +129,11 @@ def test_what_is_left_in_the_file_is_a_closed_list(parts: tuple[dict[str, object
 
     assert set(manifest) == {
         "tabad", "hash", "label", "sizes", "seed", "mechanism", "columns", "redacted", "scorer", "memory", "network",
-        "student", "checksum",
+        "student", "domain", "checksum",
     }  # fmt: skip
     assert manifest["label"] == {"column": "fraud", "values": [], "normal": None}
     assert manifest["memory"] is None
-    assert {name.partition(".")[0] for name in tensors} == {"codec", "network", "student", "seen"}
+    assert {name.partition(".")[0] for name in tensors} == {"codec", "network", "student", "domain", "seen"}
     # Scales (with the range of numbers), the range of dates, keyed hashes, veiled counts; no known numbers.
     left = {name.split(".", 2)[2] for name in first}
     assert left == {"scale", "scales", "known", "range", "frequency", "counts", "counts.start", "hashes"}

@@ -9,6 +9,7 @@ use crate::calibration::{Calibration, Source};
 use crate::combine::{EnergyBlock, Reference};
 use crate::constraints::{self, Constraint};
 use crate::denoisers::Denoisers;
+use crate::domain::Domain;
 use crate::elsewhere::Elsewhere;
 use crate::encoder::{Encoder, Role};
 use crate::error::{Error, Result};
@@ -68,6 +69,8 @@ pub struct Model {
     pub seen: Vec<Vec<bool>>,
     /// What generated rows obey.
     pub constraints: Vec<Constraint>,
+    /// What its columns hold, and nothing else.
+    pub domain: Domain,
     pub sizes: Sizes,
     /// Of a private fit: its guarantee, and what rows are drawn from.
     pub release: Option<Release>,
@@ -86,6 +89,11 @@ impl Model {
     /// What a row may break.
     pub fn book(&self) -> Book<'_> {
         Book { encoder: &self.encoder, constraints: &self.constraints }
+    }
+
+    /// Whether the label says which rows are normal.
+    pub fn knows_normal(&self) -> bool {
+        self.label.as_ref().is_some_and(|label| label.normal.is_some())
     }
 
     /// What few labels teach.
@@ -168,6 +176,10 @@ impl Model {
         }
         if !self.constraints.is_empty() {
             manifest.insert("constraints".into(), constraints::write(&self.constraints, &mut store));
+        }
+        match self.domain.write(&mut store) {
+            Value::Null => {}
+            domain => drop(manifest.insert("domain".into(), domain)),
         }
         if let Some(strata) = &self.strata {
             manifest.insert("strata".into(), strata.write(&mut store));
@@ -266,6 +278,7 @@ impl Model {
             Value::Null => None,
             value => Some(Release::read(value, store)?),
         };
+        let domain = Domain::read(&manifest["domain"], store, encoder.numbers, &encoder.category_sizes())?;
         let redaction = Redaction::read(&manifest["redacted"])?;
         let strata = Strata::read(&manifest["strata"], store, encoder.numbers, &encoder.category_sizes())?;
         let count = strata.as_ref().map_or(0, Strata::count);
@@ -283,6 +296,7 @@ impl Model {
             unit,
             seen,
             constraints,
+            domain,
             sizes,
             release,
             redaction,

@@ -8,8 +8,12 @@ const START: f64 = 0.80;
 pub const TRIM: f64 = 0.98;
 /// Of scores, by which rows are to stand out: one table in a few has more anomalies than one row in fifty.
 const DECISION_TRIM: f64 = 0.95;
+/// Of values of rows that are known to be normal.
+const NORMAL_TRIM: f64 = 0.998;
 /// Fewer distinct values than this between the quantiles say nothing of a tail.
 const DISTINCT: usize = 30;
+/// The same where the shape is the prior's deviation at least: of counts and of years.
+const DISTINCT_OF_VALUES: usize = 5;
 /// Standard deviation of the prior on the shape.
 const PRIOR: f64 = 0.25;
 /// Values used at most: a larger sample is thinned evenly.
@@ -28,16 +32,22 @@ impl ParetoTail {
     /// From ascending values, of greatest likelihood; None where they are too few or too coarse. The shape is
     /// never below 0 (an exponential tail) and drawn towards it as by a normal prior of deviation [`PRIOR`].
     pub fn fit(ascending: &[f64]) -> Option<Self> {
-        Self::profile(ascending, TRIM, 0.0)
+        Self::profile(ascending, TRIM, 0.0, DISTINCT)
     }
 
     /// The same with the largest shape whose likelihood is within half a nat of the greatest: its one-sigma upper
     /// bound. For decisions: a tail that is too heavy misses an anomaly, one that is too light cries wolf.
     pub fn fit_cautious(ascending: &[f64]) -> Option<Self> {
-        Self::profile(ascending, DECISION_TRIM, 0.5)
+        Self::profile(ascending, DECISION_TRIM, 0.5, DISTINCT)
     }
 
-    fn profile(ascending: &[f64], trim: f64, slack: f64) -> Option<Self> {
+    /// Of a column's values, for the decision that one is beyond all that is expected. `normal`: rows are known to be that.
+    pub fn fit_values(ascending: &[f64], normal: bool) -> Option<Self> {
+        Self::profile(ascending, if normal { NORMAL_TRIM } else { DECISION_TRIM }, 0.5, DISTINCT_OF_VALUES)
+    }
+
+    /// `least`: values between the quantiles at least; of fewer than [`DISTINCT`] the shape is [`PRIOR`] at least.
+    fn profile(ascending: &[f64], trim: f64, slack: f64, least: usize) -> Option<Self> {
         let n = ascending.len();
         let at = |share: f64| ascending.get(((n as f64 * share) as usize).min(n.saturating_sub(1))).copied();
         let (start, trim) = (at(START)?, at(trim)?);
@@ -54,16 +64,18 @@ impl ParetoTail {
                 last = y;
             }
         }
-        if distinct < DISTINCT {
+        if distinct < least {
             return None;
         }
+        let smallest = if distinct < DISTINCT { PRIOR } else { 0.0 };
         let stride = bulk.len().div_ceil(VALUES);
         let thinned: Vec<f64> = bulk.iter().copied().skip(stride / 2).step_by(stride).collect();
         let censored = (above.len() - bulk.len()) as f64 * thinned.len() as f64 / bulk.len() as f64;
         let spread = (thinned.iter().sum::<f64>() / thinned.len() as f64).max(1e-9);
         let profile: Vec<(f64, f64, f64)> = (0..=25)
-            .map(|step| {
-                let shape = f64::from(step) * 0.04;
+            .map(|step| f64::from(step) * 0.04)
+            .filter(|&shape| shape >= smallest)
+            .map(|shape| {
                 let (scale, likelihood) = best_scale(&thinned, censored, limit, shape, spread);
                 (shape, scale, likelihood * stride as f64 - 0.5 * (shape / PRIOR).powi(2))
             })
@@ -79,6 +91,13 @@ impl ParetoTail {
         let n = ascending.len();
         let start = ascending.get((n as f64 * DECISION_TRIM) as usize).copied().unwrap_or(0.0);
         Self { start, log_share: (1.0 - DECISION_TRIM).ln(), scale: 1.0, shape: PRIOR }
+    }
+
+    /// The value that is exceeded with this log probability; not below the start.
+    pub fn value_at(&self, log_probability: f64) -> f64 {
+        let nats = (self.log_share - log_probability).max(0.0);
+        let excess = if self.shape < 1e-9 { nats } else { (self.shape * nats).exp_m1() / self.shape };
+        self.start + self.scale * excess
     }
 
     /// Log of the probability of a larger value; 0 at and below the start.

@@ -19,7 +19,7 @@ mod lookup;
 mod manifest;
 mod number;
 mod read;
-mod scale;
+pub(crate) mod scale;
 mod show;
 mod sketch;
 mod state;

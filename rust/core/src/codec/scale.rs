@@ -12,7 +12,7 @@ use crate::numeric::{LANES, ln, ln_1p};
 /// Where the logarithm takes over; value and slope are continuous there.
 const KNEE: f64 = 3.0;
 /// `x` never leaves `-LIMIT..=LIMIT`: `u` of 24,309.
-const LIMIT: f64 = 30.0;
+pub const LIMIT: f64 = 30.0;
 const WINSOR: f64 = 0.005;
 
 /// A frozen transform.

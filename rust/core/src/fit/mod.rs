@@ -6,6 +6,7 @@
 //! back out of the codecs' counts. A table that is screened against itself holds nothing out.
 
 mod classes;
+mod evidence;
 mod feedback;
 mod judge;
 mod options;

@@ -8,13 +8,14 @@ use super::classes::{normal_class, read_classes};
 use super::feedback::{Collector, Feedback};
 use super::parts::Parts;
 use super::units::Units;
-use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS};
+use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS, evidence};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
 use crate::codec::{ColumnState, type_words};
 use crate::combine::{EnergyBlock, Reference};
 use crate::constraints::Constraint;
 use crate::denoisers::Denoisers;
+use crate::domain::Domain;
 use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::groups::GroupKeys;
@@ -22,7 +23,7 @@ use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
-use crate::rules::{self, Book, Rules};
+use crate::rules;
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
 use crate::strata::Strata;
@@ -59,8 +60,9 @@ pub struct Prepared {
     trusted: Vec<bool>,
     marginals: Vec<Vec<u64>>,
     /// The rows that calibrate, as they were read.
-    judged: RecordBatch,
+    pub(super) judged: RecordBatch,
     constraints: Vec<Constraint>,
+    pub(super) domain: Domain,
     /// Rows read, and those of earlier fits.
     rows: u64,
     seed: u64,
@@ -125,15 +127,15 @@ pub fn prepare(
         Source::HeldOut | Source::OwnTable => held,
     };
     let constraints = if options.rules { rules::find(&sample, &encoder) } else { Vec::new() };
+    let pool = pool_of(&training, &normal, parts.source, &reference);
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
     };
     let known_normal = labelled(|feedback| &feedback.normals)?;
-    let built = (options.memory > 0).then(|| {
-        let pool = pool_of(&training, &normal, parts.source, &reference);
-        memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal)
-    });
+    let domain = evidence::domain(parts.source, &pool, (&encoder.features, !settings.clean), &known_normal);
+    let built = (options.memory > 0)
+        .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     Ok(Prepared {
         anomalies: labelled(|feedback| &feedback.anomalies)?,
@@ -154,6 +156,7 @@ pub fn prepare(
         marginals,
         judged,
         constraints,
+        domain,
         rows,
         seed: options.seed,
         unit: options.unit,
@@ -242,7 +245,7 @@ impl Prepared {
         (training, reference, calibration): (Block, Block, Block),
         denoisers: Denoisers,
         (settings, trusted, marginals): (Settings, Vec<bool>, Vec<Vec<u64>>),
-        (judged, constraints, rows): (RecordBatch, Vec<Constraint>, u64),
+        (judged, constraints, domain, rows): (RecordBatch, Vec<Constraint>, Domain, u64),
         inherited: Option<Guide>,
     ) -> Self {
         let none = training.take(&[]);
@@ -265,6 +268,7 @@ impl Prepared {
             marginals,
             judged,
             constraints,
+            domain,
             rows: base.sizes.rows + rows,
             seed: base.sizes.seed,
             unit: base.unit.clone(),
@@ -282,13 +286,6 @@ impl Prepared {
 
     pub fn set_constraints(&mut self, constraints: Vec<Constraint>) {
         self.constraints = constraints;
-    }
-
-    /// What broken rules add to the scores of the rows that calibrate.
-    pub(super) fn evidence(&self) -> Result<Vec<f64>> {
-        let book = Book { encoder: &self.encoder, constraints: &self.constraints };
-        let rules = Rules::open(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
-        Ok((0..self.judged.num_rows()).map(|row| rules.evidence(row)).collect())
     }
 
     pub fn sizes(&self) -> Sizes {
@@ -356,6 +353,7 @@ impl Prepared {
             unit: self.unit,
             seen,
             constraints: self.constraints,
+            domain: self.domain,
             sizes,
             release: None,
             redaction: None,

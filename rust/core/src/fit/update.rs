@@ -13,6 +13,7 @@ use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
 use crate::constraints::Constraint;
+use crate::domain::Domain;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
@@ -79,13 +80,14 @@ pub fn update<R: RecordBatchReader>(
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
     let part = |rows: &[u32]| encode(&base.encoder, &take(&sample, rows)?);
     let fresh = part(&trained)?;
+    let of_fresh = Domain::fit(&fresh, &base.encoder.features, base.knows_normal());
+    let domain = base.domain.clone().widened(&fresh, &of_fresh);
     let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
     let marginals = match old {
         Some(old) => old.counts(base.sizes.training).into_iter().zip(fresh_counts).map(added).collect(),
         None => fresh_counts,
     };
-    let contaminated = base.label.as_ref().is_none_or(|label| label.normal.is_none());
-    let settings = Settings { rows: memory, clean: contaminated, own_vote: false };
+    let settings = Settings { rows: memory, clean: !base.knows_normal(), own_vote: false };
     let share = base.sizes.rows as f64 / (base.sizes.rows + rows) as f64;
     let (training, trusted) = match old {
         Some(old) => mixed(&old.kept(), &fresh, share, memory),
@@ -110,7 +112,7 @@ pub fn update<R: RecordBatchReader>(
         (training, reference, calibration),
         denoisers,
         (settings, trusted, marginals),
-        (judged, constraints, rows),
+        (judged, constraints, domain, rows),
         guide,
     )
     .finish()?;

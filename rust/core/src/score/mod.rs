@@ -232,8 +232,12 @@ fn verdicts(
     weighed: Option<&Weighed>,
 ) -> Result<Vec<Verdict>> {
     let (Some(Weighed { drift, levels }), Some(strata)) = (weighed, &model.strata) else {
-        let mut verdicts = each(model, opened, rows, |score, _, c_c| model.verdict(score, c_c, rule))?;
-        if matches!(rule, Rule::StandsOut(_)) {
+        let screens = matches!(rule, Rule::StandsOut(_));
+        let mut verdicts = each(model, opened, rows, |score, x_n, c_c| {
+            let verdict = model.verdict(score, c_c, rule);
+            Verdict { flag: verdict.flag || screens && model.domain.stands_out(x_n, c_c), ..verdict }
+        })?;
+        if screens {
             verdicts.iter_mut().enumerate().for_each(|(row, verdict)| verdict.flag |= opened.1.stands_out(row));
         }
         return Ok(verdicts);
@@ -260,8 +264,11 @@ fn each<T: Send>(
         let start = rows.start;
         opened.encode_into(rows, block);
         model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
-        let rows = scores.into_iter().enumerate().map(|(row, score)| (row, score + rules.evidence(start + row)));
-        Ok(rows.map(|(row, score)| then(score, block.x_row(row), block.c_row(row))).collect())
+        let judged = scores.into_iter().enumerate().map(|(row, score)| {
+            let (x_n, c_c) = (block.x_row(row), block.c_row(row));
+            then(score + rules.evidence(start + row).max(model.domain.evidence(x_n, c_c)), x_n, c_c)
+        });
+        Ok(judged.collect())
     };
     let size = if elsewhere.is_some() { SLICE } else { TILE };
     let parts = (0..rows).step_by(size).map(|start| start..(start + size).min(rows));
