@@ -185,7 +185,7 @@ class Model:
         column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, whether the
         smallest and the largest are there (`range`), and `counts` of values: "readable" by an unkeyed hash, "veiled"
         under the key, or null.
-        `constraints`: list of `{"rule", "columns", "given", "obeyed", "pairs": how many}`.
+        `constraints`: list of `{"rule", "columns", "given", "broken", "rows", "checked", "pairs": how many}`.
         """
 
     def constraints(self) -> str:

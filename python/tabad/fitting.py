@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tabad import _core
 from tabad._lazy import need
 from tabad.config import KEPT_ROWS, FitOptions
-from tabad.constraints import Constraint, from_text, parse
+from tabad.constraints import AT_MOST, SUM, Constraint, from_text, parse
 from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels
@@ -61,11 +61,8 @@ def fit_table(
 
     given = parse(text for text in options.constraints if text != "none")
     if given and options.quality == "fast":
-        raise UsageError(
-            f"`{given[0]}` is for rows that are generated, and quality fast trains no network to generate any",
-            name="constraint-without-network",
-            hint="fit with --quality default, or leave --constraint out",
-        )
+        _refuse_unchecked(given)
+        need("numpy", extra="train", purpose="count the rows that break a rule", hint="pip install numpy")
     watch = None
 
     def observed() -> _core.Fit:
@@ -86,10 +83,10 @@ def fit_table(
             threads=options.threads,
         )
         rows = table.open()
-        if options.quality != "fast":
+        if given or options.quality != "fast":
             from tabad.constraints.watch import Watch
 
-            watch = Watch(given, search="none" not in options.constraints)
+            watch = Watch(given, search=options.quality != "fast" and "none" not in options.constraints)
             rows = watch.through(rows)
         fit.observe(rows)
         return fit
@@ -115,6 +112,17 @@ def fit_table(
     )
     model = Model(fit.finish())
     return Fitted(model, interrupted, labels, _notes(model, watch, given))
+
+
+def _refuse_unchecked(given: list[Constraint]) -> None:
+    """Raise `UsageError` for a rule that no row is judged by: it is for rows that a network generates."""
+    for one in given:
+        if one.rule not in (AT_MOST, SUM):
+            raise UsageError(
+                f"`{one}` is for rows that are generated, and quality fast trains no network to generate any",
+                name="constraint-without-network",
+                hint="fit with --quality default, or leave it out: orders and sums are what rows are judged by",
+            )
 
 
 def _all_rules(watched: list[Constraint], found: list[Constraint]) -> str:

@@ -35,7 +35,7 @@ def constraint_of_texts_that_are_added() -> object:
 
 @CONSTRAINTS
 def constraint_without_a_network() -> object:
-    return fit_table(open_table(NUMBERS), FitOptions(quality="fast", constraints=("a <= b",)))
+    return fit_table(open_table(NUMBERS), FitOptions(quality="fast", constraints=("a -> b",)))
 
 
 @CONSTRAINTS

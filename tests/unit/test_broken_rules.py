@@ -13,6 +13,7 @@ import pytest
 from tests.oracle.model_file import put_together, take_apart
 
 import tabad
+from tabad.cli.render import constraint_lines
 from tabad.diffusion import presets
 
 ROWS = 1_200
@@ -61,7 +62,10 @@ def _without_rules(model: tabad.Model) -> tabad.Model:
 
 
 def _with(table: pa.Table, name: str, change: Callable[[Any], Any]) -> pa.Table:
-    cells = [change(row) for row in table.to_pylist()]
+    return _with_cells(table, name, [change(row) for row in table.to_pylist()])
+
+
+def _with_cells(table: pa.Table, name: str, cells: list[Any]) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, pa.array(cells, table[name].type))
 
 
@@ -353,3 +357,36 @@ def test_a_file_of_before_looks_at_no_rule(model: tabad.Model) -> None:
 
     assert _scores(old, wrong).tolist() == _scores(_without_rules(model), wrong).tolist()
     assert json.loads(old.core.constraints())[0]["broken"] is None
+
+
+def test_a_table_is_screened_by_a_rule_that_is_given() -> None:
+    rows = _table(600, 3)
+    wrong = [7, 90, 501]
+    cells = [row["weight"] - 200 if at in wrong else row["weight"] for at, row in enumerate(rows.to_pylist())]
+    table = _with_cells(rows, "weight", cells).append_column("least", pa.array(np.linspace(0, 30, 600)))
+
+    scored = tabad.score(table, constraints="least <= weight", explain="flagged")
+
+    flagged = np.flatnonzero(scored["tabad_flag"].to_pylist()).tolist()
+    assert flagged == wrong
+    for row in wrong:
+        first = scored["tabad_reasons"].to_pylist()[row][0]
+        assert {first["column"], first["expected"].rsplit("(", 1)[1].rstrip(")")} == {"weight", "least"}
+
+
+def test_a_rule_that_one_row_in_four_breaks_says_nothing_and_that_is_said() -> None:
+    draw = np.random.default_rng(5)
+    table = pa.table({"a": draw.normal(0.0, 1.0, 800), "b": draw.normal(1.0, 1.0, 800)})
+    broken = int((np.array(table["a"]) > np.array(table["b"])).sum())
+    assert broken > 80
+
+    with pytest.warns(tabad.TabadWarning, match=f"`a <= b` was given, and {broken} rows of the table break it"):
+        model = tabad.fit(table, quality="fast", constraints=["a <= b"])
+
+    assert constraint_lines(model.manifest) == [f"a <= b (but {broken} of 800 rows: too many for it to say anything)"]
+    assert (_scores(model, table) == _scores(_without_rules(model), table)).all()
+
+
+def test_fast_takes_no_rule_that_is_for_generated_rows_alone() -> None:
+    with pytest.raises(tabad.UsageError, match="`start -> end` is for rows that are generated"):
+        tabad.score(_table(100, 3), constraints=["start -> end"])

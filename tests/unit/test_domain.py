@@ -1,4 +1,4 @@
-"""A cell out of what its column holds makes a row odd by itself: beyond all bounds, a value or a gap that no row has."""
+"""A cell out of what its column holds makes a row odd by itself: beyond its bounds, a value or a gap that no row has."""
 
 import math
 from typing import Any
@@ -69,7 +69,8 @@ def test_bounds_and_codes_are_those_of_the_twin(normal: bool) -> None:
     x_BN, c_BC = _encoded(model, table)
     features = [f | {"column": c["name"]} for c in model.manifest["columns"] for f in c.get("features", [])]
     numbers = [f for f in features if "number" in f]
-    assert manifest["domain"] == {"rows": 3_000} and [f["column"] for f in numbers] == ["amount", "age", "weight"]
+    assert manifest["domain"] == {"rows": 3_000}
+    assert [f["column"] for f in numbers] == ["amount", "age", "weight"]
 
     for at in range(3):
         low, high = twin.bounds(x_BN[:, at], 3_000, 6, normal=normal)
@@ -117,7 +118,8 @@ def test_rows_within_keep_their_score_to_the_bit(model: tabad.Model) -> None:
 
     raised = _raised(model, within)
 
-    assert within.num_rows > 300 and set(raised.tolist()) == {0.0}
+    assert within.num_rows > 300
+    assert set(raised.tolist()) == {0.0}
 
 
 def test_few_rows_and_context_know_no_bounds() -> None:
@@ -138,7 +140,8 @@ def test_a_screened_table_shows_what_is_beyond_all_bounds() -> None:
     scored = tabad.score(_with(table, "weight", cells), level=None)
 
     flags = np.flatnonzero(scored["tabad_flag"].to_pylist()).tolist()
-    assert set(rows) <= set(flags) and len(flags) <= 4
+    assert set(rows) <= set(flags)
+    assert len(flags) <= 4
     firsts = [scored["tabad_reasons"].to_pylist()[row][0]["column"] for row in rows]
     assert firsts == ["weight"] * 3
 
@@ -148,13 +151,15 @@ def test_an_update_opens_sets_and_widens_bounds() -> None:
     fresh = _table(1_000, 6)
     countries = ["LI" if row % 50 == 0 else country for row, country in enumerate(fresh["country"].to_pylist())]
     fresh = _with(fresh, "country", countries)
-    fresh = _with(fresh, "weight", [value + 40 * (row % 3 == 0) for row, value in enumerate(fresh["weight"].to_pylist())])
+    weights = [weight + 40 * (row % 3 == 0) for row, weight in enumerate(fresh["weight"].to_pylist())]
+    fresh = _with(fresh, "weight", weights)
 
     updated = tabad.fit(fresh, update=model)
 
     (manifest, before), (later, after) = (take_apart(one.to_bytes()) for one in (model, updated))
     assert later["domain"]["rows"] > manifest["domain"]["rows"]
-    assert (after["domain.low"] <= before["domain.low"]).all() and (after["domain.high"] >= before["domain.high"]).all()
+    assert (after["domain.low"] <= before["domain.low"]).all()
+    assert (after["domain.high"] >= before["domain.high"]).all()
     assert after["domain.high"][2] > before["domain.high"][2]
     new, gap = (_with(_table(20, 2), "country", [value] * 20) for value in ("LI", None))
     assert set(_raised(updated, new).tolist()) == {0.0}
@@ -167,12 +172,13 @@ def test_an_update_opens_sets_and_widens_bounds() -> None:
         ({"domain.low": np.array([1, -1, -1], "<f4")}, "the manifest's `domain` is damaged"),
         ({"domain.high": np.array([1, np.nan, 1], "<f4")}, "the manifest's `domain` is damaged"),
         ({"domain.high": np.array([1, 1], "<f4")}, "tensor `domain.high` has shape [2], [3] is needed"),
-        ({"domain.strange": np.full(45, 1e6, "<f4")}, "the manifest's `domain` is damaged"),
+        ({"domain.strange": None}, "the manifest's `domain` is damaged"),
     ],
 )
-def test_forged_bounds_are_refused(model: tabad.Model, change: dict[str, np.ndarray], message: str) -> None:
+def test_forged_bounds_are_refused(model: tabad.Model, change: dict[str, Any], message: str) -> None:
     manifest, tensors = take_apart(model.to_bytes())
-    change = {name: np.resize(cells, tensors[name].shape) if name == "domain.strange" else cells for name, cells in change.items()}
+    if "domain.strange" in change:
+        change = {"domain.strange": np.full_like(tensors["domain.strange"], 1e6)}
     with pytest.raises(tabad.TabadError) as caught:
         tabad.Model.from_bytes(put_together(manifest, {**tensors, **change}))
     assert message in str(caught.value)

@@ -148,6 +148,7 @@ def score(
     feedback: str | None = None,
     given: Iterable[str] | str = (),
     mechanism: Mechanism | None = None,
+    constraints: Iterable[str] | str = (),
     memory: int | None = None,
     seed: int | None = None,
     device: Device = "auto",
@@ -172,8 +173,8 @@ def score(
     if model is not None:
         fitting = {
             "quality": quality, "kinds": kinds, "ignore": names(ignore) or None, "label": label, "normal": normal,
-            "feedback": feedback, "given": names(given) or None, "mechanism": mechanism, "memory": memory,
-            "seed": seed, "save_model": save_model,
+            "feedback": feedback, "given": names(given) or None, "mechanism": mechanism,
+            "constraints": names(constraints) or None, "memory": memory, "seed": seed, "save_model": save_model,
         }  # fmt: skip
         refuse_fit_options([name for name, value in fitting.items() if value is not None])
     fit_options = FitOptions(
@@ -185,6 +186,7 @@ def score(
         given=names(given),
         mechanism=mechanism or "combined",
         quality=quality or "fast",
+        constraints=names(constraints),
         memory=memory,
         seed=seed or 0,
         device=device,

@@ -141,14 +141,17 @@ def constraint_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]") -> list[str]:
-    from tabad.constraints import Constraint
+    from tabad.constraints import AT_MOST, SUM, Constraint
 
-    known = [
-        Constraint(one["rule"], tuple(one["columns"]), broken=one["broken"], rows=one["rows"])
-        for one in facts.get("constraints", ())
-        if which(one)
-    ]
-    shown = [f"{one} (but {one.broken:,} of {one.rows:,} rows)" if one.broken else f"{one}" for one in known[:_SHOWN]]
+    known = [one for one in facts.get("constraints", ()) if which(one)]
+    shown = []
+    for one in known[:_SHOWN]:
+        rule, exceptions = str(Constraint(one["rule"], tuple(one["columns"]))), ""
+        if one["broken"]:
+            judges = one["checked"] or one["rule"] not in (AT_MOST, SUM)
+            aside = "" if judges else ": too many for it to say anything"
+            exceptions = f" (but {one['broken']:,} of {one['rows']:,} rows{aside})"
+        shown.append(rule + exceptions)
     more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)
 

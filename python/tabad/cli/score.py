@@ -62,6 +62,7 @@ def score(
     feedback: o.Feedback = None,
     given: o.Given = None,
     mechanism: o.Mechanism = None,
+    constraint: o.Constraints = None,
     memory: o.Memory = None,
     seed: o.Seed = None,
     device: o.Device = "auto",
@@ -88,15 +89,15 @@ def score(
     if model is not None:
         fitting: dict[str, Any] = {
             "--quality": quality, "--kind": kind, "--ignore": ignore, "--label": label, "--normal": normal,
-            "--feedback": feedback, "--given": given, "--mechanism": mechanism, "--memory": memory, "--seed": seed,
-            "--save-model": save_model,
+            "--feedback": feedback, "--given": given, "--mechanism": mechanism,
+            "--constraint": constraint, "--memory": memory, "--seed": seed, "--save-model": save_model,
         }  # fmt: skip
         api.refuse_fit_options([name for name, value in fitting.items() if value])
     fit_options = FitOptions(
         kinds=parse_kinds(kind or ()), ignore=tuple(ignore or ()), label=label, normal=normal, feedback=feedback,
         given=tuple(given or ()), mechanism=mechanism or "combined",  # type: ignore[arg-type]
-        quality=quality or "fast", memory=o.memory_rows(memory), seed=seed or 0,  # type: ignore[arg-type]
-        device=device, threads=threads,  # type: ignore[arg-type]
+        constraints=tuple(constraint or ()), quality=quality or "fast",  # type: ignore[arg-type]
+        memory=o.memory_rows(memory), seed=seed or 0, device=device, threads=threads,  # type: ignore[arg-type]
     )  # fmt: skip
     decision = Decision(level, fdr, top)
     score_options = ScoreOptions(decision, explain, prefix=prefix, threads=threads, drift=drift)  # type: ignore[arg-type]

@@ -95,7 +95,15 @@ impl Constraint {
     }
 
     fn describe(&self) -> Value {
-        json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows, "pairs": self.pairs.len()})
+        json!({
+            "rule": self.rule.name(),
+            "columns": self.columns,
+            "given": self.given,
+            "broken": self.broken,
+            "rows": self.rows,
+            "checked": self.is_checked(),
+            "pairs": self.pairs.len(),
+        })
     }
 }
 
