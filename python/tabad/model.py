@@ -282,7 +282,9 @@ class Model:
     def _generated_obey(self, further: Iterable[str] | str | None) -> list[Constraint]:
         """Constraints of generated rows; of a labelled table those that no row broke: a class may be the exceptions."""
         found = self.constraints(further)
-        return [one for one in found if one.given or not one.broken] if self.manifest["label"] else found
+        if self.manifest["label"]:
+            return [one for one in found if one.given or not (one.broken or one.of_normal)]
+        return found
 
     def constraints(self, further: Iterable[str] | str | None = ()) -> list[Constraint]:
         """What rows obey, or nearly all of them (`broken`): the model's own constraints and these; none for None.

@@ -1,4 +1,4 @@
-"""A cell out of what its column holds makes a row odd by itself: beyond its bounds, a value or a gap that no row has."""
+"""A cell out of what its column holds makes a row odd by itself: beyond its bounds, or what no row has."""
 
 import math
 from typing import Any

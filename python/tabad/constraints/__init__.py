@@ -41,6 +41,7 @@ class Constraint:
 
     `pairs` says of a dependency which value comes with which, both as text. `broken`: how many of `rows` rows of the
     fit broke it, None where that is not known; where they are few, a row that breaks a sum or an order is odd.
+    `of_normal`: these rows were those known to be normal, and some of the others break it.
     """
 
     rule: str
@@ -49,6 +50,7 @@ class Constraint:
     pairs: tuple[tuple[str, str], ...] = ()
     broken: int | None = None
     rows: int = 0
+    of_normal: bool = False
 
     def __str__(self) -> str:
         first, rest = self.columns[0], self.columns[1:]
@@ -68,7 +70,7 @@ class Constraint:
         """As the compiled module takes it."""
         return {
             "rule": self.rule, "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows,
-            "pairs": self.pairs,
+            "of_normal": self.of_normal, "pairs": self.pairs,
         }  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def from_text(text: str) -> list[Constraint]:
             tuple((a, b) for a, b in one["pairs"]),
             one["broken"],
             one["rows"],
+            one.get("of_normal", False),
         )
         for one in json.loads(text)
     ]

@@ -57,7 +57,7 @@ impl Rule {
 }
 
 /// One rule, the columns it is about, whether a person gave it, how many of the rows of the fit that were looked at broke it
-/// (None where that is not known), and the pairs of a dependency.
+/// (None where that is not known), whether these were normal and rows that are not break it, and the pairs of a dependency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub rule: Rule,
@@ -65,6 +65,7 @@ pub struct Constraint {
     pub given: bool,
     pub broken: Option<u64>,
     pub rows: u64,
+    pub of_normal: bool,
     pub pairs: Vec<(String, String)>,
 }
 
@@ -85,7 +86,8 @@ impl Constraint {
         fits.then_some(())?;
         // Files of before there was such a thing say nothing of it.
         let (broken, rows) = (value["broken"].as_u64(), value["rows"].as_u64().unwrap_or(0));
-        Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, pairs })
+        let of_normal = value["of_normal"] == true;
+        Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, of_normal, pairs })
     }
 
     /// A row that breaks it is odd: few rows of the fit did, and it is no matter of codes and statuses, which energies tell.
@@ -94,16 +96,12 @@ impl Constraint {
         matches!(self.rule, Rule::AtMost | Rule::Sum) && self.broken.is_some_and(|broken| broken <= most)
     }
 
-    fn describe(&self) -> Value {
-        json!({
-            "rule": self.rule.name(),
-            "columns": self.columns,
-            "given": self.given,
-            "broken": self.broken,
-            "rows": self.rows,
-            "checked": self.is_checked(),
-            "pairs": self.pairs.len(),
-        })
+    fn facts(&self) -> Value {
+        let mut facts = json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows, "pairs": self.pairs.len()});
+        if self.of_normal {
+            facts["of_normal"] = json!(true);
+        }
+        facts
     }
 }
 
@@ -141,16 +139,21 @@ pub fn held(constraints: Vec<Constraint>, encoder: &Encoder) -> Vec<Constraint> 
 /// The same list, with the pairs.
 pub fn to_text(constraints: &[Constraint]) -> String {
     let whole = constraints.iter().map(|one| {
-        let mut value = one.describe();
+        let mut value = one.facts();
         value["pairs"] = json!(one.pairs);
         value
     });
     Value::Array(whole.collect()).to_string()
 }
 
-/// The list with the number of pairs, for the manifest.
+/// The list with the number of pairs and whether rows are judged by each, for the manifest.
 pub fn describe(constraints: &[Constraint]) -> Value {
-    Value::Array(constraints.iter().map(Constraint::describe).collect())
+    let described = constraints.iter().map(|one| {
+        let mut facts = one.facts();
+        facts["checked"] = json!(one.is_checked());
+        facts
+    });
+    Value::Array(described.collect())
 }
 
 pub fn write(constraints: &[Constraint], store: &mut Store) -> Value {
@@ -159,7 +162,7 @@ pub fn write(constraints: &[Constraint], store: &mut Store) -> Value {
         store.put_strings(&format!("constraint.{at}.from"), &from);
         store.put_strings(&format!("constraint.{at}.to"), &to);
     }
-    describe(constraints)
+    Value::Array(constraints.iter().map(Constraint::facts).collect())
 }
 
 /// What `write` left; a file of before there were constraints has none.
@@ -215,8 +218,15 @@ mod tests {
 
     #[test]
     fn a_rule_is_checked_while_few_rows_break_it() {
-        let one =
-            |rule, given, broken| Constraint { rule, columns: vec![], given, broken, rows: 10_099, pairs: vec![] };
+        let one = |rule, given, broken| Constraint {
+            rule,
+            columns: vec![],
+            given,
+            broken,
+            rows: 10_099,
+            of_normal: false,
+            pairs: vec![],
+        };
         let most = |rule, given| (0..=10_000).rev().find(|&k| one(rule, given, Some(k)).is_checked());
         assert_eq!(most(Rule::Sum, false), Some(100));
         assert_eq!(most(Rule::AtMost, false), Some(100));

@@ -123,6 +123,15 @@ impl Domain {
         f64::from(self.strange.iter().zip(c_c).map(|(codes, &code)| nats(codes, code)).fold(0.0, f32::max))
     }
 
+    /// The features of a row that are out of it, as numbers and then categories are counted.
+    pub fn lacking(&self, x_n: &[f32], c_c: &[u16]) -> Vec<usize> {
+        let bounds = self.low.iter().zip(&self.high);
+        let beyond = x_n.iter().zip(bounds).enumerate().filter(|(_, (x, (low, high)))| x < low || x > high);
+        let strange = self.strange.iter().zip(c_c).enumerate().filter(|(_, (codes, code))| nats(codes, **code) > 0.0);
+        let strange = strange.map(|(category, _)| x_n.len() + category);
+        beyond.map(|(number, _)| number).chain(strange).collect()
+    }
+
     /// Whether less than one row in a table like that of the fit has what this one has.
     pub fn stands_out(&self, x_n: &[f32], c_c: &[u16]) -> bool {
         self.evidence(x_n, c_c) > ((self.rows + 1) as f64).ln()

@@ -55,10 +55,7 @@ pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
 /// The columns whose repair would make the row ordinary.
 fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     let squares = case.squares;
-    let total: f32 = squares.iter().sum();
-    if total <= 0.0 {
-        return Vec::new();
-    }
+    let total = squares.iter().sum::<f32>().max(f32::MIN_POSITIVE);
     let mut columns: BTreeMap<usize, (f32, usize)> = BTreeMap::new();
     for (feature, &square) in squares.iter().enumerate() {
         let column = model.encoder.features[feature].column;
@@ -75,6 +72,7 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     tried.retain(|(_, share, _)| *share >= SMALLEST_SHARE);
     let mut prospects = Prospects::new(model, case.block);
     weigh(&mut tried, &mut prospects);
+    put_first(model, case, &mut tried);
     tried
         .into_iter()
         .take(most)
@@ -93,6 +91,29 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             })
         })
         .collect()
+}
+
+/// Gives the columns with a cell out of the domain what that adds to the score, and brings them forward.
+fn put_first(model: &Model, case: &Case<'_>, tried: &mut Vec<(usize, f32, usize)>) {
+    let (x_n, c_c) = (case.block.x_row(0), case.block.c_row(0));
+    let mut lacking: BTreeMap<usize, usize> = BTreeMap::new();
+    for feature in model.domain.lacking(x_n, c_c) {
+        lacking.entry(model.encoder.features[feature].column).or_insert(feature);
+    }
+    if lacking.is_empty() {
+        return;
+    }
+    let evidence = model.domain.evidence(x_n, c_c);
+    let own = (evidence / case.score.max(evidence)) as f32;
+    tried.iter_mut().for_each(|(_, share, _)| *share *= 1.0 - own);
+    let each = own / lacking.len() as f32;
+    for (column, feature) in lacking {
+        match tried.iter_mut().find(|(other, ..)| *other == column) {
+            Some((_, share, own)) => (*share, *own) = (*share + each, feature),
+            None => tried.push((column, each, feature)),
+        }
+    }
+    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
 }
 
 /// Turns the shares of squared tails of these columns into shares of the evidence, largest first: the root of the former,

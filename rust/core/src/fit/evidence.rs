@@ -1,12 +1,37 @@
 //! What a row has or breaks that next to no row of the fit does: found among the rows that a fit learns from, and told of those that
 //! calibrate as it will be of all others.
 
-use super::prepare::Prepared;
+use arrow_array::RecordBatch;
+
+use super::parts::Parts;
+use super::prepare::{Prepared, take};
 use crate::block::{Block, Feature};
 use crate::calibration::Source;
+use crate::constraints::Constraint;
 use crate::domain::Domain;
+use crate::encoder::Encoder;
 use crate::error::Result;
-use crate::rules::{Book, Rules};
+use crate::rules::{self, Book, Rules};
+
+/// Orders and sums of the rows of a fit, or of those that are known to be normal. `normal`: which training rows are; rules that the
+/// others break are marked.
+pub fn rules(sample: &RecordBatch, encoder: &Encoder, parts: &Parts, normal: &[usize]) -> Result<Vec<Constraint>> {
+    if normal.len() == parts.training.len() {
+        return Ok(rules::find(sample, encoder));
+    }
+    let mut is_normal = vec![true; sample.num_rows()];
+    parts.training.iter().for_each(|&row| is_normal[row as usize] = false);
+    normal.iter().for_each(|&at| is_normal[parts.training[at] as usize] = true);
+    let (rows, others): (Vec<u32>, Vec<u32>) = (0..is_normal.len() as u32).partition(|&row| is_normal[row as usize]);
+    let mut found = rules::find(&take(sample, &rows)?, encoder);
+    let others = take(sample, &others)?;
+    let broken: Vec<Constraint> = {
+        let all = Rules::all(Book { encoder, constraints: &found }, &others, &encoder.align(&others.schema())?);
+        all.counted(others.num_rows()).filter(|(_, broken)| *broken > 0).map(|(one, _)| one.clone()).collect()
+    };
+    found.iter_mut().for_each(|one| one.of_normal = broken.contains(one));
+    Ok(found)
+}
 
 /// Of the rows of a fit that do not calibrate; nothing where all of them do. What rows that are known to be normal have is within.
 pub fn domain(source: Source, rows: &Block, (features, normal): (&[Feature], bool), known: &Block) -> Domain {

@@ -23,7 +23,6 @@ use crate::guide::{self, Guide, Labelled};
 use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
-use crate::rules;
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
 use crate::strata::Strata;
@@ -126,7 +125,7 @@ pub fn prepare(
         }
         Source::HeldOut | Source::OwnTable => held,
     };
-    let constraints = if options.rules { rules::find(&sample, &encoder) } else { Vec::new() };
+    let constraints = if options.rules { evidence::rules(&sample, &encoder, &parts, &normal)? } else { Vec::new() };
     let pool = pool_of(&training, &normal, parts.source, &reference);
     let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
         Some(feedback) => encode(&encoder, pick(feedback)),

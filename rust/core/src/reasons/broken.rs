@@ -7,20 +7,28 @@ use super::{Case, Reason, SMALLEST_SHARE};
 use crate::block::Part;
 use crate::constraints::{Constraint, Rule};
 use crate::model::Model;
+use crate::repairs::Prospects;
 use crate::rules::Check;
 
-/// A reason for each broken rule, unless its column has one, before those for odd columns.
+/// A reason for each broken rule, unless its column has one; then one for the column that it could as well be, before those for
+/// odd columns. What breaks the rules counts twice as much as what could.
 pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Vec<Reason>, most: usize) -> Vec<Reason> {
     let evidence = case.rules.evidence(case.row);
     let own = (evidence / case.score.max(evidence)) as f32;
+    let suspects: Vec<Vec<&str>> = broken.iter().map(|check| suspects(model, case, check, broken)).collect();
     let mut reasons: Vec<Reason> = Vec::new();
-    for check in broken {
-        let found = reason(model, case, check, wrong_column(model, case, check, &odd));
-        reasons.extend(found.filter(|new| reasons.iter().all(|reason| reason.column != new.column)));
+    for (rank, weight) in [2.0, 1.0].into_iter().enumerate() {
+        for (check, names) in broken.iter().zip(&suspects) {
+            let Some(name) = names.get(rank).filter(|name| reasons.iter().all(|reason| reason.column != **name)) else {
+                continue;
+            };
+            let found = reason(model, case, check, name);
+            reasons.extend(found.map(|reason| Reason { share: weight, ..reason }));
+        }
     }
     reasons.truncate(most);
-    let each = own / reasons.len().max(1) as f32;
-    reasons.iter_mut().for_each(|reason| reason.share = each);
+    let whole: f32 = reasons.iter().map(|reason| reason.share).sum();
+    reasons.iter_mut().for_each(|reason| reason.share *= own / whole);
     for reason in odd {
         let share = reason.share * (1.0 - own);
         let named = reasons.iter().any(|other| other.column == reason.column);
@@ -31,19 +39,41 @@ pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Ve
     reasons
 }
 
-/// Of a sum the cell without which the rest of the row is most ordinary, were it what the others make it; of an order the
-/// more surprising one, or else the first. A context column is none, unless all are.
-fn wrong_column<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, odd: &[Reason]) -> &'a str {
+/// The columns that may be wrong, likeliest first. Of a sum by how ordinary the rest of the row is, were the cell what the
+/// others make it; of an order those that break most rules, by what their repair takes off the score. A context column is none,
+/// unless all are.
+fn suspects<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, broken: &[&Check<'_>]) -> Vec<&'a str> {
     let names = &check.constraint.columns;
     let given = |name: &str| model.encoder.place(name).is_some_and(|at| model.encoder.columns[at].given);
-    let columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
-    let scores = columns.iter().map(|name| (*name, mended(model, case, check, name).unwrap_or(f64::INFINITY)));
-    let best = scores.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| score.is_finite());
-    if let Some((name, _)) = best {
-        return name;
+    let mut columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
+    if columns.is_empty() {
+        return vec![&names[0]];
     }
-    let surprising = odd.iter().find_map(|reason| columns.iter().find(|name| **name == reason.column));
-    surprising.or(columns.first()).copied().unwrap_or(&names[0])
+    let score = |name: &&str| mended(model, case, check, name).unwrap_or(f64::INFINITY);
+    let odd: Vec<f64> = match check.constraint.rule {
+        Rule::Sum => columns.iter().map(score).collect(),
+        _ => {
+            let breaks =
+                |name: &str| broken.iter().filter(|one| one.constraint.columns.iter().any(|own| own == name)).count();
+            let most = columns.iter().map(|name| breaks(name)).max();
+            columns.retain(|name| Some(breaks(name)) == most);
+            repaired(model, case, &columns).into_iter().map(|relief| -relief).collect()
+        }
+    };
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by(|&a, &b| odd[a].total_cmp(&odd[b]).then(a.cmp(&b)));
+    order.into_iter().map(|at| columns[at]).collect()
+}
+
+/// What a repair of each of these columns takes off the score of the row.
+fn repaired(model: &Model, case: &Case<'_>, columns: &[&str]) -> Vec<f64> {
+    let feature = |name: &&str| {
+        let at = model.encoder.place(name)?;
+        model.encoder.features.iter().position(|feature| feature.column == at)
+    };
+    let features: Option<Vec<usize>> = columns.iter().map(feature).collect();
+    let relief = features.and_then(|features| Prospects::new(model, case.block).relief(&features));
+    relief.map_or_else(|| vec![0.0; columns.len()], |(_, relief)| relief)
 }
 
 /// The score of the row with one cell of a sum as the others make it.

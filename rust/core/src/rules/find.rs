@@ -149,7 +149,8 @@ fn is_order(low: &[f64], high: &[f64], most: fn(usize) -> usize) -> bool {
 }
 
 fn of(rule: Rule, columns: Vec<String>, (broken, rows): (usize, usize)) -> Constraint {
-    Constraint { rule, columns, given: false, broken: Some(broken as u64), rows: rows as u64, pairs: Vec::new() }
+    let (broken, rows) = (Some(broken as u64), rows as u64);
+    Constraint { rule, columns, given: false, broken, rows, of_normal: false, pairs: Vec::new() }
 }
 
 /// Those without exception first. One sum a total, the one of fewest parts; equal columns are said once.
