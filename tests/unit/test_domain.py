@@ -182,3 +182,21 @@ def test_forged_bounds_are_refused(model: tabad.Model, change: dict[str, Any], m
     with pytest.raises(tabad.TabadError) as caught:
         tabad.Model.from_bytes(put_together(manifest, {**tensors, **change}))
     assert message in str(caught.value)
+
+
+def test_a_value_that_a_large_table_has_beyond_the_sample_is_no_new_one() -> None:
+    rows = 120_000
+    draw = np.random.default_rng(3)
+    cells = draw.choice(["a", "b"], rows).tolist()
+    # A row that the sample of 100,000 does not hold.
+    cells[5] = "rare"
+    table = pa.table({"kind": cells, "x": draw.normal(size=rows)})
+
+    model = tabad.fit(table, quality="fast")
+
+    kinds = ["rare", "new", "a"]
+    raised = _raised(model, pa.table({"kind": kinds, "x": [0.0] * 3}))
+    sampled = take_apart(model.to_bytes())[0]["domain"]["rows"]
+    assert raised[0] == raised[2] == 0.0
+    # Among the rows of the sample it is none: no value occurs once, and one in as many rows is expected to be new.
+    assert raised[1] == pytest.approx(math.log(sampled + 1), abs=1e-5)

@@ -17,7 +17,7 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::block::{Block, Feature, MISSING, PRESENT, Part, Slot};
+use crate::block::{Block, FIRST_VALUE, Feature, MISSING, PRESENT, Part, Slot};
 use crate::codec::scale::{LIMIT, Scale};
 use crate::error::{Error, Result};
 use crate::pareto::ParetoTail;
@@ -48,9 +48,18 @@ pub struct Domain {
     strange: Vec<Vec<f32>>,
 }
 
+/// What is known of the rows of a fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// They are normal.
+    pub normal: bool,
+    /// They are some of many, all of which the codecs have counted: a value that the codecs know is no new one.
+    pub sampled: bool,
+}
+
 impl Domain {
-    /// Of rows; nothing of few. `normal`: they are known to be that.
-    pub fn fit(rows: &Block, features: &[Feature], normal: bool) -> Self {
+    /// Of rows; nothing of few.
+    pub fn fit(rows: &Block, features: &[Feature], of: Origin) -> Self {
         if rows.rows < FEWEST_ROWS {
             return Self::default();
         }
@@ -61,18 +70,18 @@ impl Domain {
             .collect::<Vec<_>>()
             .into_par_iter()
             .map(|feature| match feature.slot {
-                Slot::Number { dim, status } if is_bounded(feature) => bounds(rows, (dim, status), normal, chance),
+                Slot::Number { dim, status } if is_bounded(feature) => bounds(rows, (dim, status), of.normal, chance),
                 _ => UNBOUNDED,
             })
             .collect();
         let categories = features.iter().filter_map(|feature| match feature.slot {
-            Slot::Category { index, size } => Some((sets(rows, index, size, feature), size)),
+            Slot::Category { index, size } => Some((sets(rows, index, (feature, size), of.sampled), size)),
             Slot::Number { .. } => None,
         });
         let (sets, sizes): (Vec<Vec<Set>>, Vec<u16>) = categories.unzip();
         let (low, high) = bounds.into_iter().unzip();
         let domain = Self { rows: rows.rows as u64, low, high, strange: told(&sets, rows, &sizes) };
-        if normal { domain.holding(rows) } else { domain }
+        if of.normal { domain.holding(rows) } else { domain }
     }
 
     /// The same, with all that these rows have within.
@@ -186,7 +195,7 @@ struct Set {
 }
 
 /// The sets of a category: what it may be, and that it may be missing. The time of day, week and year is no set of values.
-fn sets(rows: &Block, category: usize, size: u16, feature: &Feature) -> Vec<Set> {
+fn sets(rows: &Block, category: usize, (feature, size): (&Feature, u16), sampled: bool) -> Vec<Set> {
     if feature.given || !matches!(feature.part, Part::Value | Part::Status | Part::Shape) {
         return Vec::new();
     }
@@ -196,11 +205,13 @@ fn sets(rows: &Block, category: usize, size: u16, feature: &Feature) -> Vec<Set>
     // The codes of a status are one set: whether a number is there.
     let apart = feature.part != Part::Status && counts[gap] == 0;
     let values: Vec<usize> = (0..counts.len()).filter(|&code| !(apart && code == gap)).collect();
-    let rare = values.iter().any(|&code| (1..ROWS_OF_A_CODE).contains(&counts[code]));
+    let is_known = |code: usize| sampled && feature.part == Part::Value && code >= usize::from(FIRST_VALUE);
+    let is_rare = |code: usize| counts[code] < ROWS_OF_A_CODE && (counts[code] > 0 || is_known(code));
+    let rare = values.iter().any(|&code| is_rare(code));
     let singles = values.iter().filter(|&&code| counts[code] == 1).count();
     let of_values = Set {
         expected: if rare { (singles + 1) as f64 } else { 1.0 / TABLES },
-        codes: values.into_iter().filter(|&code| counts[code] == 0).collect(),
+        codes: values.into_iter().filter(|&code| counts[code] == 0 && !is_known(code)).collect(),
     };
     let of_gaps = Set { codes: if apart { vec![gap] } else { Vec::new() }, expected: 1.0 / TABLES };
     [of_values, of_gaps].into_iter().filter(|set| !set.codes.is_empty()).collect()

@@ -8,7 +8,7 @@ use super::prepare::{Prepared, take};
 use crate::block::{Block, Feature};
 use crate::calibration::Source;
 use crate::constraints::Constraint;
-use crate::domain::Domain;
+use crate::domain::{Domain, Origin};
 use crate::encoder::Encoder;
 use crate::error::Result;
 use crate::rules::{self, Book, Rules};
@@ -34,10 +34,10 @@ pub fn rules(sample: &RecordBatch, encoder: &Encoder, parts: &Parts, normal: &[u
 }
 
 /// Of the rows of a fit that do not calibrate; nothing where all of them do. What rows that are known to be normal have is within.
-pub fn domain(source: Source, rows: &Block, (features, normal): (&[Feature], bool), known: &Block) -> Domain {
+pub fn domain(source: Source, rows: &Block, (features, of): (&[Feature], Origin), known: &Block) -> Domain {
     match source {
         Source::CrossFitted => Domain::default(),
-        Source::HeldOut | Source::OwnTable => Domain::fit(rows, features, normal).holding(known),
+        Source::HeldOut | Source::OwnTable => Domain::fit(rows, features, of).holding(known),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::codec::{ColumnState, type_words};
 use crate::combine::{EnergyBlock, Reference};
 use crate::constraints::Constraint;
 use crate::denoisers::Denoisers;
-use crate::domain::Domain;
+use crate::domain::{Domain, Origin};
 use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::groups::GroupKeys;
@@ -132,7 +132,8 @@ pub fn prepare(
         None => Ok(training.take(&[])),
     };
     let known_normal = labelled(|feedback| &feedback.normals)?;
-    let domain = evidence::domain(parts.source, &pool, (&encoder.features, !settings.clean), &known_normal);
+    let of = Origin { normal: !settings.clean, sampled: rows > sample.num_rows() as u64 };
+    let domain = evidence::domain(parts.source, &pool, (&encoder.features, of), &known_normal);
     let built = (options.memory > 0)
         .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);

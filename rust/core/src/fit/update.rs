@@ -13,7 +13,7 @@ use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
 use crate::constraints::Constraint;
-use crate::domain::Domain;
+use crate::domain::{Domain, Origin};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
@@ -80,7 +80,8 @@ pub fn update<R: RecordBatchReader>(
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
     let part = |rows: &[u32]| encode(&base.encoder, &take(&sample, rows)?);
     let fresh = part(&trained)?;
-    let of_fresh = Domain::fit(&fresh, &base.encoder.features, base.knows_normal());
+    let of = Origin { normal: base.knows_normal(), sampled: rows > sample.num_rows() as u64 };
+    let of_fresh = Domain::fit(&fresh, &base.encoder.features, of);
     let domain = base.domain.clone().widened(&fresh, &of_fresh);
     let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
     let marginals = match old {
