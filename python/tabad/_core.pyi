@@ -185,7 +185,8 @@ class Model:
         column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, whether the
         smallest and the largest are there (`range`), and `counts` of values: "readable" by an unkeyed hash, "veiled"
         under the key, or null.
-        `constraints`: list of `{"rule", "columns", "given", "broken", "rows", "checked", "pairs": how many}`.
+        `constraints`: list of `{"rule", "columns", "given", "broken", "rows", "checked", "pairs": how many}`, and
+        `"of_normal": true` where these rows are those known to be normal and some of the others break it.
         """
 
     def constraints(self) -> str:

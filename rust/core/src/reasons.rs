@@ -45,6 +45,13 @@ pub struct Case<'a> {
     pub score: f64,
 }
 
+impl Case<'_> {
+    /// What part of the row's score some evidence is.
+    fn share_of(&self, evidence: f64) -> f32 {
+        (evidence / self.score.max(evidence)) as f32
+    }
+}
+
 /// The reasons for a row, at most `most`: rules that it breaks, then columns, largest share first.
 pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     let broken: Vec<&Check<'_>> = case.rules.broken(case.row).collect();
@@ -103,8 +110,7 @@ fn put_first(model: &Model, case: &Case<'_>, tried: &mut Vec<(usize, f32, usize)
     if lacking.is_empty() {
         return;
     }
-    let evidence = model.domain.evidence(x_n, c_c);
-    let own = (evidence / case.score.max(evidence)) as f32;
+    let own = case.share_of(model.domain.evidence(x_n, c_c));
     tried.iter_mut().for_each(|(_, share, _)| *share *= 1.0 - own);
     let each = own / lacking.len() as f32;
     for (column, feature) in lacking {

@@ -13,9 +13,10 @@ use crate::rules::Check;
 /// A reason for each broken rule, unless its column has one; then one for the column that it could as well be, before those for
 /// odd columns. What breaks the rules counts twice as much as what could.
 pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Vec<Reason>, most: usize) -> Vec<Reason> {
-    let evidence = case.rules.evidence(case.row);
-    let own = (evidence / case.score.max(evidence)) as f32;
-    let suspects: Vec<Vec<&str>> = broken.iter().map(|check| suspects(model, case, check, broken)).collect();
+    let own = case.share_of(case.rules.evidence(case.row));
+    let mut prospects = Prospects::new(model, case.block);
+    let suspects: Vec<Vec<&str>> =
+        broken.iter().map(|check| suspects(model, case, check, broken, &mut prospects)).collect();
     let mut reasons: Vec<Reason> = Vec::new();
     for (rank, weight) in [2.0, 1.0].into_iter().enumerate() {
         for (check, names) in broken.iter().zip(&suspects) {
@@ -42,7 +43,13 @@ pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Ve
 /// The columns that may be wrong, likeliest first. Of a sum by how ordinary the rest of the row is, were the cell what the
 /// others make it; of an order those that break most rules, by what their repair takes off the score. A context column is none,
 /// unless all are.
-fn suspects<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, broken: &[&Check<'_>]) -> Vec<&'a str> {
+fn suspects<'a>(
+    model: &Model,
+    case: &Case<'_>,
+    check: &Check<'a>,
+    broken: &[&Check<'_>],
+    prospects: &mut Prospects<'_>,
+) -> Vec<&'a str> {
     let names = &check.constraint.columns;
     let given = |name: &str| model.encoder.place(name).is_some_and(|at| model.encoder.columns[at].given);
     let mut columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
@@ -57,7 +64,10 @@ fn suspects<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, broken: &[&Ch
                 |name: &str| broken.iter().filter(|one| one.constraint.columns.iter().any(|own| own == name)).count();
             let most = columns.iter().map(|name| breaks(name)).max();
             columns.retain(|name| Some(breaks(name)) == most);
-            repaired(model, case, &columns).into_iter().map(|relief| -relief).collect()
+            if columns.len() == 1 {
+                return columns;
+            }
+            repaired(model, &columns, prospects).into_iter().map(|relief| -relief).collect()
         }
     };
     let mut order: Vec<usize> = (0..columns.len()).collect();
@@ -66,21 +76,18 @@ fn suspects<'a>(model: &Model, case: &Case<'_>, check: &Check<'a>, broken: &[&Ch
 }
 
 /// What a repair of each of these columns takes off the score of the row.
-fn repaired(model: &Model, case: &Case<'_>, columns: &[&str]) -> Vec<f64> {
+fn repaired(model: &Model, columns: &[&str], prospects: &mut Prospects<'_>) -> Vec<f64> {
     let feature = |name: &&str| {
         let at = model.encoder.place(name)?;
         model.encoder.features.iter().position(|feature| feature.column == at)
     };
     let features: Option<Vec<usize>> = columns.iter().map(feature).collect();
-    let relief = features.and_then(|features| Prospects::new(model, case.block).relief(&features));
+    let relief = features.and_then(|features| prospects.relief(&features));
     relief.map_or_else(|| vec![0.0; columns.len()], |(_, relief)| relief)
 }
 
 /// The score of the row with one cell of a sum as the others make it.
 fn mended(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<f64> {
-    if check.constraint.rule != Rule::Sum {
-        return None;
-    }
     let (_, source) = place(model, case, column)?;
     let mut columns: Vec<ArrayRef> = case.batch.columns().iter().map(|cells| cells.slice(case.row, 1)).collect();
     let wanted = round(check.wanted(column, case.row)?, decimals(model, case, check.constraint, column));

@@ -233,16 +233,13 @@ fn verdicts(
 ) -> Result<Vec<Verdict>> {
     let (Some(Weighed { drift, levels }), Some(strata)) = (weighed, &model.strata) else {
         let screens = matches!(rule, Rule::StandsOut(_));
-        let mut verdicts = each(model, opened, rows, |score, x_n, c_c| {
+        return each(model, opened, rows, |row, score, x_n, c_c| {
             let verdict = model.verdict(score, c_c, rule);
-            Verdict { flag: verdict.flag || screens && model.domain.stands_out(x_n, c_c), ..verdict }
-        })?;
-        if screens {
-            verdicts.iter_mut().enumerate().for_each(|(row, verdict)| verdict.flag |= opened.1.stands_out(row));
-        }
-        return Ok(verdicts);
+            let stands_out = || opened.1.stands_out(row) || model.domain.stands_out(x_n, c_c);
+            Verdict { flag: verdict.flag || screens && stands_out(), ..verdict }
+        });
     };
-    each(model, opened, rows, |score, x_n, c_c| {
+    each(model, opened, rows, |_, score, x_n, c_c| {
         let stratum = strata.of(x_n, c_c);
         let level = levels.as_ref().and_then(|levels| levels.get(usize::from(stratum)));
         let rule = level.map_or(rule, |&level| Rule::Level(level));
@@ -250,13 +247,13 @@ fn verdicts(
     })
 }
 
-/// What `then` makes of the score, the numbers and the codes of every row of a batch, in order. Energies from elsewhere are
+/// What `then` makes of the place, the score, the numbers and the codes of every row of a batch, in order. Energies from elsewhere are
 /// asked for large slices, in the thread that asks for the batch.
 fn each<T: Send>(
     model: &Model,
     (opened, rules): (&Opened<'_>, &Rules<'_>),
     rows: usize,
-    then: impl Fn(f64, &[f32], &[u16]) -> T + Sync,
+    then: impl Fn(usize, f64, &[f32], &[u16]) -> T + Sync,
 ) -> Result<Vec<T>> {
     let elsewhere = model.elsewhere.as_deref();
     let score = |block: &mut Block, room: &mut Room, rows: Range<usize>| {
@@ -266,7 +263,8 @@ fn each<T: Send>(
         model.scorer.scores_into(&model.denoisers, elsewhere, block, room, &mut scores)?;
         let judged = scores.into_iter().enumerate().map(|(row, score)| {
             let (x_n, c_c) = (block.x_row(row), block.c_row(row));
-            then(score + rules.evidence(start + row).max(model.domain.evidence(x_n, c_c)), x_n, c_c)
+            let evidence = rules.evidence(start + row).max(model.domain.evidence(x_n, c_c));
+            then(start + row, score + evidence, x_n, c_c)
         });
         Ok(judged.collect())
     };

@@ -72,7 +72,7 @@ pub fn survey<R: RecordBatchReader>(
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
         let rules = Rules::open(model.book(), &batch, &alignment);
-        let scored = each(model, (&opened, &rules), rows, |score, x_n, c_c| match strata {
+        let scored = each(model, (&opened, &rules), rows, |_, score, x_n, c_c| match strata {
             None => (score, model.calibration().p_value(score, c_c), 0),
             Some(strata) => (score, 0.0, strata.of(x_n, c_c)),
         })?;
