@@ -32,6 +32,8 @@ class Memory:
     column_F: list[int]
     is_status_C: list[bool]
     marginal_C: list[np.ndarray]
+    spread_NS: np.ndarray
+    """Quantiles of each number in the training rows, ascending."""
     own_vote: bool
     conditional: int = 2**63
     """The first so many kept rows vote on conditional energies."""
@@ -127,10 +129,35 @@ def marginal(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
         known = (memory.c_MC[:, memory.status_N[n]] == PRESENT) & memory.known()
         normal = known & (np.abs(memory.x_MN[:, n] - x_N[n]) <= near)
         total += memory.weight_F[n] * max(np.log(1.0 + 100.0 * near / span) - np.log(1.0 + normal.sum()), 0.0)
+    return float(total) + _codes(memory, c_C)
+
+
+def extremity(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
+    """How far out each value is by itself, in nats.
+
+    A number: minus the log of the share of its quantiles (and one more) that are as small, or as large, whichever is
+    less (after ECOD, Li et al. 2022). A category: minus the log of its smoothed share. Less `ln(1 + n)`, with n kept rows
+    that are as far out (a category: have its code) and known to be normal, and never below 0.
+    """
+    total = 0.0
+    for n in range(len(x_N)):
+        if c_C[memory.status_N[n]] != PRESENT:
+            continue
+        below, above = (memory.spread_NS[n] <= x_N[n]).sum(), (memory.spread_NS[n] >= x_N[n]).sum()
+        far_M = memory.x_MN[:, n] <= x_N[n] if below <= above else memory.x_MN[:, n] >= x_N[n]
+        normal = (far_M & memory.known() & (memory.c_MC[:, memory.status_N[n]] == PRESENT)).sum()
+        share = (min(below, above) + 1) / (len(memory.spread_NS[n]) + 1)
+        total += memory.weight_F[n] * max(-np.log(share) - np.log(1.0 + normal), 0.0)
+    return total + _codes(memory, c_C)
+
+
+def _codes(memory: Memory, c_C: np.ndarray) -> float:
+    """Minus the logs of the smoothed shares of all codes, less `ln(1 + n)` each, n known rows that have it."""
+    total = 0.0
     for c, code in enumerate(c_C):
         normal = memory.known() & (memory.c_MC[:, c] == code)
         rarity = -np.log(memory.marginal_C[c][code]) - np.log(1.0 + normal.sum())
-        total += memory.weight_F[len(x_N) + c] * max(rarity, 0.0)
+        total += memory.weight_F[len(memory.status_N) + c] * max(rarity, 0.0)
     return float(total)
 
 

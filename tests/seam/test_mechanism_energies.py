@@ -53,7 +53,7 @@ def test_energies_of_the_memory_are_the_oracles(
     given_F = context(model, features_BF.shape[1])
     assert given_F.any() == bool(given)
     taus = [*levels["local"], *levels["wide"]]
-    usual = len(taus) + len(levels["local"]) + 3
+    usual = len(taus) + len(levels["local"]) + 4
     for x_N, c_C, terms_R, features_F in zip(x_BN, c_BC, terms_BR, features_BF, strict=True):
         own: list[float] = []
         if mechanism == "reconstruction":

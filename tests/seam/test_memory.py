@@ -87,6 +87,7 @@ def oracle_memory(model: _core.Model) -> tuple[oracle.Memory, dict[str, list[flo
         column_F=[part[1] for part in (*of_numbers, *of_categories)],
         is_status_C=[is_status for _, _, is_status, _ in of_categories],
         marginal_C=np.split(tensors["memory.marginals"].astype(np.float64), ends),
+        spread_NS=tensors["memory.spreads"].astype(np.float64),
         own_vote=manifest["memory"]["own_vote"],
         conditional=manifest["memory"]["conditional_rows"],
         known_M=known_rows(tensors),
@@ -134,17 +135,17 @@ def assert_agrees(model: _core.Model, table: pa.Table) -> None:
     terms_BR = np.array(found["terms"], dtype=float).reshape(len(x_BN), -1)
     (features,) = found["features"]
     features_BF = np.array(features, dtype=float).reshape(len(x_BN), -1)
-    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 3
+    assert terms_BR.shape[1] == 2 * len(levels["local"]) + len(levels["wide"]) + 4
     for x_N, c_C, terms_R, features_F in zip(x_BN, c_BC, terms_BR, features_BF, strict=True):
         densities = [oracle.density(memory, x_N, c_C, tau) for tau in (*levels["local"], *levels["wide"])]
         joints = [oracle.joint(memory, x_N, c_C, tau) for tau in levels["local"]]
         conditionals = oracle.conditional(memory, x_N, c_C, levels["conditional"])
         isolations = [oracle.isolation(memory, x_N, c_C, roots=roots) for roots in (False, True)]
-        alone = [oracle.marginal(memory, x_N, c_C), *isolations]
+        alone = [oracle.marginal(memory, x_N, c_C), oracle.extremity(memory, x_N, c_C), *isolations]
         expected = np.array([*densities, *alone, *conditionals])
-        got = np.array([*terms_R[: len(densities)], *terms_R[-3:], *features_F])
+        got = np.array([*terms_R[: len(densities)], *terms_R[-4:], *features_F])
         assert (np.abs(got - expected) <= TOLERANCE * np.maximum(1, np.abs(expected))).all(), (got, expected)
-        for joint, wanted, tau in zip(terms_R[len(densities) : -3], joints, levels["local"], strict=True):
+        for joint, wanted, tau in zip(terms_R[len(densities) : -4], joints, levels["local"], strict=True):
             assert abs(joint - wanted) <= joint_tolerance(memory, x_N, c_C, tau, wanted), (joint, wanted, tau)
 
 

@@ -2,7 +2,8 @@
 
 Formulas and rules are written out slowly in `tests/oracle/memory.py`; here whole batches of rows meet all kept rows at
 once. Axes: B rows, M kept rows, V those that vote on conditional energies, N numbers, C categories, F = N + C features,
-R row energies (local densities, wide ones, joints, the marginal, the isolation twice).
+R row energies (local densities, wide ones, joints, the marginal, the extremity, the isolation
+twice).
 """
 
 # ruff: noqa: N815  (tensors carry their axes in their names)
@@ -37,6 +38,7 @@ class _Number(NamedTuple):
     status: int
     weight: float
     given: bool
+    spread: Tensor
 
 
 class _Category(NamedTuple):
@@ -72,7 +74,10 @@ class Memory:
         self.local, self.wide, self.conditional = (
             [float(t) for t in facts[k]] for k in ("local", "wide", "conditional")
         )
-        self.numbers = [_Number(*of) for of in facts["numbers"]]
+        self.numbers = [
+            _Number(status, weight, given, torch.tensor(spread, dtype=torch.float32, device=device))
+            for status, weight, given, spread in facts["numbers"]
+        ]
         self.categories = [
             _Category(weight, status, given, torch.tensor(marginal, dtype=torch.float32, device=device))
             for weight, status, given, marginal in facts["categories"]
@@ -117,7 +122,7 @@ class Memory:
                 apart_BM[rows.left_out_B[:, None] == every_M] = _FAR
         densities, joints = self._densities(rows, far_BM, wide_from)
         isolations = [self._isolation(far_BM), self._roots(rows) if roots else torch.zeros_like(x_BN[:, :1]).sum(1)]
-        terms_BR = torch.stack([*densities, *joints, self._marginal(rows), *isolations], dim=1)
+        terms_BR = torch.stack([*densities, *joints, *self._marginals(rows), *isolations], dim=1)
         return terms_BR, self._conditional(rows, near_BM[:, : self.voters])
 
     def _there(self, number: int) -> Tensor:
@@ -202,17 +207,21 @@ class Memory:
         square_BN = torch.where(counts_BN, (mean_BN - rows.x_BN).square() * self.judged_N, 0.0)
         return (square_BN.sum(dim=1) / tau + 1e-6).log()
 
-    def _marginal(self, rows: _Rows) -> Tensor:
-        total_B = rows.x_BN.new_zeros(len(rows.x_BN))
+    def _marginals(self, rows: _Rows) -> tuple[Tensor, Tensor]:
+        """The marginal energy and the extremity."""
+        rare_B, far_B = rows.x_BN.new_zeros(2, len(rows.x_BN))
         for number, spec in enumerate(self.numbers):
             if not spec.given:
-                rarity_B = spec.weight * self._rarity(rows, number)
-                total_B += torch.where(rows.c_BC[:, spec.status] == PRESENT, rarity_B, 0.0)
+                there_B = rows.c_BC[:, spec.status] == PRESENT
+                rare_B += torch.where(there_B, spec.weight * self._rarity(rows, number), 0.0)
+                far_B += torch.where(there_B, spec.weight * self._extremity(rows, number), 0.0)
         for category, of in enumerate(self.categories):
             if not of.given:
                 known_B = (rows.c_BC[:, category, None] == self.c_CM[category][self.anchors]).sum(dim=1)
-                total_B += of.weight * (-self._share(rows, category).log() - known_B.log1p()).clamp_min(0.0)
-        return total_B
+                of_code_B = of.weight * (-self._share(rows, category).log() - known_B.log1p()).clamp_min(0.0)
+                rare_B += of_code_B
+                far_B += of_code_B
+        return rare_B, far_B
 
     def _rarity(self, rows: _Rows, number: int) -> Tensor:
         values_K, x_B = self.sorted[number], rows.x_BN[:, number].contiguous()
@@ -221,9 +230,9 @@ class Memory:
         for own in (0, 1) if self.own_vote else (0,):
             if len(values_K) < _FEWEST + own:
                 continue
+            reach = (len(values_K) - own) // _NEAREST + own
             outer = (len(values_K) - 1) // _OUTER
             span = (values_K[len(values_K) - 1 - outer] - values_K[outer]).clamp_min(_NARROWEST)
-            reach = (len(values_K) - own) // _NEAREST + own
             low_K, high_K = values_K[: len(values_K) - reach], values_K[reach:]
             # Of the windows of so many values the nearest is where the middle passes the number, or the one before.
             at_B = torch.searchsorted((low_K + high_K).contiguous(), 2 * x_B).clamp(max=len(low_K) - 1)
@@ -236,6 +245,15 @@ class Memory:
             found_B = ((_RESOLUTION * radius_B / span).log1p() - known_B.log1p()).clamp_min(0.0)
             rarity_B = torch.where(own_B == own, found_B, rarity_B)
         return rarity_B
+
+    def _extremity(self, rows: _Rows, number: int) -> Tensor:
+        spread_K, known_K, x_B = self.numbers[number].spread, self.known[number], rows.x_BN[:, number].contiguous()
+        up_to_B = torch.searchsorted(spread_K, x_B, right=True)
+        from_B = len(spread_K) - torch.searchsorted(spread_K, x_B)
+        below_B = torch.searchsorted(known_K, x_B, right=True)
+        known_B = torch.where(up_to_B <= from_B, below_B, len(known_K) - torch.searchsorted(known_K, x_B))
+        share_B = (up_to_B.minimum(from_B) + 1) / (len(spread_K) + 1)
+        return (-share_B.log() - known_B.log1p()).clamp_min(0.0)
 
     def _isolation(self, far_BM: Tensor) -> Tensor:
         return self._mean_log(far_BM[:, self.grouped], far_BM[:, self.anchors])

@@ -96,7 +96,7 @@ impl Denoisers {
             spread(&mut plan.terms, levels.local.len(), own * of.local);
             spread(&mut plan.terms, levels.wide.len(), own * of.wide);
             spread(&mut plan.terms, levels.local.len(), own * of.joint);
-            plan.terms.push(own * of.marginal);
+            plan.terms.extend([own * of.marginal, own * of.extremity]);
             spread(&mut plan.terms, 2, own * of.isolation);
             if of.crowding > 0.0 {
                 plan.crowding = Some(Crowding::of(levels, own * of.crowding));

@@ -5,7 +5,8 @@
 //! anomalies among the kept rows hide like ones in a density, and hardly in it. Beside context columns, of which the
 //! isolation knows nothing, the wide densities take its place. The marginal counts by the share of the table's columns that
 //! are categories, and as much as all these, or a little more, where all of them are: what is rare by itself tells much of
-//! a category, and little of a number that density does not.
+//! a category, and little of a number that density does not. Where training rows may be anomalies the extremity counts as
+//! much as the marginal again: anomalies that are alike make their values less rare, and leave them as far out.
 
 use super::{MemoryShares, NetworkShares, Setting};
 
@@ -31,6 +32,7 @@ pub fn memory(setting: Setting) -> MemoryShares {
             joint: 1.0,
             columns: 2.0,
             marginal: 24.0 * marginal,
+            extremity: 24.0 * marginal,
             isolation: 16.0,
             ..MemoryShares::default()
         },

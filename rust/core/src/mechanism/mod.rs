@@ -55,6 +55,7 @@ pub(crate) struct MemoryShares {
     pub wide: f64,
     pub joint: f64,
     pub marginal: f64,
+    pub extremity: f64,
     pub isolation: f64,
     /// Of the local density given the wide one (see [`crate::crowding`]).
     pub crowding: f64,
@@ -66,13 +67,14 @@ pub(crate) struct MemoryShares {
 impl MemoryShares {
     /// In the same proportions, adding up to `total`.
     pub(crate) fn scaled_to(self, total: f64) -> Self {
-        let Self { local, wide, joint, marginal, isolation, crowding, columns, own } = self;
-        let unit = total / (local + wide + joint + marginal + isolation + crowding + columns + own);
+        let Self { local, wide, joint, marginal, extremity, isolation, crowding, columns, own } = self;
+        let unit = total / (local + wide + joint + marginal + extremity + isolation + crowding + columns + own);
         Self {
             local: unit * local,
             wide: unit * wide,
             joint: unit * joint,
             marginal: unit * marginal,
+            extremity: unit * extremity,
             isolation: unit * isolation,
             crowding: unit * crowding,
             columns: unit * columns,
@@ -166,7 +168,8 @@ mod tests {
             assert_eq!(Mechanism::parse(mechanism.name()), Some(mechanism));
             for (contaminated, category_share) in [(false, 0.0), (true, 0.0), (false, 0.7), (true, 1.0)] {
                 let m = mechanism.memory(Setting { contaminated, category_share, context: category_share == 0.7 });
-                let sum = m.local + m.wide + m.joint + m.marginal + m.isolation + m.crowding + m.columns + m.own;
+                let alone = m.marginal + m.extremity;
+                let sum = m.local + m.wide + m.joint + alone + m.isolation + m.crowding + m.columns + m.own;
                 assert!((sum - 1.0).abs() < 1e-12, "{mechanism:?}");
                 assert!(m.own == 0.0 || mechanism.own_memory_terms(3) > 0);
             }

@@ -7,6 +7,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::marginal::spreads;
 use super::{Category, LEVEL_FLOOR, Levels, MOST_POWER, Memory, Price, layout};
 use crate::block::{Block, Feature, PRESENT, Slot};
 use crate::numeric::{LANES, exp, fold};
@@ -19,6 +20,8 @@ const CONDITIONAL: [(f32, f32); 2] = [(10.0, 0.5), (100.0, 1.0)];
 const CONDITIONAL_ROWS: usize = 2_048;
 /// A level never asks for more than this share of the kept rows.
 const LARGEST_SHARE: f32 = 0.6;
+/// Rows that tell the quantiles of a number.
+const SPREAD_ROWS: usize = 10_000;
 /// Rows on which widths are calibrated.
 const WIDTH_ROWS: usize = 400;
 
@@ -50,9 +53,12 @@ pub fn build(
 ) -> Memory {
     let rounds = if settings.clean { 2 } else { 0 };
     let mut candidates: Vec<usize> = (0..training.rows).collect();
+    let looked_at = training.take(&candidates[..candidates.len().min(SPREAD_ROWS)]);
+    let (numbers, ..) = layout(features);
+    let spreads = spreads(&looked_at, &numbers.iter().map(|number| number.status).collect::<Vec<_>>());
     for round in 0..=rounds {
         let kept: Vec<usize> = candidates.iter().copied().take(settings.rows).collect();
-        let mut memory = keep(training, &kept, features, marginals);
+        let mut memory = keep(training, &kept, features, (marginals, &spreads));
         if round == rounds {
             memory.levels = levels.cloned().unwrap_or_else(|| Widths::of(&memory, training, &kept).all());
             memory.own_vote = settings.own_vote;
@@ -97,7 +103,12 @@ fn without_oddest(
 }
 
 /// The kept rows, column by column, padded.
-fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec<u64>]) -> Memory {
+fn keep(
+    training: &Block,
+    kept: &[usize],
+    features: &[Feature],
+    (marginals, spreads): (&[Vec<u64>], &[Vec<f32>]),
+) -> Memory {
     let (mut numbers, prices, columns) = layout(features);
     let rows = kept.len();
     let padded = rows.next_multiple_of(LANES).max(LANES);
@@ -112,8 +123,9 @@ fn keep(training: &Block, kept: &[usize], features: &[Feature], marginals: &[Vec
         }
     }
     let column_c = |c: usize| &c_cm[c * padded..c * padded + rows];
-    for number in &mut numbers {
+    for (number, spread) in numbers.iter_mut().zip(spreads) {
         number.absent = column_c(number.status).iter().any(|&code| code != PRESENT);
+        number.spread.clone_from(spread);
     }
     let categories = prices
         .into_iter()

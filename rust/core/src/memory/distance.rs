@@ -124,7 +124,7 @@ impl Memory {
     /// Adds a number's distances, each at most `bound` before its weight.
     #[inline(always)]
     pub(super) fn add_number(&self, number: usize, bound: f32, x_n: &[f32], c_c: &[u16], out_m: &mut [f32]) {
-        let spec = self.numbers[number];
+        let spec = &self.numbers[number];
         let bound = bound * spec.weight;
         let half = 0.5 * spec.weight;
         let apart = ABSENT_DISTANCE * spec.weight;

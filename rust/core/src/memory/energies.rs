@@ -21,8 +21,8 @@ impl Wanted {
 }
 
 impl Memory {
-    /// Raw row energies `rows` (local densities, wide densities, joints, marginal, isolation twice) and the conditional
-    /// energy of every feature (numbers then categories; 0 where a number is absent), in nats. What is not `wanted` is 0.
+    /// Raw row energies `rows` (local densities, wide densities, joints, marginal, extremity, isolation twice) and the
+    /// conditional energy of every feature (numbers then categories; 0 where a number is absent), in nats. What is not `wanted` is 0.
     pub fn energies(
         &self,
         (x_n, c_c): (&[f32], &[u16]),
@@ -101,10 +101,10 @@ fn row_energies<const FMA: bool>(
         rows[local + level] = nearest / tau - (total / memory.rows as f32).ln();
     }
     given::<FMA>(memory, (x_n, c_c), wanted.wide_from, left_out, scratch, &mut rows[..local + wide]);
-    rows[2 * local + wide] = memory.marginal(x_n, c_c, left_out.is_some());
-    rows[2 * local + wide + 1] = memory.isolation(&scratch.distance);
-    let roots = &mut rows[2 * local + wide + 2];
-    *roots = if wanted.roots { memory.roots(x_n, c_c, left_out, &mut scratch.roots) } else { 0.0 };
+    let alone = &mut rows[2 * local + wide..];
+    (alone[0], alone[1]) = memory.marginals(x_n, c_c, left_out.is_some());
+    alone[2] = memory.isolation(&scratch.distance);
+    alone[3] = if wanted.roots { memory.roots(x_n, c_c, left_out, &mut scratch.roots) } else { 0.0 };
     features.fill(0.0);
     conditional::<FMA>(memory, (x_n, c_c, left_out.is_some()), scratch, features);
 }
@@ -397,7 +397,7 @@ fn without<const FMA: bool, const POWER: u32>(
     shift: f32,
     tau: f32,
 ) -> Pair {
-    let spec = memory.numbers[number];
+    let spec = &memory.numbers[number];
     let (half, bound, rate) = (0.5 * spec.weight, BOUND * spec.weight, -1.0 / tau);
     let (kept, distances) = (lanes(memory.x(number)), lanes(bounded_m));
     let (mut wide, mut narrow) = ([0.0_f32; LANES], [0.0_f32; LANES]);

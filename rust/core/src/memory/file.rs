@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::marginal::SPREAD;
 use super::{Category, Levels, Memory, Price, layout};
 use crate::block::{Feature, PRESENT, Slot};
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ impl Memory {
         store.put_u16(format!("{prefix}.c"), &[self.categories.len(), self.rows], c);
         let marginals: Vec<f32> = self.categories.iter().flat_map(|c| c.marginal.iter().copied()).collect();
         store.put_f32(format!("{prefix}.marginals"), &[marginals.len()], marginals);
+        let spreads = self.numbers.iter().flat_map(|number| number.spread.iter().copied()).collect();
+        store.put_f32(format!("{prefix}.spreads"), &[self.numbers.len(), SPREAD], spreads);
         for (name, taus) in self.levels.named() {
             store.put_f32(format!("{prefix}.levels.{name}"), &[taus.len()], taus.clone());
         }
@@ -69,7 +72,12 @@ impl Memory {
             let constant = codes.first().copied().filter(|first| codes.iter().all(|code| code == first));
             categories.push(Category { weight, constant, marginal: own.to_vec(), status, given });
         }
-        for number in &mut numbers {
+        let spreads = store.get_f32(&format!("{prefix}.spreads"), &[numbers.len(), SPREAD])?;
+        for (number, spread) in numbers.iter_mut().zip(spreads.chunks_exact(SPREAD)) {
+            if spread.iter().any(|x| !x.is_finite()) || !spread.is_sorted() {
+                return Err(damaged("quantiles"));
+            }
+            number.spread = spread.to_vec();
             let codes = &c[number.status * rows..(number.status + 1) * rows];
             number.absent = codes.iter().any(|&code| code != PRESENT);
         }

@@ -1,4 +1,4 @@
-//! The marginal energy of a row: how rare each of its values is by itself.
+//! What each value of a row says by itself: how rare it is (the marginal energy), and how far out (the extremity).
 //!
 //! A number: how far `r` it is to the twentieth of the kept values that is nearest, in units of their central 96 %, as
 //! `ln(1 + 100 r)`: the nearest-neighbour density of one column (Loftsgaarden and Quesenberry 1965), which tells of values
@@ -7,6 +7,12 @@
 //!
 //! A value that `n` kept rows have (a number: within `r`) that are known to be normal is less rare by `ln(1 + n)` nats, as rows
 //! like them are less odd (see [`crate::guide`]), and never less rare than not at all.
+//!
+//! The extremity has of a number minus the log of the share of training values that are at least as small, or as large, whichever
+//! is less (told by [`SPREAD`] quantiles, since the oddest rows are not kept; ECOD, Li et al. 2022, "ECOD: Unsupervised Outlier Detection Using Empirical Cumulative Distribution
+//! Functions", section 3, takes the nearer tail of all numbers together): the end of a range that many rows share is not rare,
+//! and many ends in one row are. It has a bound: what is far out in one column is for the other energies. `n` then are the known
+//! rows that are as far out.
 
 use super::Memory;
 use crate::block::{Block, PRESENT};
@@ -21,6 +27,8 @@ const RESOLUTION: f32 = 100.0;
 const NARROWEST: f32 = 1e-3;
 /// Fewer kept values than this have no tails.
 const FEWEST: usize = 10;
+/// Quantiles of a number by which the extremity is told.
+pub(super) const SPREAD: usize = 513;
 
 /// The values of kept rows that are known to be normal.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,19 +72,37 @@ impl Known {
 }
 
 impl Memory {
-    /// In nats. A row whose copy was left out of the vote (`left_out`) does not count itself.
-    pub(super) fn marginal(&self, x_n: &[f32], c_c: &[u16], left_out: bool) -> f32 {
-        let mut total = 0.0;
+    /// The marginal energy and the extremity, in nats. A row whose copy was left out of the vote (`left_out`) does not
+    /// count itself.
+    pub(super) fn marginals(&self, x_n: &[f32], c_c: &[u16], left_out: bool) -> (f32, f32) {
+        let (mut rare, mut far) = (0.0, 0.0);
         for (number, spec) in self.numbers.iter().enumerate().filter(|(_, spec)| !spec.given) {
             if c_c[spec.status] == PRESENT {
-                total += spec.weight * self.rarity(number, x_n[number], left_out);
+                rare += spec.weight * self.rarity(number, x_n[number], left_out);
+                far += spec.weight * self.extremity(number, x_n[number]);
             }
         }
         for (category, spec) in self.categories.iter().enumerate().filter(|(_, spec)| !spec.given) {
             let share = spec.marginal.get(usize::from(c_c[category])).copied().unwrap_or(1e-6);
-            total += spec.weight * (-share.ln() - self.known.having(category, c_c[category]).ln_1p()).max(0.0);
+            let of_code = spec.weight * (-share.ln() - self.known.having(category, c_c[category]).ln_1p()).max(0.0);
+            rare += of_code;
+            far += of_code;
         }
-        total
+        (rare, far)
+    }
+
+    /// `-ln((k + 1) / (m + 1)) - ln(1 + n)`, k of m quantiles being as far out.
+    fn extremity(&self, number: usize, x: f32) -> f32 {
+        let values = &self.numbers[number].spread;
+        let up_to = values.partition_point(|&v| v <= x);
+        let from = values.len() - values.partition_point(|&v| v < x);
+        let known = if up_to <= from {
+            self.known.between(number, f32::NEG_INFINITY, x)
+        } else {
+            self.known.between(number, x, f32::INFINITY)
+        };
+        let share = (up_to.min(from) + 1) as f32 / (values.len() + 1) as f32;
+        (-share.ln() - known.ln_1p()).max(0.0)
     }
 
     /// `ln(1 + 100 r / range) - ln(1 + n)`.
@@ -101,4 +127,16 @@ impl Memory {
         let known = self.known.between(number, x - nearest, x + nearest);
         ((RESOLUTION * nearest / range).ln_1p() - known.ln_1p()).max(0.0)
     }
+}
+
+/// [`SPREAD`] quantiles of each number of some rows, where it is there; zeros of one that never is.
+pub(super) fn spreads(rows: &Block, statuses: &[usize]) -> Vec<Vec<f32>> {
+    let of = |(n, &status): (usize, &usize)| {
+        let there = (0..rows.rows).filter(|&row| rows.c_row(row)[status] == PRESENT);
+        let mut values: Vec<f32> = there.map(|row| rows.x_row(row)[n]).collect();
+        values.sort_unstable_by(f32::total_cmp);
+        let at = |place: usize| (2 * place * values.len().saturating_sub(1) + SPREAD - 1) / (2 * (SPREAD - 1));
+        (0..SPREAD).map(|place| values.get(at(place)).copied().unwrap_or(0.0)).collect()
+    };
+    statuses.iter().enumerate().map(of).collect()
 }

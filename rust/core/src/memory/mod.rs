@@ -48,12 +48,14 @@ const MARGINAL_SHARE: f32 = 0.03;
 const MOST_POWER: u32 = 4;
 
 /// A number as the kernel sees it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Number {
     status: usize,
     weight: f32,
     /// Some kept row lacks this number.
     absent: bool,
+    /// Quantiles of the training rows that have it, ascending.
+    spread: Vec<f32>,
     /// Context.
     given: bool,
 }
@@ -250,9 +252,9 @@ impl Memory {
         self.numbers.len() + self.categories.len()
     }
 
-    /// Raw row energies per row: local densities, wide densities, joints, the marginal, the isolation twice.
+    /// Raw row energies per row: local densities, wide densities, joints, the marginal, the extremity, the isolation twice.
     pub fn row_terms(&self) -> usize {
-        self.levels.local.len() * 2 + self.levels.wide.len() + 3
+        self.levels.local.len() * 2 + self.levels.wide.len() + 4
     }
 
     /// Share of the columns that are judged and are categories alone.
@@ -304,7 +306,7 @@ fn layout(features: &[Feature]) -> (Vec<Number>, Vec<Price>, Vec<Column>) {
         match feature.slot {
             Slot::Number { status, .. } => {
                 columns[feature.column].numbers.push(numbers.len());
-                numbers.push(Number { status, weight, absent: false, given });
+                numbers.push(Number { status, weight, absent: false, spread: Vec::new(), given });
             }
             Slot::Category { .. } => {
                 columns[feature.column].categories.push(categories.len());
