@@ -12,7 +12,7 @@
 
 use serde_json::{Value, json};
 
-use crate::crowding::{Crowd, Crowding};
+use crate::crowding::{Crowd, Crowding, MOST};
 use crate::error::{Error, Result};
 use crate::pareto::ParetoTail;
 use crate::store::Store;
@@ -54,6 +54,9 @@ pub struct Plan {
     pub columns: Vec<f64>,
     /// What two row energies of the first denoiser say together, where it counts.
     pub crowding: Option<Crowding>,
+    /// Row energies from this place on raise a row among the odd, and never make one stand out: their tails are at most
+    /// [`MOST`].
+    pub bounded_from: Option<usize>,
     /// Tail probabilities are merged by their geometric mean, else by their harmonic one.
     pub geometric: bool,
 }
@@ -125,7 +128,9 @@ impl Reference {
     /// The score of one row of a block; never NaN.
     pub fn score(&self, energies: &EnergyBlock, row: usize) -> f64 {
         let weights = self.plan.terms.iter().chain(&self.plan.columns);
-        let tail = |term: usize| f64::from(self.term_tail(energies, row, term));
+        let bounded = self.plan.bounded_from.unwrap_or(usize::MAX)..self.plan.terms.len();
+        let most = |term: usize| if bounded.contains(&term) { MOST } else { f32::INFINITY };
+        let tail = |term: usize| f64::from(self.term_tail(energies, row, term).min(most(term)));
         // Tails grow as logarithms beyond the knee: exp of them cannot overflow.
         let of = |tail: f64| if self.plan.geometric { tail } else { tail.exp() };
         let mut sum: f64 =
@@ -176,6 +181,7 @@ impl Reference {
             "terms": self.plan.terms.len(),
             "denoisers": self.plan.columns.len(),
             "crowding": crowding.map(|of| [of.local, of.wide]),
+            "bounded_from": self.plan.bounded_from,
             "mean": if self.plan.geometric { "geometric" } else { "harmonic" },
         })
     }
@@ -192,6 +198,10 @@ impl Reference {
             pair => Some(read_pair(pair).filter(|pair| pair.iter().all(|&term| term < terms)).ok_or_else(damaged)?),
         };
         let crowds = usize::from(compared.is_some());
+        let bounded_from = match &value["bounded_from"] {
+            Value::Null => None,
+            from => Some(from.as_u64().map(|from| from as usize).filter(|&from| from <= terms).ok_or_else(damaged)?),
+        };
         let weights = store.get_finite("reference.weights", terms + denoisers + crowds)?;
         let count = terms + denoisers + denoisers * features + crowds;
         let lengths = store.get_u32("reference.knots")?;
@@ -239,7 +249,7 @@ impl Reference {
             _ => return Err(damaged()),
         };
         let (terms, columns) = (term_weights.to_vec(), column_weights.to_vec());
-        let plan = Plan { features, terms, columns, crowding, geometric };
+        let plan = Plan { features, terms, columns, crowding, bounded_from, geometric };
         Ok(Self { plan, terms: flat, tails, crowd })
     }
 }

@@ -106,6 +106,8 @@ impl Denoisers {
         }
         if let Some(net) = &self.network {
             let of = shares.unwrap_or_default();
+            // Of a network that was trained on the anomalies too the memory decides who is the oddest.
+            plan.bounded_from = (contaminated && self.memory.is_some()).then_some(plan.terms.len());
             spread(&mut plan.terms, net.joint_levels(), network * of.joint);
             plan.terms.push(network * of.conditional);
             spread(&mut plan.terms, self.mechanism.own_network_terms(net.joint_levels()), network * of.own);

@@ -7,7 +7,8 @@ use super::Memory;
 impl Memory {
     /// All that its energies need but the kept rows: [`Memory::columns_x`] and [`Memory::columns_c`].
     pub fn told(&self) -> Value {
-        let numbers = self.numbers.iter().map(|number| json!([number.status, number.weight, number.given, number.spread]));
+        let numbers =
+            self.numbers.iter().map(|number| json!([number.status, number.weight, number.given, number.spread]));
         let categories = self.categories.iter();
         let categories = categories.map(|of| json!([of.weight, of.status, of.given, of.marginal]));
         let columns = self.columns.iter().map(|column| json!([column.numbers, column.categories, column.given]));
