@@ -136,8 +136,8 @@ def extremity(memory: Memory, x_N: np.ndarray, c_C: np.ndarray) -> float:
     """How far out each value is by itself, in nats.
 
     A number: minus the log of the share of its quantiles (and one more) that are as small, or as large, whichever is
-    less (after ECOD, Li et al. 2022). A category: minus the log of its smoothed share. Less `ln(1 + n)`, with n kept rows
-    that are as far out (a category: have its code) and known to be normal, and never below 0.
+    less (after ECOD, Li et al. 2022). A category: minus the log of its smoothed share. Less `ln(1 + n)`, with n kept
+    rows that are as far out (a category: have its code) and known to be normal, and never below 0.
     """
     total = 0.0
     for n in range(len(x_N)):

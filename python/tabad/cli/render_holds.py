@@ -18,7 +18,8 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
     holds = facts["holds"]
     scores = f"{holds['calibration_scores']:,} of calibration rows: whoever knows a whole row can look for its score"
     hashed = "under a keyed hash, which hides what they are and not how common they are"
-    between = ", and quantiles in between" if holds["network"] or holds["student"] else ""
+    told = holds["kept_rows"] or holds["network"] or holds["student"]
+    between = ", and quantiles in between" if told else ""
     lines = [
         ("rows", holds["kept_rows"] and f"{holds['kept_rows']:,} rows of the table, readable"),
         ("labelled", holds["labelled_rows"] and f"{holds['labelled_rows']:,} rows of the feedback, readable"),
