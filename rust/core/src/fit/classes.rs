@@ -50,7 +50,7 @@ pub(super) fn read_classes(
 }
 
 /// `0` names the class `0.0` too, and `False` the class `false`.
-fn same_label(value: &str, wanted: &str) -> bool {
+pub(super) fn same_label(value: &str, wanted: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     value.eq_ignore_ascii_case(wanted) || (number(value).is_some() && number(value) == number(wanted))
 }

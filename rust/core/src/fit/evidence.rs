@@ -27,7 +27,8 @@ pub fn rules(sample: &RecordBatch, encoder: &Encoder, parts: &Parts, normal: &[u
     let others = take(sample, &others)?;
     let broken: Vec<Constraint> = {
         let all = Rules::all(Book { encoder, constraints: &found }, &others, &encoder.align(&others.schema())?);
-        all.counted(others.num_rows()).filter(|(_, broken)| *broken > 0).map(|(one, _)| one.clone()).collect()
+        let every: Vec<u32> = (0..others.num_rows() as u32).collect();
+        all.counted(&every).filter(|(_, broken)| *broken > 0).map(|(one, _)| one.clone()).collect()
     };
     found.iter_mut().for_each(|one| one.of_normal = broken.contains(one));
     Ok(found)

@@ -5,15 +5,16 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
-use super::classes::{normal_class, read_classes};
+use super::classes::same_label;
 use super::parts::Parts;
 use super::prepare::{Prepared, encode, take};
 use super::units::Units;
-use super::{CROSS_FIT_ROWS, ColumnPlan, Options, SAMPLE_ROWS};
+use super::{CROSS_FIT_ROWS, Options, SAMPLE_ROWS};
 use crate::block::Block;
 use crate::calibration::Source;
 use crate::constraints::Constraint;
 use crate::domain::{Domain, Origin};
+use crate::encoder::label_values;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
@@ -54,11 +55,13 @@ pub fn update<R: RecordBatchReader>(
     let mut constraints = base.constraints.clone();
     for batch in stream {
         let batch = batch?;
-        for (one, broken) in Rules::all(base.book(), &batch, &alignment).counted(batch.num_rows()) {
+        // Rules are those of the normal rows: that frauds break them says nothing against them.
+        let normal = normal_rows(base, &batch)?;
+        for (one, broken) in Rules::all(base.book(), &batch, &alignment).counted(&normal) {
             let same = |own: &&mut Constraint| own.rule == one.rule && own.columns == one.columns;
             for own in constraints.iter_mut().filter(same) {
                 own.broken = own.broken.map(|before| before + broken);
-                own.rows += batch.num_rows() as u64;
+                own.rows += normal.len() as u64;
             }
         }
         sampler.observe(&batch)?;
@@ -132,24 +135,19 @@ fn counts_of(base: &Model, block: &Block) -> Vec<Vec<u64>> {
     memory::marginal_counts(block, &base.encoder.features, &(0..block.rows).collect::<Vec<_>>())
 }
 
-/// Places of the sample's normal rows, which a label has to tell if the model has one that does.
-fn normal_rows(base: &Model, sample: &RecordBatch) -> Result<Vec<u32>> {
-    let all = 0..sample.num_rows() as u32;
+/// Places of the normal rows, which a label has to tell if the model has one that does.
+fn normal_rows(base: &Model, rows: &RecordBatch) -> Result<Vec<u32>> {
+    let all = 0..rows.num_rows() as u32;
     let Some((label, normal)) = base.label.as_ref().and_then(|label| Some((label, label.normal.clone()?))) else {
         return Ok(all.collect());
     };
-    let schema = sample.schema();
-    let Ok(at) = schema.index_of(&label.column) else {
+    let Ok(at) = rows.schema().index_of(&label.column) else {
         let message = format!("the label column `{}` is not in the table", label.column);
         return Err(Error::input("column-missing", message).hint("the model tells by it which rows are normal: add it"));
     };
-    let plans: Vec<ColumnPlan> = (0..schema.fields().len())
-        .map(|column| if column == at { ColumnPlan::Label } else { ColumnPlan::Ignore })
-        .collect();
-    let options = Options { label: Some(label.column.clone()), normal: Some(normal), ..Options::default() };
-    let (found, classes) = read_classes(&options, &plans, sample)?;
-    let wanted = normal_class(found.as_ref());
-    Ok(all.filter(|&row| wanted == Some(classes[row as usize])).collect())
+    let values = label_values(rows, at)?;
+    let is_normal = |row: u32| same_label(values[row as usize].as_deref().unwrap_or_default(), &normal);
+    Ok(all.filter(|&row| is_normal(row)).collect())
 }
 
 /// Old and new rows in turn, so that of the first `memory` the share `old_share` is old, as far as there are old ones; and which
