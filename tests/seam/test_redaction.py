@@ -251,6 +251,8 @@ def test_inspect_says_what_was_there_and_what_is_left(model: tabad.Model, redact
     assert after["groups"] == 2
     assert of["merchant"] == {
         "column": "merchant",
+        "bounds": False,
+        "unseen": True,
         "values": 0,
         "hashed": 6,
         "kept": 0,

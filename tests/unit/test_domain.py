@@ -60,6 +60,21 @@ def model() -> tabad.Model:
     return tabad.fit(_normal(_table(ROWS, 1)), label="state", normal="fine", quality="fast")
 
 
+def test_inspect_lists_what_has_bounds_and_known_values(model: tabad.Model) -> None:
+    columns = {one["column"]: (one["bounds"], one["unseen"]) for one in model.inspect()["holds"]["columns"]}
+
+    # Numbers have bounds and no nulls, all values of a closed set have ten rows, an open one has few that occur once.
+    assert columns == {
+        "amount": (True, True),
+        "age": (True, True),
+        "weight": (True, True),
+        "country": (False, True),
+        "shop": (False, True),
+        "vip": (False, True),
+        "state": (False, False),
+    }
+
+
 @pytest.mark.parametrize("normal", [True, False])
 def test_bounds_and_codes_are_those_of_the_twin(normal: bool) -> None:
     table = _table(3_000, 4)

@@ -28,6 +28,8 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
         ("generates", _said("readable values that generated rows take", _columns(holds, "kept"))),
         ("numbers", _said("all that occur, readable", _columns(holds, "numbers"))),
         ("ranges", _said(f"the smallest and the largest{between}", _columns(holds, "range", True))),
+        ("bounds", _said("beyond which a number is odd by itself, readable", _columns(holds, "bounds", True))),
+        ("unseen", _said("that no row has a null there, or none a further value", _columns(holds, "unseen", True))),
         ("counts", _said("how common a value is, for whoever can name it", _columns(holds, "counts", "readable"))),
         ("counts", _said("how common a value is, for whoever has the key", _columns(holds, "counts", "veiled"))),
         ("label", holds["label_values"] and f"{holds['label_values']:,} values, readable"),

@@ -141,6 +141,19 @@ impl Domain {
         beyond.map(|(number, _)| number).chain(strange).collect()
     }
 
+    /// Whether a feature has a bound, and whether it has codes that are odd by themselves.
+    pub fn watches(&self, feature: &Feature) -> (bool, bool) {
+        match feature.slot {
+            Slot::Number { dim, .. } => {
+                let of = |ends: &[f32], open: f32| ends.get(dim).is_some_and(|end| *end != open);
+                (of(&self.low, UNBOUNDED.0) || of(&self.high, UNBOUNDED.1), false)
+            }
+            Slot::Category { index, .. } => {
+                (false, self.strange.get(index).is_some_and(|codes| codes.iter().any(|nats| *nats > 0.0)))
+            }
+        }
+    }
+
     /// Whether less than one row in a table like that of the fit has what this one has.
     pub fn stands_out(&self, x_n: &[f32], c_c: &[u16]) -> bool {
         self.evidence(x_n, c_c) > ((self.rows + 1) as f64).ln()

@@ -173,8 +173,11 @@ impl Model {
                 (false, _) => Value::Null,
                 (true, veiled) => json!(if veiled { "veiled" } else { "readable" }),
             };
+            let own = self.encoder.features.iter().filter(|feature| feature.column == at);
+            let watched: Vec<(bool, bool)> = own.map(|feature| self.domain.watches(feature)).collect();
             json!({
-                "column": column.name, "values": of.values, "hashed": of.hashed, "kept": of.kept, "numbers": of.numbers,
+                "column": column.name, "bounds": watched.iter().any(|of| of.0), "unseen": watched.iter().any(|of| of.1),
+                "values": of.values, "hashed": of.hashed, "kept": of.kept, "numbers": of.numbers,
                 "range": of.range, "counts": counts,
             })
         });
