@@ -418,5 +418,5 @@ def test_rules_of_the_normal_rows_are_found_though_frauds_break_them() -> None:
     assert max(model.score(wrong, explain="none")["tabad_p_value"].to_pylist()) <= 0.01
     # Nor do the frauds of an update say anything against it.
     updated = tabad.fit(table, update=model)
-    assert [(str(one), one.broken, one.rows) for one in updated.constraints()][0] == ("total = net + tax", 0, 1_800)
+    assert next((str(one), one.broken, one.rows) for one in updated.constraints()) == ("total = net + tax", 0, 1_800)
     assert max(updated.score(wrong, explain="none")["tabad_p_value"].to_pylist()) <= 0.01
