@@ -258,6 +258,14 @@ def _negative_marginal(manifest: dict[str, Any], tensors: Tensors) -> None:
     tensors["memory.marginals"] = -tensors["memory.marginals"]
 
 
+def _quantiles_unsorted(manifest: dict[str, Any], tensors: Tensors) -> None:
+    tensors["memory.spreads"] = tensors["memory.spreads"][:, ::-1].copy()
+
+
+def _bound_beyond(manifest: dict[str, Any], tensors: Tensors) -> None:
+    manifest["reference"]["bounded_from"] = 2**60
+
+
 def _calibration_rows_beyond(manifest: dict[str, Any], tensors: Tensors) -> None:
     manifest["calibration"]["rows"] = 2**50
 
@@ -304,8 +312,9 @@ def _another_kind(manifest: dict[str, Any], tensors: Tensors) -> None:
     "damage",
     [
         _not_utf8, _string_ends_backwards, _rows_beyond, _rows_most, _no_rows, _code_beyond, _nan_kept, _zero_width,
-        _negative_marginal, _calibration_rows_beyond, _calibration_unsorted, _calibration_nan, _knots_beyond,
-        _knots_unsorted, _infinite_slope, _many_terms, _no_scale, _many_levels, _another_kind,
+        _negative_marginal, _quantiles_unsorted, _bound_beyond, _calibration_rows_beyond, _calibration_unsorted,
+        _calibration_nan, _knots_beyond, _knots_unsorted, _infinite_slope, _many_terms, _no_scale, _many_levels,
+        _another_kind,
     ],
 )  # fmt: skip
 def test_a_forged_part_is_refused_and_named(content: bytes, damage: Damage) -> None:
