@@ -93,6 +93,18 @@ def test_another_table_is_refused() -> None:
         tabad.fit(amounts(600, 0.0, seed=1).drop_columns(["kind"]), update=before)
 
 
+def test_a_table_without_a_normal_row_is_refused_and_its_labels_named() -> None:
+    table = amounts(600, 0.0, seed=1)
+    before = tabad.fit(table.append_column("fraud", pa.repeat("no", 600)), label="fraud", normal="no", quality="fast")
+
+    with pytest.raises(tabad.InputError, match="no row has `no` in label column `fraud`") as caught:
+        tabad.fit(table.append_column("fraud", pa.array(["yes", "maybe"] * 300)), update=before)
+
+    assert caught.value.hint == "its values are `maybe`, `yes`"
+    with pytest.raises(tabad.InputError, match="the label column `fraud` is not in the table"):
+        tabad.fit(table, update=before)
+
+
 def test_options_of_a_network_are_refused_beside_an_update() -> None:
     before = tabad.fit(amounts(600, 0.0, seed=1), quality="fast")
     with pytest.raises(tabad.UsageError, match="quality says how a network is trained, and an update keeps"):

@@ -2,7 +2,7 @@
 
 Formulas and rules are written out slowly in `tests/oracle/memory.py`; here whole batches of rows meet all kept rows at
 once. Axes: B rows, M kept rows, V those that vote on conditional energies, N numbers, C categories, F = N + C features,
-R row energies (local densities, wide ones, joints, the marginal, the extremity, the isolation
+R row energies (local densities, wide ones, joints, the marginal, the extremity, isolation
 twice).
 """
 
@@ -230,9 +230,9 @@ class Memory:
         for own in (0, 1) if self.own_vote else (0,):
             if len(values_K) < _FEWEST + own:
                 continue
-            reach = (len(values_K) - own) // _NEAREST + own
             outer = (len(values_K) - 1) // _OUTER
             span = (values_K[len(values_K) - 1 - outer] - values_K[outer]).clamp_min(_NARROWEST)
+            reach = (len(values_K) - own) // _NEAREST + own
             low_K, high_K = values_K[: len(values_K) - reach], values_K[reach:]
             # Of the windows of so many values the nearest is where the middle passes the number, or the one before.
             at_B = torch.searchsorted((low_K + high_K).contiguous(), 2 * x_B).clamp(max=len(low_K) - 1)

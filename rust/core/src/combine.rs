@@ -200,7 +200,7 @@ impl Reference {
         let crowds = usize::from(compared.is_some());
         let bounded_from = match &value["bounded_from"] {
             Value::Null => None,
-            from => Some(from.as_u64().map(|from| from as usize).filter(|&from| from <= terms).ok_or_else(damaged)?),
+            _ => Some(count("bounded_from").ok().filter(|&from| from <= terms).ok_or_else(damaged)?),
         };
         let weights = store.get_finite("reference.weights", terms + denoisers + crowds)?;
         let count = terms + denoisers + denoisers * features + crowds;
@@ -268,4 +268,25 @@ fn read_crowd(store: &Store, tails: Tails) -> Result<Crowd> {
         return Err(damaged());
     }
     Ok(Crowd { wide: wide.to_vec(), local: local.to_vec(), tails })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two terms of a thousand rows each, and one row of a thousand times the largest in both.
+    fn odd(bounded_from: Option<usize>) -> f64 {
+        let terms: Vec<f32> = (0..1000).flat_map(|k| [k as f32; 2]).collect();
+        let plan = Plan { terms: vec![0.5, 0.5], bounded_from, ..Plan::default() };
+        let reference = Reference::fit(plan, &[EnergyBlock { rows: 1000, terms, features: Vec::new() }], false);
+        let row = EnergyBlock { rows: 1, terms: vec![0.0, 1e6], features: Vec::new() };
+        reference.score(&row, 0)
+    }
+
+    #[test]
+    fn a_bounded_term_adds_at_most_one_in_500() {
+        // The other term is as usual as can be: the mean of 1 and of exp of the second tail.
+        assert!((odd(Some(1)) - (0.5 + 0.5 * f64::from(MOST).exp()).ln()).abs() < 1e-6);
+        assert!(odd(None) > f64::from(crate::tails::KNEE));
+    }
 }

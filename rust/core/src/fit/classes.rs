@@ -33,13 +33,7 @@ pub(super) fn read_classes(
         None => None,
         Some(wanted) => match values.iter().find(|value| same_label(value, wanted)) {
             Some(value) => Some(value.clone()),
-            None => {
-                return Err(Error::input(
-                    "normal-unknown",
-                    format!("no row has `{wanted}` in label column `{column}`"),
-                )
-                .hint(format!("its values are {}", crate::error::list_names(&values))));
-            }
+            None => return Err(unknown_normal(wanted, &column, &values)),
         },
     };
     let classes = found
@@ -47,6 +41,12 @@ pub(super) fn read_classes(
         .map(|value| values.binary_search(value).ok().and_then(|at| u16::try_from(at).ok()).unwrap_or(0))
         .collect();
     Ok((Some(Label { column, values, normal }), classes))
+}
+
+/// `values`: those that there are, each once.
+pub(super) fn unknown_normal(wanted: &str, column: &str, values: &[String]) -> Error {
+    Error::input("normal-unknown", format!("no row has `{wanted}` in label column `{column}`"))
+        .hint(format!("its values are {}", crate::error::list_names(values)))
 }
 
 /// `0` names the class `0.0` too, and `False` the class `false`.

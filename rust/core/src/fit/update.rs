@@ -5,7 +5,7 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
-use super::classes::same_label;
+use super::classes::{same_label, unknown_normal};
 use super::parts::Parts;
 use super::prepare::{Prepared, encode, take};
 use super::units::Units;
@@ -18,7 +18,7 @@ use crate::encoder::label_values;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::memory::{self, Settings};
-use crate::model::Model;
+use crate::model::{Label, Model};
 use crate::rules::Rules;
 use crate::sample::Sampler;
 use crate::scorer::Name;
@@ -56,7 +56,7 @@ pub fn update<R: RecordBatchReader>(
     for batch in stream {
         let batch = batch?;
         // Rules are those of the normal rows: that frauds break them says nothing against them.
-        let normal = normal_rows(base, &batch)?;
+        let normal = normal_rows(base, &batch)?.0;
         for (one, broken) in Rules::all(base.book(), &batch, &alignment).counted(&normal) {
             let same = |own: &&mut Constraint| own.rule == one.rule && own.columns == one.columns;
             for own in constraints.iter_mut().filter(same) {
@@ -70,7 +70,13 @@ pub fn update<R: RecordBatchReader>(
     let rows = sampler.seen();
     let sample = sampler.finish()?.unwrap_or_else(|| RecordBatch::new_empty(schema));
     let options = Options { memory, seed, ..Options::default() };
-    let normal = normal_rows(base, &sample)?;
+    let (normal, others) = normal_rows(base, &sample)?;
+    match &base.label {
+        Some(Label { column, normal: Some(wanted), .. }) if normal.is_empty() && !others.is_empty() => {
+            return Err(unknown_normal(wanted, column, &others));
+        }
+        _ => {}
+    }
     if normal.len() < CROSS_FIT_ROWS {
         let found = if normal.len() < sample.num_rows() { " that are normal" } else { "" };
         let message = format!("the table has {} rows{found}; an update needs {CROSS_FIT_ROWS}", normal.len());
@@ -135,19 +141,22 @@ fn counts_of(base: &Model, block: &Block) -> Vec<Vec<u64>> {
     memory::marginal_counts(block, &base.encoder.features, &(0..block.rows).collect::<Vec<_>>())
 }
 
-/// Places of the normal rows, which a label has to tell if the model has one that does.
-fn normal_rows(base: &Model, rows: &RecordBatch) -> Result<Vec<u32>> {
+/// Places of the normal rows, which a label has to tell if the model has one that does, and what it says of the others.
+fn normal_rows(base: &Model, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<String>)> {
     let all = 0..rows.num_rows() as u32;
     let Some((label, normal)) = base.label.as_ref().and_then(|label| Some((label, label.normal.clone()?))) else {
-        return Ok(all.collect());
+        return Ok((all.collect(), Vec::new()));
     };
     let Ok(at) = rows.schema().index_of(&label.column) else {
         let message = format!("the label column `{}` is not in the table", label.column);
         return Err(Error::input("column-missing", message).hint("the model tells by it which rows are normal: add it"));
     };
-    let values = label_values(rows, at)?;
-    let is_normal = |row: u32| same_label(values[row as usize].as_deref().unwrap_or_default(), &normal);
-    Ok(all.filter(|&row| is_normal(row)).collect())
+    let mut values: Vec<String> = label_values(rows, at)?.into_iter().map(Option::unwrap_or_default).collect();
+    let places = all.filter(|&row| same_label(&values[row as usize], &normal)).collect();
+    values.retain(|value| !same_label(value, &normal));
+    values.sort_unstable();
+    values.dedup();
+    Ok((places, values))
 }
 
 /// Old and new rows in turn, so that of the first `memory` the share `old_share` is old, as far as there are old ones; and which

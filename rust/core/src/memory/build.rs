@@ -53,9 +53,8 @@ pub fn build(
 ) -> Memory {
     let rounds = if settings.clean { 2 } else { 0 };
     let mut candidates: Vec<usize> = (0..training.rows).collect();
-    let looked_at = training.take(&candidates[..candidates.len().min(SPREAD_ROWS)]);
     let (numbers, ..) = layout(features);
-    let spreads = spreads(&looked_at, &numbers.iter().map(|number| number.status).collect::<Vec<_>>());
+    let spreads = spreads(training, SPREAD_ROWS, &numbers.iter().map(|number| number.status).collect::<Vec<_>>());
     for round in 0..=rounds {
         let kept: Vec<usize> = candidates.iter().copied().take(settings.rows).collect();
         let mut memory = keep(training, &kept, features, (marginals, &spreads));

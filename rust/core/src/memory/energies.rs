@@ -22,7 +22,8 @@ impl Wanted {
 
 impl Memory {
     /// Raw row energies `rows` (local densities, wide densities, joints, marginal, extremity, isolation twice) and the
-    /// conditional energy of every feature (numbers then categories; 0 where a number is absent), in nats. What is not `wanted` is 0.
+    /// conditional energy of every feature (numbers then categories; 0 where a number is absent), in nats. What is not
+    /// `wanted` is 0.
     pub fn energies(
         &self,
         (x_n, c_c): (&[f32], &[u16]),

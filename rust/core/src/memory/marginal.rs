@@ -8,11 +8,11 @@
 //! A value that `n` kept rows have (a number: within `r`) that are known to be normal is less rare by `ln(1 + n)` nats, as rows
 //! like them are less odd (see [`crate::guide`]), and never less rare than not at all.
 //!
-//! The extremity has of a number minus the log of the share of training values that are at least as small, or as large, whichever
-//! is less (told by [`SPREAD`] quantiles, since the oddest rows are not kept; ECOD, Li et al. 2022, "ECOD: Unsupervised Outlier Detection Using Empirical Cumulative Distribution
-//! Functions", section 3, takes the nearer tail of all numbers together): the end of a range that many rows share is not rare,
-//! and many ends in one row are. It has a bound: what is far out in one column is for the other energies. `n` then are the known
-//! rows that are as far out.
+//! The extremity has of a number minus the log of the share of training values that are at least as small, or as large,
+//! whichever is less, told by [`SPREAD`] quantiles, since the oddest rows are not kept (Li et al. 2022, "ECOD: Unsupervised
+//! Outlier Detection Using Empirical Cumulative Distribution Functions", section 3, which takes the nearer tail of all
+//! numbers together). The end of a range that many rows share is not rare, and many ends in one row are. It has a bound:
+//! what is far out in one column is for the other energies. `n` then are the known rows that are as far out.
 
 use super::Memory;
 use crate::block::{Block, PRESENT};
@@ -129,10 +129,10 @@ impl Memory {
     }
 }
 
-/// [`SPREAD`] quantiles of each number of some rows, where it is there; zeros of one that never is.
-pub(super) fn spreads(rows: &Block, statuses: &[usize]) -> Vec<Vec<f32>> {
+/// [`SPREAD`] quantiles of each number of the first `most` rows, where it is there; zeros of one that never is.
+pub(super) fn spreads(rows: &Block, most: usize, statuses: &[usize]) -> Vec<Vec<f32>> {
     let of = |(n, &status): (usize, &usize)| {
-        let there = (0..rows.rows).filter(|&row| rows.c_row(row)[status] == PRESENT);
+        let there = (0..rows.rows.min(most)).filter(|&row| rows.c_row(row)[status] == PRESENT);
         let mut values: Vec<f32> = there.map(|row| rows.x_row(row)[n]).collect();
         values.sort_unstable_by(f32::total_cmp);
         let at = |place: usize| (2 * place * values.len().saturating_sub(1) + SPREAD - 1) / (2 * (SPREAD - 1));
