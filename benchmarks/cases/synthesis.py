@@ -201,7 +201,7 @@ def _speed(rows: int) -> dict[str, Any]:
     from tabad.diffusion.sample import Plan
 
     table = generated.table(20_000)
-    model = tabad.fit(table, seed=0)
+    model = tabad.fit(table, seed=0, all_rows=True)
     model.generate(4_096, seed=1)
     started = time.perf_counter()
     model.generate(rows, seed=0)

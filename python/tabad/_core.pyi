@@ -182,9 +182,9 @@ class Model:
         `network`: null or its config. `scorer`: "teacher" | "student", the one in use, whose calibration is the one
         told; `teacher`: whether there is one; `student`: null or its config.
         `redacted`: whether values are under a keyed hash. `holds`: what of the training data is in the file; of each
-        column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, whether the
-        smallest and the largest are there (`range`), and `counts` of values: "readable" by an unkeyed hash, "veiled"
-        under the key, or null.
+        column `values` in clear and `hashed`, `kept` to generate from, `numbers` that are all that occur, those that
+        many rows share (`shared`), whether the smallest and the largest are there (`range`), and `counts` of values:
+        "readable" by an unkeyed hash, "veiled" under the key, or null.
         `constraints`: list of `{"rule", "columns", "given", "broken", "rows", "checked", "pairs": how many}`, and
         `"of_normal": true` where these rows are those known to be normal and some of the others break it.
         """

@@ -48,9 +48,12 @@ def fit_table(
     options: FitOptions,
     *,
     preset: str | None = None,
+    screened: bool = False,
     progress: OnProgress | None = None,
 ) -> Fitted:
     """A model of the table. `preset`: of the network, where it is not the one of the quality.
+
+    Without held-out rows the model is for generation, unless the table is `screened` against itself.
 
     Raises `InputError` for a table that cannot be fitted, and `MissingDependency` where a network is wanted
     and torch is not there; that is checked before anything is read. Ctrl-C while the network trains ends the
@@ -101,7 +104,8 @@ def fit_table(
     interrupted = False
     if options.quality != "fast":
         parts = _Parts.of(fit, manifest)
-        interrupted = _train_network(fit, parts, options, preset or options.quality, progress)
+        generates = options.all_rows and not screened
+        interrupted = _train_network(fit, parts, options, preset or options.quality, generates, progress)
         # No student where nothing is held out, of a small table, of a model that follows feedback, of brief networks.
         if preset is None and not (options.all_rows or interrupted):
             interrupted = _teach_student(fit, parts, options, progress)
@@ -209,7 +213,9 @@ class _Parts:
         return cls(layout, training, held_out, manifest.get("label") or {"values": [], "normal": None})
 
 
-def _train_network(fit: _core.Fit, parts: _Parts, options: FitOptions, size: str, progress: OnProgress | None) -> bool:
+def _train_network(
+    fit: _core.Fit, parts: _Parts, options: FitOptions, size: str, generates: bool, progress: OnProgress | None
+) -> bool:
     """Train a network on the fit's training part and give it to the fit; True when Ctrl-C ended it early."""
     from tabad.diffusion.device import pick
     from tabad.diffusion.export import export
@@ -227,7 +233,7 @@ def _train_network(fit: _core.Fit, parts: _Parts, options: FitOptions, size: str
         x,
         c,
         parts.layout,
-        preset=preset(size, len(x)),
+        preset=preset(size, len(x), generates=generates),
         device=pick(options.device),
         seed=options.seed,
         labels=labels,

@@ -34,6 +34,7 @@ TABLES = {
     "numbers": ([5] * 9, list(range(9)), [*range(9), *range(9)], Kind.MASKED, 0),
     "categories": ([3, 7, 2], [], [0, 1, 2], Kind.MULTINOMIAL, 0),
     "one": ([300], [], [0], Kind.MASKED, 0),
+    "atoms": ([5, 5, 4], [0, 1], [0, 1, 0, 1, 2], Kind.MASKED, 0),
 }
 
 
@@ -53,13 +54,17 @@ def case(request: pytest.FixtureRequest) -> Case:
     c = (draw.random((ROWS, len(sizes))) * sizes).astype(np.uint16)
     for number, at in enumerate(status):
         c[: ROWS * 3 // 4, at] = 0
+        if request.param == "atoms":
+            x[:90, number] = np.tile(np.float32([-0.5, 1.25, 8.0]), 30)
         x[c[:, at] != 0, number] = 0.0
     labels = draw.integers(0, classes, ROWS).astype(np.uint16) if classes else None
     trained = train(
         x,
         c,
         Layout.of(sizes, status, columns),
-        preset=Preset(48, 2, 64, 60, 1e9, rate=2e-2, kind=kind, pieces=26 if request.param == "numbers" else 8),
+        preset=Preset(
+            48, 2, 64, 60, 1e9, rate=2e-2, kind=kind, pieces=26 if request.param == "numbers" else 8, atoms=8
+        ),
         device=CPU,
         seed=0,
         labels=labels,
@@ -67,6 +72,20 @@ def case(request: pytest.FixtureRequest) -> Case:
         scored_label=1 if classes else None,
     )
     return Case(*export(trained), x, c)
+
+
+def test_a_network_may_have_atoms_and_energies_do_not_see_them(case: Case) -> None:
+    module = load(case.config, case.weights, CPU)
+    if len(case.c[0]) != 3 or not len(case.x[0]):
+        assert len(module.atoms) == 0
+        return
+    assert module.atoms.value_EA.tolist() == [[-0.5, 1.25, 8.0]] * 2
+    before = rust(case, np.arange(ROWS))
+    with torch.no_grad():
+        module.code[14:] += 1.0
+    after = energies(module, torch.tensor(case.x), torch.tensor(case.c.astype(np.int64)), CPU)
+    for of_rust, of_torch in zip(before, after, strict=True):
+        assert_near(of_rust, of_torch.numpy().astype(np.float64))
 
 
 def rust(case: Case, rows: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -253,6 +253,7 @@ def test_inspect_says_what_was_there_and_what_is_left(model: tabad.Model, redact
         "column": "merchant",
         "bounds": False,
         "unseen": True,
+        "shared": 0,
         "values": 0,
         "hashed": 6,
         "kept": 0,

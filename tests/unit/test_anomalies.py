@@ -39,7 +39,7 @@ def table() -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(48, 2, 128, 500, 1e9, matched=4_096))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(48, 2, 128, 500, 1e9, matched=4_096))
         return tabad.fit(table)
 
 
@@ -71,7 +71,7 @@ def test_named_columns_are_moved_in_every_row_and_the_seed_decides(model: tabad.
 
 
 def test_the_rows_are_of_the_normal_class_and_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+    monkeypatch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
     table = rows(400, 3)
     labelled = table.append_column("kind", pa.array(["bad" if row % 9 == 0 else "good" for row in range(400)]))
     model = tabad.fit(labelled, label="kind", normal="good")

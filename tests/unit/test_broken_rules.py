@@ -46,7 +46,7 @@ def _table(rows: int, seed: int) -> pa.Table:
 
 def _brief(table: pa.Table, **options: Any) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
         return tabad.fit(table, **options)
 
 
@@ -261,7 +261,7 @@ def test_a_rule_with_few_exceptions_finds_them_in_the_very_table(quality: Any) -
     if quality == "default":
         pytest.importorskip("torch")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
         scored = tabad.score(_wrong(_table(ROWS, 1), WRONG), quality=quality, explain="all").to_pylist()
 
     oddest = sorted(range(ROWS), key=lambda row: -scored[row]["tabad_score"])[: len(WRONG)]

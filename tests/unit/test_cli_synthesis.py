@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     pq.write_table(table, place / "t.parquet")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
         tabad.fit(table, ignore=["fraud"]).save(place / "m.tabad")
     return place
 

@@ -51,7 +51,7 @@ def table() -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(48, 2, 256, 250, 1e9, matched=4_096))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(48, 2, 256, 250, 1e9, matched=4_096))
         return tabad.fit(table)
 
 
@@ -136,7 +136,7 @@ def test_filled_cells_obey_and_present_ones_stay(model: tabad.Model, table: pa.T
 
 def test_a_given_constraint_that_the_table_breaks_is_said_and_obeyed(table: pa.Table) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
         with pytest.warns(TabadWarning, match="`tax <= net` was given, and [0-9]+ rows of the table break it"):
             fitted = tabad.fit(table.slice(0, 300), constraints=["tax <= net", "none"])
     assert [str(one) for one in fitted.constraints()] == ["tax <= net"]

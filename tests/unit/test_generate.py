@@ -36,7 +36,7 @@ def table() -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 1_500, 1e9, matched=4_096))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(64, 2, 256, 1_500, 1e9, matched=4_096))
         return tabad.fit(table, label="class", normal="fine")
 
 
@@ -109,7 +109,7 @@ def test_what_the_model_does_not_know_is_refused(
 
 
 def test_a_class_of_a_model_without_a_label_is_refused(table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+    monkeypatch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
     unlabelled = tabad.fit(table, ignore=["class"])
     with pytest.raises(UsageError, match="`fraud` were asked for, but the model was fitted without a label") as refused:
         unlabelled.generate(3, label="fraud")

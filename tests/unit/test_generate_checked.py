@@ -36,7 +36,7 @@ FINE = rows(1, 600, digits=9)
 @pytest.fixture(scope="module")
 def model() -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 500, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(64, 2, 256, 500, 1e9))
         return tabad.fit(TRAIN)
 
 

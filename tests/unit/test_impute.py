@@ -54,7 +54,7 @@ def holes(table: pa.Table, share: float, seed: int) -> pa.Table:
 @pytest.fixture(scope="module")
 def model() -> tabad.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_: presets.Preset(64, 2, 256, 800, 1e9, matched=4_096))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(64, 2, 256, 800, 1e9, matched=4_096))
         return tabad.fit(holes(rows(1_000, 0), 0.05, 1))
 
 

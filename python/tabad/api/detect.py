@@ -266,7 +266,7 @@ def run_score(
     began = time.monotonic()
     if loaded is None:
         table = table.spool()
-        fitted = fit_table(table, replace(fit_options, all_rows=True), progress=progress)
+        fitted = fit_table(table, replace(fit_options, all_rows=True), screened=True, progress=progress)
         loaded = fitted.model
         if save_model is not None:
             loaded.save(save_model)

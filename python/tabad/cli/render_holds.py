@@ -27,6 +27,7 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
         ("hashed", _said(hashed, _columns(holds, "hashed"))),
         ("generates", _said("readable values that generated rows take", _columns(holds, "kept"))),
         ("numbers", _said("all that occur, readable", _columns(holds, "numbers"))),
+        ("shared", _said("that many rows have, readable, to generate them", _columns(holds, "shared"))),
         ("ranges", _said(f"the smallest and the largest{between}", _columns(holds, "range", True))),
         ("bounds", _said("beyond which a number is odd by itself, readable", _columns(holds, "bounds", True))),
         ("unseen", _said("that no row has a null there, or none a further value", _columns(holds, "unseen", True))),

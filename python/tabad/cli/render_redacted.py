@@ -15,6 +15,7 @@ def _taken(before: dict[str, Any], after: dict[str, Any]) -> list[Line]:
         (before["kept_rows"], "kept rows"),
         (_sum(before, "kept"), "values to generate from"),
         (_sum(before, "numbers"), "numbers that are all that occur"),
+        (_sum(before, "shared"), "numbers that many rows share"),
         (before["label_values"], "label values"),
         (before["constraint_pairs"], "pairs of values that constraints are about"),
         (before["calibration_scores"] - after["calibration_scores"], "scores and the energies of the teacher"),

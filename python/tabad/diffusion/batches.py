@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import categorical, gaussian, quantile
+from . import atoms, categorical, gaussian, quantile
 from .predict import inputs
 from .schedule import SIGMA_MIN, draw_levels
 
@@ -159,6 +159,8 @@ def corrupt(
     noisy_BN = gaussian.corrupt(x_BN, sigma_BP.index_select(1, index.column_N), generator=generator)
     sigma_BC = sigma_BP.index_select(1, index.column_C)
     seen_BC = categorical.corrupt(c_BC, sigma_BC, index, kind, generator=generator, always_C=always_C)
+    if index.layout.atoms:
+        seen_BC = atoms.blinded(seen_BC, index, generator=generator)
     return Corrupted(x_BN, c_BC, noisy_BN, seen_BC, sigma_BP, label_B)
 
 
@@ -171,7 +173,7 @@ def batch_loss(net: Denoiser, batch: Corrupted, index: Index, *, generator: torc
 def loss_sum(
     net: Denoiser, batch: Corrupted, index: Index, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The sum of that loss, and over how many cells."""
+    """The sum of that loss, of atoms a part, and over how many cells."""
     fed = inputs(batch.noisy_BN, batch.seen_BC, batch.sigma_BP, index)
     raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, batch.label_B, generator)
     active_BP = batch.sigma_BP != SIGMA_MIN
@@ -179,6 +181,8 @@ def loss_sum(
     active_BC = active_BP.index_select(1, index.column_C)
     squared_BN = gaussian.loss(raw_BN.float(), batch.x_BN, fed.clipped_BN, fed.scales)
     nats_BC = categorical.cross_entropy(logits_BS.float(), batch.c_BC, index)
+    if index.layout.atoms:
+        nats_BC = nats_BC * torch.where(index.is_atom_C, atoms.WEIGHT, 1.0)
     total = torch.where(active_BN, squared_BN, 0.0).sum() + torch.where(active_BC, nats_BC, 0.0).sum()
     return total, active_BN.sum() + active_BC.sum()
 

@@ -90,18 +90,32 @@ def log_probabilities(logits_BS: Tensor, index: Index) -> Tensor:
     return logits_BS - _logsumexp(logits_BS, index)[:, index.category_S]
 
 
-def draw(logits_BS: Tensor, index: Index, *, generator: torch.Generator, which_BC: Tensor | None = None) -> Tensor:
-    """One code per column [B, C], by the inverse of the distribution function; a code of logit -inf is never drawn.
+def draw(
+    logits_BS: Tensor,
+    index: Index,
+    *,
+    generator: torch.Generator,
+    which_BC: Tensor | None = None,
+    forbidden_S: Tensor | None = None,
+) -> Tensor:
+    """One code per column [B, C], by the inverse of the distribution function; never a forbidden one, nor one of logit
+    -inf.
 
     Of the cells that `which_BC` leaves out nothing is drawn: they are 0. A sampler reveals each cell once, so this is
-    most of them at most steps.
+    most of them at most steps; the logits are not walked over as a whole.
     """
     c_BC = torch.zeros(len(logits_BS), len(index.size_C), dtype=torch.int64, device=logits_BS.device)
-    padded_BS = _pad(logits_BS)
+    codes = logits_BS.shape[1]
+    never_S = logits_BS.new_zeros(codes + 1, dtype=torch.bool)
+    never_S[codes:] = True
+    if forbidden_S is not None:
+        never_S[:codes] = forbidden_S
     which_BC = torch.ones_like(c_BC, dtype=torch.bool) if which_BC is None else which_BC
     for members, places in index.buckets:
         row_M, member_M = which_BC[:, members].nonzero(as_tuple=True)
-        up_to_MK = padded_BS[row_M[:, None], places[member_M]].softmax(dim=1).cumsum(dim=1)
+        place_MK = places[member_M]
+        logit_MK = logits_BS[row_M[:, None], place_MK.clamp_max(codes - 1)]
+        up_to_MK = logit_MK.masked_fill(never_S[place_MK], float("-inf")).softmax(dim=1).cumsum(dim=1)
         # Below the sum even where the product is rounded: codes beyond it are never reached.
         uniform_M1 = torch.rand((len(up_to_MK), 1), generator=generator, device=logits_BS.device)
         code_M = (up_to_MK <= uniform_M1 * (1.0 - 2.0**-22) * up_to_MK[:, -1:]).sum(dim=1)
@@ -117,10 +131,19 @@ def start(rows: int, index: Index, kind: Kind, *, generator: torch.Generator) ->
     return torch.full(shape, MASK, dtype=torch.int64, device=index.device)
 
 
-def reveal(seen_BC: Tensor, logits_BS: Tensor, due_BC: Tensor, index: Index, *, generator: torch.Generator) -> Tensor:
+def reveal(
+    seen_BC: Tensor,
+    logits_BS: Tensor,
+    due_BC: Tensor,
+    index: Index,
+    *,
+    generator: torch.Generator,
+    forbidden_S: Tensor | None = None,
+) -> Tensor:
     """The codes seen [B, C] once those masked cells that are due have been drawn, each apart from the others."""
     due_BC = due_BC & (seen_BC == MASK)
-    return torch.where(due_BC, draw(logits_BS, index, generator=generator, which_BC=due_BC), seen_BC)
+    drawn_BC = draw(logits_BS, index, generator=generator, which_BC=due_BC, forbidden_S=forbidden_S)
+    return torch.where(due_BC, drawn_BC, seen_BC)
 
 
 def counts(c_BC: Tensor, index: Index) -> Tensor:

@@ -163,7 +163,7 @@ class _State:
             # By itself: the scale gives every number variance 1.
             usual_BM += torch.where(there_BM, 0.5 * (z_BM - self.mean_N[number]).square(), 0.0)
             same_BM &= z_BM == x_BN[:, number, None]
-        for category in (index.column_C == place).nonzero()[:, 0].tolist():
+        for category in ((index.column_C == place) & ~index.is_atom_C).nonzero()[:, 0].tolist():
             code_BM = self.donor_c_DC[donor_BM, category]
             at_BM = code_BM + index.offset_C[category]
             odd_BM -= logits_BS.gather(1, at_BM)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import marginals, pieces, quantile
+from .atoms import Atoms
 from .categorical import MASK, Kind
 from .one_hot import sum_of_rows
 
@@ -49,6 +50,11 @@ class Config:
     pieces: int = pieces.PIECES
     """Pieces of the scale that a number is told in (`pieces`)."""
 
+    @property
+    def most_atoms(self) -> int:
+        """Of one number."""
+        return max(self.layout.sizes[self.layout.own_categories :], default=1) - 1
+
 
 class Denoiser(nn.Module):
     """Raw predictions of every number and the logits of every code, from a corrupted row."""
@@ -62,8 +68,10 @@ class Denoiser(nn.Module):
     middle: Tensor
     drawn: Tensor
     wanted: Tensor
+    atom: Tensor
     _offsets: Tensor
     _columns: Tensor
+    _with_atoms: Tensor
 
     def __init__(self, config: Config, *, generator: torch.Generator, dropout: float = 0.0) -> None:
         super().__init__()
@@ -98,11 +106,14 @@ class Denoiser(nn.Module):
         self.register_buffer("edge", torch.tensor(pieces.edges(config.pieces), device=generator.device))
         for table in (*quantile.TABLES, *marginals.TABLES):
             self.register_buffer(table, torch.zeros(layout.numbers, config.knots, device=generator.device))
+        self.register_buffer("atom", torch.zeros(len(layout.atoms), config.most_atoms, device=generator.device))
         offsets = [sum(layout.sizes[:category]) for category in range(layout.categories)]
         offset_C = torch.tensor(offsets, dtype=torch.int64, device=generator.device)
         self.register_buffer("_offsets", offset_C, persistent=False)
         columns_N = torch.tensor(layout.columns[: layout.numbers], dtype=torch.int64, device=generator.device)
         self.register_buffer("_columns", columns_N, persistent=False)
+        with_atoms_E = torch.tensor(layout.atoms, dtype=torch.int64, device=generator.device)
+        self.register_buffer("_with_atoms", with_atoms_E, persistent=False)
 
     @property
     def scale(self) -> quantile.Quantiles:
@@ -113,6 +124,11 @@ class Denoiser(nn.Module):
     def marginals(self) -> marginals.Marginals:
         """Where drawn numbers are moved; unfitted, it leaves them as they are."""
         return marginals.Marginals(self.drawn, self.wanted)
+
+    @property
+    def atoms(self) -> Atoms:
+        """The values of numbers that the last categories name."""
+        return Atoms(self._with_atoms, self.atom)
 
     def forward(
         self,

@@ -2,7 +2,7 @@
 
 Joint probes: a number's squared score `((D(x) - x) / sigma)^2`, a category's cross-entropy of the value seen.
 Conditional probes: a hidden number's Gaussian negative log-likelihood less its constant, `((x - D)^2 / v + ln v) / 2`
-with v its held-out variance when hidden; a hidden category's -ln p. An absent number has energy 0.
+with v its held-out variance when hidden; a hidden category's -ln p. An absent number has energy 0. Atoms are not seen.
 Axes: B rows, N numbers, C category columns, F = N + C features, P table columns, K probes, J joint ones, S codes.
 """
 
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from . import categorical
+from .categorical import MASK, log_probabilities
 from .gaussian import CLIP
 from .layout import Index
 from .predict import inputs
@@ -81,17 +83,18 @@ def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Ex
     means, distributions = [], []
     with exact():
         for x_BN, c_BC in _chunks(x, c, net):
-            mean_BN, p_BS = torch.zeros_like(x_BN), x_BN.new_zeros(len(x_BN), index.layout.codes)
+            mean_BN, p_BS = torch.zeros_like(x_BN), x_BN.new_zeros(len(x_BN), index.layout.own_codes)
+            of_code_S = index.category_S[: index.layout.own_codes]
             for probe_P, hides_F in _conditional_probes(net, index):
                 raw_BN, logits_BS = _forward(net, x_BN, c_BC, probe_P, index)[:2]
                 hides_N, hides_C = hides_F[:numbers], hides_F[numbers:]
                 mean_BN += torch.where(hides_N, raw_BN, 0.0)
                 p_BS += torch.where(
-                    hides_C[index.category_S], categorical.log_probabilities(logits_BS, index).exp(), 0.0
+                    hides_C[of_code_S], log_probabilities(logits_BS, index).exp()[:, : len(of_code_S)], 0.0
                 )
             times_F = _times_hidden(net, index)
             means.append((mean_BN / times_F[:numbers]).cpu())
-            distributions.append((p_BS / times_F[numbers:][index.category_S]).cpu())
+            distributions.append((p_BS / times_F[numbers:][of_code_S]).cpu())
     mean = torch.cat(means)
     spread = _QUANTILE_95 * net.hidden_variance.cpu().sqrt()
     mean_BN, low_BN, high_BN = (
@@ -127,14 +130,14 @@ def _chunk_energies(
         # (D - x) / sigma with D = c_skip x + c_out F, written so that nothing cancels.
         residual_BN = (raw_BN - sigma_N * (sigma_N.square() + 1.0).rsqrt() * x_BN) * (sigma_N.square() + 1.0).rsqrt()
         number_BN = torch.where(present_BN, residual_BN.square(), 0.0)
-        joint.append(torch.cat([number_BN, categorical.cross_entropy(logits_BS, c_BC, index)], dim=1))
-    conditional_BF = x_BN.new_zeros(len(x_BN), len(index.layout.columns))
+        joint.append(torch.cat([number_BN, _nats(logits_BS, c_BC, index)], dim=1))
+    conditional_BF = x_BN.new_zeros(len(x_BN), index.layout.numbers + index.layout.own_categories)
     variance_N = net.hidden_variance
     for probe_P, hides_F in _conditional_probes(net, index) if conditional else []:
         raw_BN, logits_BS, _ = _forward(net, x_BN, c_BC, probe_P, index)
         nll_BN = 0.5 * ((x_BN - raw_BN).square() / variance_N + variance_N.log())
         number_BN = torch.where(present_BN, nll_BN, 0.0)
-        energy_BF = torch.cat([number_BN, categorical.cross_entropy(logits_BS, c_BC, index)], dim=1)
+        energy_BF = torch.cat([number_BN, _nats(logits_BS, c_BC, index)], dim=1)
         conditional_BF += torch.where(hides_F, energy_BF, 0.0)
     joint_BJF = torch.stack(joint, dim=1) if joint else conditional_BF.new_zeros(len(x_BN), 0, conditional_BF.shape[1])
     return joint_BJF, conditional_BF / _times_hidden(net, index)
@@ -144,18 +147,29 @@ def _forward(net: Denoiser, x_BN: Tensor, c_BC: Tensor, probe_P: Tensor, index: 
     """Raw numbers, logits and the level of each number, for rows as they are under one probe."""
     sigma_BP = probe_P.expand(len(x_BN), -1)
     label_B = torch.full((len(x_BN),), net.config.scored_label, dtype=torch.int64, device=x_BN.device)
-    fed = inputs(x_BN, c_BC, sigma_BP, index)
+    fed = inputs(x_BN, functional.pad(c_BC, (0, len(index.layout.atoms)), value=MASK), sigma_BP, index)
     raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, label_B)
     return raw_BN, logits_BS, probe_P[index.column_N]
 
 
 def _conditional_probes(net: Denoiser, index: Index) -> list[tuple[Tensor, Tensor]]:
     """Each with the features that it hides."""
-    return [(probe_P, probe_P[index.column_F] < 0) for probe_P in net.probes[net.config.joint :]]
+    return [(probe_P, probe_P[_own_columns(index)] < 0) for probe_P in net.probes[net.config.joint :]]
 
 
 def _times_hidden(net: Denoiser, index: Index) -> Tensor:
-    return (net.probes[net.config.joint :] < 0).sum(dim=0)[index.column_F]
+    return (net.probes[net.config.joint :] < 0).sum(dim=0)[_own_columns(index)]
+
+
+def _own_columns(index: Index) -> Tensor:
+    """The table column of each feature but the atoms."""
+    return index.column_F[: index.layout.numbers + index.layout.own_categories]
+
+
+def _nats(logits_BS: Tensor, c_BC: Tensor, index: Index) -> Tensor:
+    """-ln p of each code of an encoded row."""
+    every_BC = functional.pad(c_BC, (0, len(index.layout.atoms)))
+    return categorical.cross_entropy(logits_BS, every_BC, index)[:, : c_BC.shape[1]]
 
 
 def _chunks(x: Tensor, c: Tensor, net: Denoiser) -> Iterator[tuple[Tensor, Tensor]]:

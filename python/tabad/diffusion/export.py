@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "load"]
 
-FORMAT = 3
+FORMAT = 4
 
 
 def export(trained: Trained) -> tuple[str, bytes]:
@@ -41,11 +41,14 @@ def load(config_json: str, data: bytes, device: torch.device) -> Denoiser:
 
 
 def _to_json(config: Config) -> str:
+    own = config.layout.own_categories
     fields = {
         "format": FORMAT,
-        "sizes": config.layout.sizes,
+        "sizes": config.layout.sizes[:own],
         "status": config.layout.status,
-        "columns": config.layout.columns,
+        "columns": config.layout.columns[: config.layout.numbers + own],
+        "atoms": config.layout.atoms,
+        "atom_sizes": config.layout.sizes[own:],
         "width": config.width,
         "blocks": config.blocks,
         "categories": str(config.kind),
@@ -62,8 +65,9 @@ def _to_json(config: Config) -> str:
 def _from_json(fields: dict[str, Any]) -> Config:
     if fields["format"] != FORMAT:
         raise ValueError(f"network format {fields['format']} is not known; this version reads {FORMAT}")
+    layout = Layout(tuple(fields["sizes"]), tuple(fields["status"]), tuple(fields["columns"]))
     return Config(
-        layout=Layout(tuple(fields["sizes"]), tuple(fields["status"]), tuple(fields["columns"])),
+        layout=layout.with_atoms(fields["atoms"], fields["atom_sizes"]),
         width=fields["width"],
         blocks=fields["blocks"],
         kind=Kind(fields["categories"]),

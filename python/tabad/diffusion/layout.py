@@ -6,7 +6,7 @@ F = N + C features (numbers first). A table column owns one or more features; it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Layout:
     """Per number the category column that says whether it is present [N]."""
     columns: tuple[int, ...]
     """Per feature its table column, 0 .. P-1 without gaps [F]."""
+    atoms: tuple[int, ...] = ()
+    """Of each of the last categories, which say the atom of a number (`atoms`), that number."""
 
     def __post_init__(self) -> None:
         if len(self.columns) != self.numbers + self.categories:
@@ -46,6 +48,8 @@ class Layout:
             raise ValueError("the status of a number is not one of the category columns")
         if sorted(set(self.columns)) != list(range(self.table_columns)):
             raise ValueError("table columns are not numbered 0, 1, 2, ...")
+        if any(not 0 <= number < self.numbers for number in self.atoms):
+            raise ValueError("an atom's number is not one of the numbers")
 
     @classmethod
     def of(cls, sizes: Sequence[int], status_of_number: Sequence[int], column_of_feature: Sequence[int]) -> Layout:
@@ -54,6 +58,15 @@ class Layout:
         columns = tuple(rank[int(column)] for column in column_of_feature)
         return cls(tuple(int(s) for s in sizes), tuple(int(s) for s in status_of_number), columns)
 
+    def with_atoms(self, numbers: Sequence[int], sizes: Sequence[int]) -> Layout:
+        """This layout with a further category, of so many codes, for the atoms of each of these numbers."""
+        return replace(
+            self,
+            sizes=(*self.sizes, *sizes),
+            columns=(*self.columns, *(self.columns[number] for number in numbers)),
+            atoms=(*self.atoms, *numbers),
+        )
+
     @property
     def numbers(self) -> int:
         return len(self.status)
@@ -61,6 +74,15 @@ class Layout:
     @property
     def categories(self) -> int:
         return len(self.sizes)
+
+    @property
+    def own_categories(self) -> int:
+        """Those that an encoded row has: all but the atoms."""
+        return len(self.sizes) - len(self.atoms)
+
+    @property
+    def own_codes(self) -> int:
+        return sum(self.sizes[: self.own_categories])
 
     @property
     def table_columns(self) -> int:
@@ -86,6 +108,7 @@ class Index:
         self.status_N = self._long(layout.status)
         is_status = [category in layout.status for category in range(len(sizes))]
         self.is_status_C = torch.tensor(is_status, dtype=torch.bool, device=device)
+        self.is_atom_C = torch.arange(len(sizes), device=device) >= layout.own_categories
         self.category_S = self._long([category for category, size in enumerate(sizes) for _ in range(size)])
         """The category column that each code belongs to."""
         self.member_SC = functional.one_hot(self.category_S, len(sizes)).float()

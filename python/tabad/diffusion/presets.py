@@ -37,18 +37,23 @@ class Preset:
     """Share of the labelled rows that are drawn evenly over the labels: then few rows are learned by heart."""
     pieces: int = PIECES
     """Pieces in which a number is told (`pieces`)."""
+    atoms: int = 0
+    """Values of a number, at most, that the network knows by name (`atoms`)."""
     matched: int = 0
     """Rows that are generated, three times, to make codes as frequent and numbers as spread as in the training rows; 0:
     they stay as they were learned."""
 
 
-def preset(quality: str, rows: int) -> Preset:
+def preset(quality: str, rows: int, *, generates: bool = False) -> Preset:
     """The preset of `quality` ("default", "best" or "brief") for a table of `rows` training rows.
+
+    `generates`: the model is for generation alone; of quality default it then knows atoms.
 
     "brief" is for loops that fit some twenty networks: a few seconds each, half of the labelled rows drawn evenly over
     the labels, so that a rare class is seen often.
     """
     small = rows < 3_000
+    atoms = 32 if generates else 0
     if quality == "brief":
         return Preset(128, 2, 256, 400, 60.0, weight_decay=0.05, dropout=0.1, evaluations=10, rare_share=0.5)
     if quality == "default":
@@ -57,8 +62,10 @@ def preset(quality: str, rows: int) -> Preset:
         if rows < 20_000:
             steps = min(3_000, max(450, (rows - 2_500) // 5))
             matched = min(16_384, max(8_192, 2 * rows))
-            return Preset(160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, matched=matched)
-        return Preset(192, 3, 512, 3_000, 180.0, matched=32_768)
+            return Preset(
+                160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, atoms=atoms, matched=matched
+            )
+        return Preset(192, 3, 512, 3_000, 180.0, atoms=atoms, matched=32_768)
     if quality == "best":
         if small:
             return Preset(
@@ -66,6 +73,6 @@ def preset(quality: str, rows: int) -> Preset:
             )
         return Preset(
             320, 4, 1_024, 25_000, 3_600.0, rate=1.5e-3, ema=0.999, patience=12, evaluations=100, pieces=26,
-            matched=32_768,
+            atoms=64, matched=32_768,
         )  # fmt: skip
     raise ValueError(f"quality is {quality!r}; it can be 'default', 'best' or 'brief'")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .device import pick
 from .export import load
+from .gaussian import CLIP
 from .layout import PRESENT, Index
 from .predict import in_bfloat16
 from .sample import Given, Plan, sample
@@ -54,13 +55,17 @@ class Sampler:
         self.forbidden_S = torch.zeros(self.layout.codes, dtype=torch.bool, device=self.index.device)
         # What no training row has is not drawn: nulls stay in the columns that had them.
         self.forbidden_S[self.manifest["unseen"]] = True
+        self.atoms = self.net.atoms
+        self.places = self.atoms.on_scale(self.net.scale)
+        """The atoms as numbers are encoded, and on the network's scale."""
         self.null_S = self._nulls()
 
     def _nulls(self) -> Tensor:
         """The codes that say that a cell is not there."""
         code_S = torch.arange(self.layout.codes, device=self.index.device) - self.index.offset_C[self.index.category_S]
         status_S = self.index.is_status_C[self.index.category_S]
-        return torch.where(status_S, code_S != PRESENT, code_S == _NULL)
+        null_S = torch.where(status_S, code_S != PRESENT, code_S == _NULL)
+        return null_S & ~self.index.is_atom_C[self.index.category_S]
 
     def valued(self) -> set[str]:
         """The columns that had a value in some training row: the others cannot be given one."""
@@ -79,9 +84,11 @@ class Sampler:
         names = [field.name for field in self.schema]
         _, x, c = self.core.encode(pa.table(whole, names=names))
         numbers = np.frombuffer(bytes(x), "<f4").reshape(rows, self.layout.numbers)
-        codes = np.frombuffer(bytes(c), "<u2").reshape(rows, self.layout.categories).astype(np.int64)
+        codes = np.frombuffer(bytes(c), "<u2").reshape(rows, self.layout.own_categories).astype(np.int64)
         x_BN = torch.tensor(numbers, device=self.index.device)
-        return self.net.scale.middle(x_BN), torch.tensor(codes, device=self.index.device)
+        c_BC = torch.tensor(codes, device=self.index.device)
+        atom_BE = self.atoms.codes(x_BN.clamp(-CLIP, CLIP), self.index.present(c_BC))
+        return self.net.scale.middle(x_BN), torch.cat([c_BC, atom_BE], dim=1)
 
     def given(self, names: Sequence[str], rows: int) -> Tensor:
         """`given_BP`: these columns stand in every row."""
@@ -111,17 +118,19 @@ class Sampler:
             given=given,
             forbidden_S=self.forbidden_S | self.null_S if complete else self.forbidden_S,
             ties=ties,
+            atoms=self.places,
             plan=Plan(guidance=guidance),
         )
-        drawn_BN = self.index.present(c_BC)
+        drawn_BN = self.index.present(c_BC) & ~self.atoms.named(c_BC, self.layout.numbers)
         if given is not None:
             drawn_BN &= ~given.given_BP.index_select(1, self.index.column_N)
         return torch.where(drawn_BN, self.net.marginals.move(x_BN), x_BN), c_BC
 
     def decode(self, x_BN: Tensor, c_BC: Tensor, *, first_row: int = 0) -> pa.RecordBatch:
         """The rows in the fitted types. `first_row`: where ids go on, and what texts that look alike are drawn by."""
-        x = self.net.scale.value(x_BN).to("cpu", torch.float32).contiguous().numpy().tobytes()
-        c = c_BC.to("cpu").numpy().astype("<u2").tobytes()
+        x_BN = self.atoms.decoded(x_BN, c_BC, self.net.scale)
+        x = x_BN.to("cpu", torch.float32).contiguous().numpy().tobytes()
+        c = c_BC[:, : self.layout.own_categories].to("cpu").numpy().astype("<u2").tobytes()
         return self.core.decode(len(c_BC), x, c, first_row=first_row)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from .predict import Forward, predict
 from .schedule import SIGMA_MIN, grid
 
 if TYPE_CHECKING:
+    from .atoms import Atoms
     from .categorical import Kind
     from .layout import Index
     from .ties import Ties
@@ -68,13 +69,14 @@ def sample(
     given: Given | None = None,
     forbidden_S: Tensor | None = None,
     ties: Ties | None = None,
+    atoms: Atoms | None = None,
     plan: Plan = Plan(),
 ) -> tuple[Tensor, Tensor]:
     """`(x_BN float32, c_BC int64)` of generated rows on the index's device; an absent number is 0.
 
     `untold` is the label that stands for none (`config.classes`); `forbidden_S` marks codes never to be drawn, such as
-    a status other than present; `ties` are cells that are null together. The same generator state and plan give
-    the same rows.
+    a status other than present; `ties` are cells that are null together, `atoms` those of the layout, on the scale. The
+    same generator state and plan give the same rows.
     """
     layout, device = index.layout, index.device
     if given is None:
@@ -95,7 +97,7 @@ def sample(
         )
         draw = torch.Generator(device=device).manual_seed(seed)
         with torch.no_grad():
-            return _Loop(net, index, kind, draw, untold, label, own, forbidden_S, ties, plan).run()
+            return _Loop(net, index, kind, draw, untold, label, own, forbidden_S, ties, atoms, plan).run()
 
     # A core each, and no operation within waits for another core: see `halves`.
     cores = torch.get_num_threads() if device.type == "cpu" else 1
@@ -108,11 +110,12 @@ def sample(
 
 @dataclass(frozen=True)
 class _Before:
-    """The step before: its level, its prediction of numbers, and which of them it saw."""
+    """The step before: its level, its prediction of numbers, which of them it saw and of which it knew the atom."""
 
     sigma: float
     mean_BN: Tensor
     seen_BN: Tensor
+    named_BN: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class _Loop:
     given: Given
     forbidden_S: Tensor | None
     ties: Ties | None
+    atoms: Atoms | None
     plan: Plan
 
     def run(self) -> tuple[Tensor, Tensor]:
@@ -143,18 +147,33 @@ class _Loop:
             open_BT = None
             if self.ties:
                 logits_BS, open_BT = self.ties.impose(seen_BC, logits_BS)
+            named_BN = None
+            if self.atoms:
+                mean_BN, named_BN = self.atoms.put(mean_BN, seen_BC), self.atoms.named(seen_BC, x_BN.shape[1])
+                if before is not None:
+                    # What has just been named is expected elsewhere: from there to here is no slope.
+                    before = replace(before, seen_BN=before.seen_BN & (before.named_BN == named_BN))
             moved_BN = self._move(x_BN, mean_BN, before, seen_BN, sigma, sigma_next)
-            before = _Before(sigma, mean_BN, seen_BN)
+            before = _Before(sigma, mean_BN, seen_BN, named_BN)
             x_BN = self._hold_x(moved_BN)
             if when_BC is None:
                 next_BC = categorical.reverse(
                     seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
                 )
             else:
-                next_BC = categorical.reveal(seen_BC, logits_BS, when_BC <= step, self.index, generator=self.generator)
+                next_BC = categorical.reveal(
+                    seen_BC,
+                    logits_BS,
+                    when_BC <= step,
+                    self.index,
+                    generator=self.generator,
+                    forbidden_S=self.forbidden_S,
+                )
             if self.ties and open_BT is not None and sigma_next > 0:
                 next_BC = self.ties.one_a_step(seen_BC, next_BC, open_BT, generator=self.generator)
             seen_BC = self._hold_c(next_BC)
+        if self.atoms:
+            x_BN = self._hold_x(self.atoms.put(x_BN, seen_BC))
         return torch.where(self.index.present(seen_BC), x_BN, 0.0), seen_BC
 
     def _move(
@@ -192,7 +211,7 @@ class _Loop:
                 told_mean_BN, told_logits_BS = self._once(x_BN, seen_BC, sigma_BP, told_B)
                 mean_BN = mean_BN + weight * (told_mean_BN - mean_BN)
                 logits_BS = logits_BS + weight * (told_logits_BS - logits_BS)
-        if self.forbidden_S is not None:
+        if self.forbidden_S is not None and self.kind is not categorical.Kind.MASKED:
             logits_BS = logits_BS.masked_fill(self.forbidden_S, float("-inf"))
         return mean_BN, logits_BS
 

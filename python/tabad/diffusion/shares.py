@@ -51,4 +51,5 @@ def draw(
         generator=generator,
         untold=net.config.classes,
         forbidden_S=forbidden_S,
+        atoms=net.atoms.on_scale(net.scale),
     )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from . import categorical, marginals, probes, quantile, shares
+from . import atoms, categorical, marginals, probes, quantile, shares
 from .adamw import AdamW
 from .batches import Corrupted, Rows, batch_loss, corrupt, draw_rows, loss_sum, on_scale, take, to_rows
 from .denoiser import Config, Denoiser
@@ -127,6 +127,10 @@ def train(
         held = to_rows(*held_out, index)
     scale = quantile.fit(rows.x_BN, index.present(rows.c_BC))
     rows, held = on_scale(rows, scale), on_scale(held, scale)
+    named, layout = atoms.find(rows.x_BN, index.present(rows.c_BC), layout, preset.atoms)
+    if len(named):
+        rows, held = (atoms.with_codes(part, named, index) for part in (rows, held))
+        index = Index(layout, device)
     probes_KP, joint = probes.design(layout.table_columns)
     config = Config(
         layout,
@@ -142,12 +146,14 @@ def train(
     run = _Run(config, preset, rows, held, index, generator)
     stopped = run.loop(progress, stop)
     average = run.best
+    for table in quantile.TABLES:
+        getattr(average, table).copy_(getattr(scale, f"{table}_NK"))
+    average.atom.copy_(named.value_EA)
     if preset.matched and stopped not in ("stop", "interrupted"):
         _match(average, rows, held, index, preset.matched, generator=generator)
     average.probes.copy_(probes_KP)
-    for table in quantile.TABLES:
-        getattr(average, table).copy_(getattr(scale, f"{table}_NK"))
-    average.hidden_variance.copy_(hidden_variance(average, held.x_BN, held.c_BC, device))
+    own_BC = held.c_BC[:, : layout.own_categories]
+    average.hidden_variance.copy_(hidden_variance(average, held.x_BN, own_BC, device))
     state = {name: tensor.detach().cpu().clone() for name, tensor in average.state_dict().items()}
     return Trained(config, state, tuple(run.log), run.step, time.monotonic() - run.began, stopped)
 
@@ -273,7 +279,11 @@ def _match(net: Denoiser, rows: Rows, held: Rows, index: Index, count: int, *, g
     drawn_BN, drawn_BC = shares.draw(net, index, count, forbidden_S=unseen_S, generator=generator)
     low_BN, high_BN = torch.cat([rows.low_BN, held.low_BN]), torch.cat([rows.high_BN, held.high_BN])
     wanted_BN = quantile.within(low_BN, high_BN, generator=generator)
-    fitted = marginals.fit(drawn_BN, index.present(drawn_BC), wanted_BN, index.present(c_BC), net.config.knots)
+    # What is an atom comes as that value.
+    numbers = index.layout.numbers
+    free_BN = index.present(c_BC) & ~net.atoms.named(c_BC, numbers)
+    drawn_free_BN = index.present(drawn_BC) & ~net.atoms.named(drawn_BC, numbers)
+    fitted = marginals.fit(drawn_BN, drawn_free_BN, wanted_BN, free_BN, net.config.knots)
     net.drawn.copy_(fitted.drawn_NK)
     net.wanted.copy_(fitted.wanted_NK)
 

@@ -11,6 +11,7 @@ use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 use crate::model::{Label, Model};
+use crate::network::Network;
 use crate::scorer::Name;
 use crate::secret::{Digest, HASH, Secret};
 use crate::strata::Strata;
@@ -95,7 +96,8 @@ impl Model {
             )
             .hint("fit with --quality default on some 1,450 rows or more, without --feedback, and redact that model"));
         }
-        let alone = self.student_alone()?;
+        let mut alone = self.student_alone()?;
+        alone.denoisers.network = alone.denoisers.network.map(|network| network.without_atoms());
         let encoder = alone.encoder.with_codecs(|codec| Ok(codec.redacted(secret)))?;
         let nameless = |label: Label| Label { values: Vec::new(), normal: None, ..label };
         Ok(Self {
@@ -175,8 +177,12 @@ impl Model {
             };
             let own = self.encoder.features.iter().filter(|feature| feature.column == at);
             let watched: Vec<(bool, bool)> = own.map(|feature| self.domain.watches(feature)).collect();
+            let shared = |network: &Network| -> usize {
+                let numbers = (0..self.encoder.numbers).filter(|&number| self.encoder.features[number].column == at);
+                numbers.map(|number| network.atoms(number)).sum()
+            };
             json!({
-                "column": column.name, "bounds": watched.iter().any(|of| of.0), "unseen": watched.iter().any(|of| of.1),
+                "column": column.name, "shared": self.denoisers.network.as_ref().map_or(0, shared), "bounds": watched.iter().any(|of| of.0), "unseen": watched.iter().any(|of| of.1),
                 "values": of.values, "hashed": of.hashed, "kept": of.kept, "numbers": of.numbers,
                 "range": of.range, "counts": counts,
             })

@@ -185,3 +185,20 @@ def test_multinomial_reverse_is_the_posterior() -> None:
     )
     share = torch.bincount(after[:, 0], minlength=3) / ROWS
     assert share.tolist() == pytest.approx(expected.tolist(), abs=0.012)
+
+
+def test_forbidden_codes_are_left_out_as_if_their_logits_were_infinitely_low() -> None:
+    index = Index(LAYOUT, torch.device("cpu"))
+    logits_BS = torch.randn(500, LAYOUT.codes, generator=torch.Generator().manual_seed(1))
+    forbidden_S = torch.zeros(LAYOUT.codes, dtype=torch.bool)
+    forbidden_S[[1, 3, 6, 20, 48]] = True
+    which_BC = torch.rand(500, LAYOUT.categories, generator=torch.Generator().manual_seed(2)) < 0.5
+    found, expected = (
+        draw(some, index, generator=torch.Generator().manual_seed(3), which_BC=which_BC, forbidden_S=forbidden)
+        for some, forbidden in (
+            (logits_BS, forbidden_S),
+            (logits_BS.masked_fill(forbidden_S, float("-inf")), None),
+        )
+    )
+    assert torch.equal(found, expected)
+    assert not bool(forbidden_S[found + index.offset_C][which_BC].any())

@@ -33,11 +33,13 @@ def test_config_is_canonical_json_without_floats(trained: Trained) -> None:
     fields = json.loads(config, parse_float=pytest.fail)
     assert config == json.dumps(fields, sort_keys=True, separators=(",", ":"))
     assert fields == {
+        "atom_sizes": [],
+        "atoms": [],
         "blocks": 2,
         "categories": "masked",
         "classes": 0,
         "columns": [0, 0, 1],
-        "format": 3,
+        "format": 4,
         "joint": 3,
         "knots": 257,
         "pieces": 8,
@@ -57,6 +59,7 @@ def test_weights_are_float32_with_the_stated_shapes(trained: Trained) -> None:
         "skipped": (1, 16),
         "piece": (8, 16),
         "edge": (9,),
+        "atom": (0, 0),
         "level": (2, 16),
         "hidden": (2, 16),
         "code": (8, 16),

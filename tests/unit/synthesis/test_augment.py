@@ -36,7 +36,7 @@ def table() -> pa.Table:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 30, 1e9))
+    monkeypatch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 30, 1e9))
     monkeypatch.setattr(loop, "LEAVES", (10,))
     monkeypatch.setattr(learner, "_ROUNDS", 5)
 

@@ -59,7 +59,7 @@ def test_repeats_of_a_row_are_averaged_before_rows_are_compared() -> None:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> tuple[pa.Table, Any]:
     """Rows told apart by `x`, and small networks and classifiers."""
-    monkeypatch.setattr(presets, "preset", lambda *_: presets.Preset(16, 1, 64, 20, 1e9))
+    monkeypatch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 20, 1e9))
     monkeypatch.setattr(loop, "LEAVES", (5,))
     monkeypatch.setattr(learner, "_ROUNDS", 3)
     draw = np.random.default_rng(0)

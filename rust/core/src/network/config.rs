@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 const MOST_WIDTH: usize = 4096;
 const MOST_BLOCKS: usize = 64;
 const MOST_PROBES: usize = 16;
 const MOST_KNOTS: usize = 4096;
 const MOST_PIECES: usize = 256;
+const MOST_ATOM_CODES: u16 = 4096;
 const MOST_LABELS: usize = 65_535;
 const MOST_FEATURES: usize = 65_536;
 /// Codes of all categories together.
@@ -127,9 +128,22 @@ pub(super) struct Config {
     pub knots: usize,
     /// Pieces that a number is told in.
     pub pieces: usize,
+    /// Numbers whose values may be atoms, codes of their own that generation alone draws and energies do not see, and
+    /// how many codes each has (0 for none of them).
+    pub atoms: Vec<(usize, u16)>,
 }
 
 impl Config {
+    /// Codes of the file: those of the rows, then those of the atoms.
+    pub fn codes(&self) -> usize {
+        self.shape.codes() + self.atoms.iter().map(|&(_, size)| usize::from(size)).sum::<usize>()
+    }
+
+    /// A, of the number that has most.
+    pub fn most_atoms(&self) -> usize {
+        self.atoms.iter().map(|&(_, size)| usize::from(size)).max().unwrap_or(1) - 1
+    }
+
     pub fn write(&self) -> Value {
         json!({
             "format": FORMAT,
@@ -145,6 +159,8 @@ impl Config {
             "joint": self.joint,
             "knots": self.knots,
             "pieces": self.pieces,
+            "atoms": self.atoms.iter().map(|&(number, _)| number).collect::<Vec<_>>(),
+            "atom_sizes": self.atoms.iter().map(|&(_, size)| size).collect::<Vec<_>>(),
         })
     }
 
@@ -168,6 +184,14 @@ impl Config {
             column_of_feature: list("columns")?,
         };
         shape.check().map_err(damaged)?;
+        let (of_number, atom_sizes) = (list("atoms")?, list("atom_sizes")?);
+        let is_atom = |(number, size): (&usize, &usize)| {
+            let size = u16::try_from(*size).ok().filter(|size| (2..=MOST_ATOM_CODES).contains(size))?;
+            (*number < shape.numbers()).then_some((*number, size))
+        };
+        let atoms: Option<Vec<_>> = of_number.iter().zip(&atom_sizes).map(is_atom).collect();
+        let atoms = atoms.filter(|found| found.len() == of_number.len() && found.len() == atom_sizes.len());
+        let atoms = atoms.filter(|found| found.is_sorted_by(|(one, _), (next, _)| one < next));
         let classes = size("classes", 0, MOST_LABELS)?;
         let probes = size("probes", 1, MOST_PROBES)?;
         Ok(Self {
@@ -181,6 +205,7 @@ impl Config {
             joint: size("joint", 0, probes - 1)?,
             knots: size("knots", 1, MOST_KNOTS)?,
             pieces: size("pieces", 1, MOST_PIECES)?,
+            atoms: atoms.ok_or_else(|| damaged("atoms"))?,
         })
     }
 }

@@ -79,7 +79,7 @@ impl Weights {
     fn get(config: &Config, store: &Store, prefix: &str) -> Result<Self> {
         let (shape, width) = (&config.shape, config.width);
         let get = |name: &str, expected: &[usize]| store.get_weights(&format!("{prefix}{name}"), expected);
-        let outputs = shape.numbers() + shape.codes();
+        let (codes, outputs) = (config.codes(), shape.numbers() + config.codes());
         let block = |at: usize| -> Result<BlockWeights> {
             Ok(BlockWeights {
                 inner: get(&format!("inner.{at}"), &[width, width])?,
@@ -95,7 +95,7 @@ impl Weights {
             edge: get("edge", &[config.pieces + 1])?,
             level: get("level", &[shape.columns(), width])?,
             hidden: get("hidden", &[shape.columns(), width])?,
-            code: get("code", &[shape.codes(), width])?,
+            code: get("code", &[codes, width])?,
             label: get("label", &[config.classes + 1, width])?,
             blocks: (0..config.blocks).map(block).collect::<Result<_>>()?,
             head: get("head", &[width, outputs])?,
@@ -108,6 +108,7 @@ impl Weights {
             middle: get("middle", &[shape.numbers(), config.knots])?,
             drawn: get("drawn", &[shape.numbers(), config.knots])?,
             wanted: get("wanted", &[shape.numbers(), config.knots])?,
+            atom: get("atom", &[config.atoms.len(), config.most_atoms()])?,
         };
         if !(0..shape.numbers()).all(|number| weights.scale(number, config.knots).is_ordered()) {
             return Err(Error::model_file("the network's scale of numbers is not in order"));
@@ -117,6 +118,13 @@ impl Weights {
             .any(|all| all.chunks_exact(config.knots).any(|own| !own.is_sorted()))
         {
             return Err(Error::model_file("the network's quantiles of drawn numbers are not in order"));
+        }
+        let atoms_of = weights.atom.chunks_exact(config.most_atoms().max(1)).zip(&config.atoms);
+        for (own, &(_, size)) in atoms_of {
+            let (atoms, rest) = own.split_at(usize::from(size) - 1);
+            if !atoms.is_sorted_by(|one, next| one < next) || rest.iter().any(|value| Some(value) != atoms.last()) {
+                return Err(Error::model_file("the network's atoms are not in order"));
+            }
         }
         if weights.edge.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(Error::model_file("the edges of the network's pieces are not in order"));
@@ -130,7 +138,8 @@ impl Weights {
     /// Every tensor with its name and shape.
     fn named(&self, config: &Config) -> Vec<(String, Vec<usize>, &Vec<f32>)> {
         let (shape, width) = (&config.shape, config.width);
-        let (columns, outputs) = (shape.columns(), shape.numbers() + shape.codes());
+        let (columns, codes) = (shape.columns(), config.codes());
+        let outputs = shape.numbers() + codes;
         let mut named = vec![
             ("number".to_owned(), vec![shape.numbers(), width], &self.number),
             ("skipped".to_owned(), vec![shape.numbers(), width], &self.skipped),
@@ -138,7 +147,7 @@ impl Weights {
             ("edge".to_owned(), vec![config.pieces + 1], &self.edge),
             ("level".to_owned(), vec![columns, width], &self.level),
             ("hidden".to_owned(), vec![columns, width], &self.hidden),
-            ("code".to_owned(), vec![shape.codes(), width], &self.code),
+            ("code".to_owned(), vec![codes, width], &self.code),
             ("label".to_owned(), vec![config.classes + 1, width], &self.label),
             ("head".to_owned(), vec![width, outputs], &self.head),
             ("head_bias".to_owned(), vec![outputs], &self.head_bias),
@@ -150,6 +159,7 @@ impl Weights {
             ("middle".to_owned(), vec![shape.numbers(), config.knots], &self.middle),
             ("drawn".to_owned(), vec![shape.numbers(), config.knots], &self.drawn),
             ("wanted".to_owned(), vec![shape.numbers(), config.knots], &self.wanted),
+            ("atom".to_owned(), vec![config.atoms.len(), config.most_atoms()], &self.atom),
         ];
         for (at, block) in self.blocks.iter().enumerate() {
             named.push((format!("inner.{at}"), vec![width, width], &block.inner));

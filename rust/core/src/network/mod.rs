@@ -78,6 +78,8 @@ struct Weights {
     /// Quantiles of what the network draws and of its training rows [N, K] each, for generation alone.
     drawn: Vec<f32>,
     wanted: Vec<f32>,
+    /// Values that are codes of their own, ascending, the last one repeated [E, A], for generation alone.
+    atom: Vec<f32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +94,24 @@ impl Network {
     /// J: energies of a row under joint probes come in so many levels.
     pub fn joint_levels(&self) -> usize {
         self.config.joint
+    }
+
+    /// How many values of this number the network knows by name, to generate them.
+    pub fn atoms(&self, number: usize) -> usize {
+        self.config.atoms.iter().filter(|&&(of, _)| of == number).map(|&(_, size)| usize::from(size) - 1).sum()
+    }
+
+    /// The network as it scores: without those values, nor what it would say of them. Energies are the same.
+    #[must_use]
+    pub fn without_atoms(&self) -> Self {
+        let (width, numbers) = (self.config.width, self.config.shape.numbers());
+        let (outputs, kept) = (numbers + self.config.codes(), numbers + self.config.shape.codes());
+        let mut weights = self.weights.clone();
+        weights.atom.clear();
+        weights.code.truncate(self.config.shape.codes() * width);
+        weights.head_bias.truncate(kept);
+        weights.head = weights.head.chunks_exact(outputs).flat_map(|row| &row[..kept]).copied().collect();
+        Self::assemble(Config { atoms: Vec::new(), ..self.config.clone() }, weights)
     }
 
     /// What the network was fitted on.

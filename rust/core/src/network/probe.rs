@@ -110,7 +110,7 @@ fn probe_of(config: &Config, weights: &Weights, levels: &[f32], hidden: &[bool],
 
 fn head_of(config: &Config, weights: &Weights, wanted: &[bool]) -> Head {
     let shape = &config.shape;
-    let (numbers, outputs) = (shape.numbers(), shape.numbers() + shape.codes());
+    let (numbers, outputs) = (shape.numbers(), shape.numbers() + config.codes());
     let offsets = shape.offsets();
     let mut head = Head { numbers: Vec::new(), categories: Vec::new(), weights: Vec::new(), bias: Vec::new() };
     let mut taken = Vec::new();

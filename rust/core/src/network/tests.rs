@@ -40,6 +40,7 @@ fn network(seed: u64) -> Network {
         joint: 1,
         knots: 3,
         pieces: 2,
+        atoms: vec![(0, 2), (1, 3)],
     };
     let mut block = || BlockWeights {
         inner: draws.vector(24 * 24, 0.2),
@@ -55,11 +56,11 @@ fn network(seed: u64) -> Network {
         edge: vec![-1.0, 0.0, 1.0],
         level: draws.vector(3 * 24, 1.0),
         hidden: draws.vector(3 * 24, 1.0),
-        code: draws.vector(53 * 24, 1.0),
+        code: draws.vector(58 * 24, 1.0),
         label: draws.vector(2 * 24, 1.0),
         blocks,
-        head: draws.vector(24 * 55, 0.3),
-        head_bias: draws.vector(55, 0.3),
+        head: draws.vector(24 * 60, 0.3),
+        head_bias: draws.vector(60, 0.3),
         probes: vec![0.3, 0.3, 0.3, -1.0, 0.02, 0.02, 0.02, -1.0, 0.02, 0.02, -1.0, -1.0],
         hidden_variance: vec![0.5, 0.1],
         knot: vec![-1.0, 0.0, 2.0, 0.0, 0.0, 0.0],
@@ -68,6 +69,7 @@ fn network(seed: u64) -> Network {
         middle: vec![-1.5, 0.125, 1.5, 0.0, 0.0, 0.0],
         drawn: vec![-2.0, 0.0, 2.0, -1.0, -1.0, 1.0],
         wanted: vec![-1.0, 0.5, 1.5, 0.0, 0.0, 0.0],
+        atom: vec![-1.0, -1.0, 0.0, 2.0],
     };
     Network::assemble(config, weights)
 }
@@ -108,6 +110,18 @@ fn joint_energies_alone_have_the_same_bits() {
     let alone = network.joint_energies(&block);
     assert_eq!(alone.joint, network.energies(&block).joint);
     assert!(alone.conditional.is_empty());
+}
+
+#[test]
+fn without_its_atoms_a_network_scores_to_the_same_bits() -> Result<()> {
+    let (with, block) = (network(1), block(70));
+    let without = with.without_atoms();
+    assert_eq!(without.energies(&block), with.energies(&block));
+    assert_eq!(without.expected(&[0.5, -0.5], &[0, 0, 1, 7]), with.expected(&[0.5, -0.5], &[0, 0, 1, 7]));
+    assert_eq!(((with.atoms(0), with.atoms(1)), (without.atoms(0), without.atoms(1))), ((1, 2), (0, 0)));
+    let (config, weights) = without.to_bytes()?;
+    assert_eq!(Network::read(&config, &weights, &shape())?, without);
+    Ok(())
 }
 
 #[test]
@@ -237,7 +251,7 @@ fn damaged_configs_are_refused() -> Result<()> {
         ("\"probes\":4", "\"probes\":0"),
         ("\"joint\":1", "\"joint\":4"),
         ("\"joint\":1", "\"joint\":2"),
-        ("\"format\":3", "\"format\":2"),
+        ("\"format\":4", "\"format\":3"),
         ("\"pieces\":2", "\"pieces\":3"),
         ("\"pieces\":2", "\"pieces\":0"),
         ("\"scored_label\":1", "\"scored_label\":2"),
@@ -248,6 +262,12 @@ fn damaged_configs_are_refused() -> Result<()> {
         ("\"columns\":[0,1,0,1,0,2]", "\"columns\":[0,1,0,1,0,7]"),
         ("\"columns\":[0,1,0,1,0,2]", "\"columns\":[]"),
         ("\"categories\":\"masked\"", "\"categories\":\"other\""),
+        ("\"atoms\":[0,1]", "\"atoms\":[0,2]"),
+        ("\"atoms\":[0,1]", "\"atoms\":[1,0]"),
+        ("\"atoms\":[0,1]", "\"atoms\":[0]"),
+        ("\"atom_sizes\":[2,3]", "\"atom_sizes\":[2,1]"),
+        ("\"atom_sizes\":[2,3]", "\"atom_sizes\":[3,3]"),
+        ("\"atom_sizes\":[2,3]", "\"atom_sizes\":[2,3,2]"),
     ] {
         let damaged = config.replace(from, to);
         assert_ne!(damaged, config, "{from}");
@@ -264,7 +284,9 @@ fn damaged_weights_are_refused() -> Result<()> {
     for cut in [0, 7, 8, 100, weights.len() - 1] {
         assert!(Network::read_alone(&config, &weights[..cut]).is_err(), "cut at {cut}");
     }
-    let damage: [fn(&mut Weights); 8] = [
+    let damage: [fn(&mut Weights); 10] = [
+        |w| w.atom[1] = 0.0,
+        |w| w.atom[3] = 0.0,
         |w| w.edge[1] = -1.0,
         |w| w.drawn[5] = -2.0,
         |w| w.wanted[0] = 0.6,
