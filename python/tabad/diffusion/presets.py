@@ -65,7 +65,10 @@ def preset(quality: str, rows: int, *, generates: bool = False) -> Preset:
             return Preset(
                 160, 3, 512, steps, 90.0, rate=3e-3, weight_decay=0.02, dropout=0.05, atoms=atoms, matched=matched
             )
-        return Preset(192, 3, 512, 3_000, 180.0, atoms=atoms, matched=32_768)
+        # What knows values by name is nearer to its rows: an attack on adult finds 11.7 % of them at 10 % false ones,
+        # without this; 11.3 % with it (11.1 % without names).
+        decay, dropout = (0.02, 0.05) if generates else (0.01, 0.0)
+        return Preset(192, 3, 512, 3_000, 180.0, weight_decay=decay, dropout=dropout, atoms=atoms, matched=32_768)
     if quality == "best":
         if small:
             return Preset(
