@@ -52,7 +52,7 @@ def fitted() -> tabad.Model:
     from tabad.diffusion import distill, presets
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(32, 1, 128, 60, 1e9))
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(32, 1, 128, 60, 1e9, atoms=4))
         patch.setattr(distill, "size_for", lambda *_: distill.Size(32, 1, 2_000, 60))
         return tabad.fit(
             table(3_000, 1),

@@ -187,6 +187,17 @@ def test_a_file_that_keeps_rows_and_says_that_it_is_redacted_is_refused(whole: b
     assert "holds values in clear" in refusal(put_together(manifest, tensors))
 
 
+def test_a_network_that_names_values_is_refused_in_a_redacted_file(whole: bytes, content: bytes) -> None:
+    manifest, tensors = take_apart(content)
+    before, network = take_apart(whole)
+    manifest["network"] = before["network"]
+    tensors.update({name: tensor for name, tensor in network.items() if name.startswith("network.")})
+
+    assert len(before["network"]["atoms"]) > 0
+    assert take_apart(content)[0]["network"]["atoms"] == []
+    assert "holds values in clear" in refusal(put_together(manifest, tensors))
+
+
 def test_a_model_that_is_not_redacted_cannot_be_made_to_say_so(whole: bytes, content: bytes) -> None:
     manifest, tensors = take_apart(whole)
     manifest["redacted"] = take_apart(content)[0]["redacted"]

@@ -246,6 +246,7 @@ def test_inspect_says_what_was_there_and_what_is_left(model: tabad.Model, redact
     assert before["constraint_pairs"] >= 6
     assert (was["merchant"]["values"], was["person"]["counts"], was["grade"]["numbers"]) == (6, "readable", 3)
     assert was["account"]["kept"] > 300
+    assert (was["grade"]["shared"], of["grade"]["shared"], was["merchant"]["shared"]) == (3, 0, 0)
     assert (after["kept_rows"], after["label_values"], after["constraint_pairs"], after["energies"]) == (0, 0, 0, False)
     assert after["network"]
     assert after["groups"] == 2

@@ -101,6 +101,10 @@ impl Network {
         self.config.atoms.iter().filter(|&&(of, _)| of == number).map(|&(_, size)| usize::from(size) - 1).sum()
     }
 
+    pub fn has_atoms(&self) -> bool {
+        !self.config.atoms.is_empty()
+    }
+
     /// The network as it scores: without those values, nor what it would say of them. Energies are the same.
     #[must_use]
     pub fn without_atoms(&self) -> Self {
