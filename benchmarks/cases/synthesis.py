@@ -195,7 +195,8 @@ def _fidelity_means(rows: list[dict[str, Any]]) -> list[object]:
 
 
 def _speed(rows: int) -> dict[str, Any]:
-    """Rows a second of a default model of the table of the speed cases: 20 columns, and how large its network is."""
+    """Rows a second of a default model that only generates, of the table of the speed cases: 20 columns, and how large
+    its network is."""
     import tabad
     from tabad.diffusion.presets import preset
     from tabad.diffusion.sample import Plan

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from .layout import Index, Layout
     from .quantile import Quantiles
 
-__all__ = ["BLIND", "WEIGHT", "Atoms", "blinded", "find", "with_codes"]
+__all__ = ["WEIGHT", "Atoms", "blinded", "find", "with_codes"]
 
-FEWEST_ROWS = 20
+_FEWEST_ROWS = 20
 """Rows that share an atom, at least: a value of few rows would come back as theirs."""
 _LEAST_SHARE = 0.001
 WEIGHT = 0.25
 """Of their loss beside that of other categories: with all of it numbers that hang together closely do so less."""
-BLIND = 0.5
+_BLIND = 0.5
 """Share of the training rows that show no atom."""
 
 
@@ -102,10 +102,10 @@ class Atoms:
 def find(x_BN: Tensor, present_BN: Tensor, layout: Layout, most: int) -> tuple[Atoms, Layout]:
     """The `most` most frequent atoms of each number of these encoded rows, and the layout that has a category for them.
 
-    An atom is a value of one row in a thousand, of `FEWEST_ROWS` at least.
+    An atom is a value of one row in a thousand, of 20 at least.
     """
     numbers, values = [], []
-    least = max(FEWEST_ROWS, round(_LEAST_SHARE * len(x_BN)))
+    least = max(_FEWEST_ROWS, round(_LEAST_SHARE * len(x_BN)))
     for number in range(x_BN.shape[1] if most else 0):
         value_A, rows_A = x_BN[present_BN[:, number], number].unique(return_counts=True)  # type: ignore[no-untyped-call]
         often_A = rows_A.argsort(descending=True, stable=True)[:most]
@@ -129,5 +129,5 @@ def with_codes(rows: Rows, atoms: Atoms, index: Index) -> Rows:
 
 def blinded(seen_BC: Tensor, index: Index, *, generator: torch.Generator) -> Tensor:
     """The codes seen, of half of the rows without any atom: as energies see them."""
-    blind_B1 = torch.rand(len(seen_BC), 1, generator=generator, device=seen_BC.device) < BLIND
+    blind_B1 = torch.rand(len(seen_BC), 1, generator=generator, device=seen_BC.device) < _BLIND
     return torch.where(blind_B1 & index.is_atom_C, MASK, seen_BC)

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from . import categorical
-from .categorical import MASK, log_probabilities
 from .gaussian import CLIP
 from .layout import Index
 from .predict import inputs
@@ -89,9 +88,8 @@ def expected(module: Denoiser, x: Tensor, c: Tensor, device: torch.device) -> Ex
                 raw_BN, logits_BS = _forward(net, x_BN, c_BC, probe_P, index)[:2]
                 hides_N, hides_C = hides_F[:numbers], hides_F[numbers:]
                 mean_BN += torch.where(hides_N, raw_BN, 0.0)
-                p_BS += torch.where(
-                    hides_C[of_code_S], log_probabilities(logits_BS, index).exp()[:, : len(of_code_S)], 0.0
-                )
+                every_BS = categorical.log_probabilities(logits_BS, index).exp()
+                p_BS += torch.where(hides_C[of_code_S], every_BS[:, : index.layout.own_codes], 0.0)
             times_F = _times_hidden(net, index)
             means.append((mean_BN / times_F[:numbers]).cpu())
             distributions.append((p_BS / times_F[numbers:][of_code_S]).cpu())
@@ -147,7 +145,7 @@ def _forward(net: Denoiser, x_BN: Tensor, c_BC: Tensor, probe_P: Tensor, index: 
     """Raw numbers, logits and the level of each number, for rows as they are under one probe."""
     sigma_BP = probe_P.expand(len(x_BN), -1)
     label_B = torch.full((len(x_BN),), net.config.scored_label, dtype=torch.int64, device=x_BN.device)
-    fed = inputs(x_BN, functional.pad(c_BC, (0, len(index.layout.atoms)), value=MASK), sigma_BP, index)
+    fed = inputs(x_BN, functional.pad(c_BC, (0, len(index.layout.atoms)), value=categorical.MASK), sigma_BP, index)
     raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, label_B)
     return raw_BN, logits_BS, probe_P[index.column_N]
 

@@ -47,7 +47,7 @@ class Preset:
 def preset(quality: str, rows: int, *, generates: bool = False) -> Preset:
     """The preset of `quality` ("default", "best" or "brief") for a table of `rows` training rows.
 
-    `generates`: the model is for generation alone; of quality default it then knows atoms.
+    `generates`: the model is for generation alone; of quality default it then knows atoms, with dropout.
 
     "brief" is for loops that fit some twenty networks: a few seconds each, half of the labelled rows drawn evenly over
     the labels, so that a rare class is seen often.
