@@ -66,7 +66,15 @@ def test_missing_cells_are_filled_with_shared_values(model: tabad.Model, table: 
 
 def test_cells_are_moved_and_rows_scored_as_before(model: tabad.Model, table: pa.Table, tmp_path: Path) -> None:
     made = model.anomalies(table, 50, columns=["paid"])
-    assert made.num_rows == 50
+    before = []
+    for row in made.to_pylist():
+        assert row["tabad_changed"] == ["paid"]
+        paid = json.loads(row["tabad_original"])["paid"]
+        assert {paid, row["paid"]} == {"no", "yes"}
+        before.append(paid)
+    # The rows were right, whose fee is one that tells; with the cell moved they are not.
+    truth = made.set_column(made.schema.get_field_index("paid"), "paid", pa.array(before))
+    assert (right(truth), right(made)) == (1.0, 0.0)
     model.save(tmp_path / "m.tabad")
     again = tabad.Model.load(tmp_path / "m.tabad")
     assert again.generate(50, seed=2).equals(model.generate(50, seed=2))

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .logits import Whole
+
 if TYPE_CHECKING:
     from .layout import Index
+    from .logits import Logits
 
 __all__ = [
     "MASK",
@@ -91,7 +94,7 @@ def log_probabilities(logits_BS: Tensor, index: Index) -> Tensor:
 
 
 def draw(
-    logits_BS: Tensor,
+    logits: Logits,
     index: Index,
     *,
     generator: torch.Generator,
@@ -102,22 +105,23 @@ def draw(
     -inf.
 
     Of the cells that `which_BC` leaves out nothing is drawn: they are 0. A sampler reveals each cell once, so this is
-    most of them at most steps; the logits are not walked over as a whole.
+    most of them at most steps, of which no logit is asked for.
     """
-    c_BC = torch.zeros(len(logits_BS), len(index.size_C), dtype=torch.int64, device=logits_BS.device)
-    codes = logits_BS.shape[1]
-    never_S = logits_BS.new_zeros(codes + 1, dtype=torch.bool)
+    c_BC = torch.zeros(len(logits), len(index.size_C), dtype=torch.int64, device=index.device)
+    codes = index.layout.codes
+    never_S = torch.zeros(codes + 1, dtype=torch.bool, device=index.device)
     never_S[codes:] = True
     if forbidden_S is not None:
         never_S[:codes] = forbidden_S
     which_BC = torch.ones_like(c_BC, dtype=torch.bool) if which_BC is None else which_BC
-    for members, places in index.buckets:
+    for bucket, (members, places) in enumerate(index.buckets):
         row_M, member_M = which_BC[:, members].nonzero(as_tuple=True)
-        place_MK = places[member_M]
-        logit_MK = logits_BS[row_M[:, None], place_MK.clamp_max(codes - 1)]
-        up_to_MK = logit_MK.masked_fill(never_S[place_MK], float("-inf")).softmax(dim=1).cumsum(dim=1)
+        if not len(row_M):
+            continue
+        logit_MK = logits.cells(bucket, row_M, member_M)
+        up_to_MK = logit_MK.masked_fill(never_S[places[member_M]], float("-inf")).softmax(dim=1).cumsum(dim=1)
         # Below the sum even where the product is rounded: codes beyond it are never reached.
-        uniform_M1 = torch.rand((len(up_to_MK), 1), generator=generator, device=logits_BS.device)
+        uniform_M1 = torch.rand((len(up_to_MK), 1), generator=generator, device=index.device)
         code_M = (up_to_MK <= uniform_M1 * (1.0 - 2.0**-22) * up_to_MK[:, -1:]).sum(dim=1)
         c_BC[row_M, members[member_M]] = code_M
     return c_BC
@@ -133,7 +137,7 @@ def start(rows: int, index: Index, kind: Kind, *, generator: torch.Generator) ->
 
 def reveal(
     seen_BC: Tensor,
-    logits_BS: Tensor,
+    logits: Logits,
     due_BC: Tensor,
     index: Index,
     *,
@@ -142,7 +146,7 @@ def reveal(
 ) -> Tensor:
     """The codes seen [B, C] once those masked cells that are due have been drawn, each apart from the others."""
     due_BC = due_BC & (seen_BC == MASK)
-    drawn_BC = draw(logits_BS, index, generator=generator, which_BC=due_BC, forbidden_S=forbidden_S)
+    drawn_BC = draw(logits, index, generator=generator, which_BC=due_BC, forbidden_S=forbidden_S)
     return torch.where(due_BC, drawn_BC, seen_BC)
 
 
@@ -153,7 +157,7 @@ def counts(c_BC: Tensor, index: Index) -> Tensor:
 
 def reverse(
     seen_BC: Tensor,
-    logits_BS: Tensor,
+    logits: Logits,
     sigma: float,
     sigma_next: float,
     index: Index,
@@ -171,7 +175,8 @@ def reverse(
     if kind is Kind.MASKED:
         shape = seen_BC.shape
         reveal_BC = torch.rand(shape, generator=generator, device=index.device) >= next_C / now_C
-        return reveal(seen_BC, logits_BS, reveal_BC, index, generator=generator)
+        return reveal(seen_BC, logits, reveal_BC, index, generator=generator)
+    logits_BS = logits.whole()
     keep_C, keep_next_C, size_C = 1.0 - now_C, 1.0 - next_C, index.size_C.to(now_C.dtype)
     step_C = keep_C / keep_next_C
     place_S = index.category_S
@@ -183,7 +188,7 @@ def reverse(
     prior_BS = (keep_next_C[place_S] * p_BS).add((next_C / size_C)[place_S])
     likelihood_BS = ((1.0 - step_C) / size_C)[place_S].expand_as(p_BS).clone()
     likelihood_BS.scatter_add_(1, code_BC, torch.where(seen_BC == MASK, 0.0, step_C))
-    return draw((likelihood_BS * prior_BS).log(), index, generator=generator)
+    return draw(Whole((likelihood_BS * prior_BS).log(), index), index, generator=generator)
 
 
 def _uniform_codes(shape: torch.Size, index: Index, generator: torch.Generator) -> Tensor:

@@ -140,7 +140,22 @@ class Denoiser(nn.Module):
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
         """`(raw_BN, logits_BS)`. `code_BC` holds MASK where a cell is not seen. With a generator: dropout."""
-        layout, width = self.config.layout, (self.config.width,)
+        state_BH = self.state(number_BN, level_BP, hidden_BP, code_BC, label_B, generator)
+        out_BO = torch.addmm(self.head_bias, state_BH, self.head)
+        numbers = self.config.layout.numbers
+        return out_BO[:, :numbers], out_BO[:, numbers:]
+
+    def state(
+        self,
+        number_BN: Tensor,
+        level_BP: Tensor,
+        hidden_BP: Tensor,
+        code_BC: Tensor,
+        label_B: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """What the last layer sees [B, H]."""
+        width = (self.config.width,)
         # Without classes there is one label; its rows need no gathering, nor their gradients a scattering.
         told_BH = sum_of_rows(label_B[:, None], self.label) if self.config.classes else self.label
         h_BH = told_BH + self._codes(code_BC).to(told_BH.dtype)
@@ -157,8 +172,7 @@ class Denoiser(nn.Module):
                 mask_BH = torch.rand(a_BH.shape, generator=generator, device=a_BH.device) < keep
                 a_BH = a_BH * mask_BH / keep
             h_BH = h_BH + torch.addmm(outer_bias, a_BH, outer)
-        out_BO = torch.addmm(self.head_bias, h_BH, self.head)
-        return out_BO[:, : layout.numbers], out_BO[:, layout.numbers :]
+        return h_BH
 
     def _codes(self, code_BC: Tensor) -> Tensor:
         """One-hot codes times their weights, as a sum of rows; a masked cell adds nothing."""

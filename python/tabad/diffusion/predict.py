@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,10 +20,15 @@ from .device import has_bfloat16
 from .schedule import Preconditioning, precondition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .denoiser import Denoiser
     from .layout import Index
 
 __all__ = ["Forward", "Inputs", "in_bfloat16", "inputs", "predict"]
+
+Codes = TypeVar("Codes")
+"""What a network says of the codes: logits, or what gives them."""
 
 
 class Forward(Protocol):
@@ -69,12 +74,17 @@ def inputs(x_BN: Tensor, code_BC: Tensor, sigma_BP: Tensor, index: Index) -> Inp
 
 
 def predict(
-    net: Forward, x_BN: Tensor, code_BC: Tensor, sigma_BP: Tensor, label_B: Tensor, index: Index
-) -> tuple[Tensor, Tensor]:
-    """`(mean_BN, logits_BS)`: the clean numbers expected and the logits of every code."""
+    net: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Codes]],
+    x_BN: Tensor,
+    code_BC: Tensor,
+    sigma_BP: Tensor,
+    label_B: Tensor,
+    index: Index,
+) -> tuple[Tensor, Codes]:
+    """`(mean_BN, logits)`: the clean numbers expected and the logits of every code, as the network gives them."""
     fed = inputs(x_BN, code_BC, sigma_BP, index)
-    raw_BN, logits_BS = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, label_B)
-    return gaussian.denoised(raw_BN, fed.clipped_BN, fed.scales), logits_BS
+    raw_BN, logits = net(fed.number_BN, fed.level_BP, fed.hidden_BP, fed.code_BC, label_B)
+    return gaussian.denoised(raw_BN, fed.clipped_BN, fed.scales), logits
 
 
 def in_bfloat16(net: Denoiser) -> Forward:
@@ -87,11 +97,18 @@ def in_bfloat16(net: Denoiser) -> Forward:
         return net
     half = copy.deepcopy(net).to(torch.bfloat16)
     half.code, half.edge = net.code, net.edge
+    return _Half(half)
 
-    def forward(
-        number_BN: Tensor, level_BP: Tensor, hidden_BP: Tensor, code_BC: Tensor, label_B: Tensor
+
+class _Half:
+    """A network whose weights are bfloat16; what it says is float32."""
+
+    def __init__(self, half: Denoiser) -> None:
+        self.head, self.head_bias, self.state = half.head, half.head_bias, half.state
+        self._half = half
+
+    def __call__(
+        self, number_BN: Tensor, level_BP: Tensor, hidden_BP: Tensor, code_BC: Tensor, label_B: Tensor
     ) -> tuple[Tensor, Tensor]:
-        raw_BN, logits_BS = half(number_BN, level_BP, hidden_BP, code_BC, label_B)
+        raw_BN, logits_BS = self._half(number_BN, level_BP, hidden_BP, code_BC, label_B)
         return raw_BN.float(), logits_BS.float()
-
-    return forward

@@ -25,6 +25,7 @@ from .batches import Corrupted, batch_loss, corrupt, to_rows
 from .categorical import MASK, Kind
 from .denoiser import Config, Denoiser
 from .layout import Index, Layout
+from .logits import Whole
 from .predict import predict
 from .schedule import grid
 
@@ -202,6 +203,7 @@ def _drawn(net: _Net, index: Index, rows: int, generator: torch.Generator) -> Te
         for sigma, below in pairwise(levels):
             sigma_BP = torch.full((count, index.layout.table_columns), sigma)
             _, logits_BS = predict(net, nothing_BN, seen_BC, sigma_BP, untold_B, index)
-            seen_BC = categorical.reverse(seen_BC, logits_BS, sigma, below, index, Kind.MASKED, generator=generator)
+            logits = Whole(logits_BS, index)
+            seen_BC = categorical.reverse(seen_BC, logits, sigma, below, index, Kind.MASKED, generator=generator)
         parts.append(seen_BC)
     return torch.cat(parts)

@@ -20,14 +20,17 @@ from torch import Tensor
 from . import categorical
 from .halves import one_thread
 from .layout import PRESENT
+from .logits import Whole, answers
 from .order import reveal_steps
-from .predict import Forward, predict
+from .predict import predict
 from .schedule import SIGMA_MIN, grid
 
 if TYPE_CHECKING:
     from .atoms import Atoms
     from .categorical import Kind
     from .layout import Index
+    from .logits import Answer, Logits
+    from .predict import Forward
     from .ties import Ties
 
 __all__ = ["Given", "Plan", "sample"]
@@ -85,6 +88,8 @@ def sample(
             torch.zeros(rows, layout.categories, dtype=torch.int64, device=device),
             torch.zeros(rows, layout.table_columns, dtype=torch.bool, device=device),
         )
+    with torch.no_grad():
+        answer = answers(net, index)
     size = plan.chunk or (_CHUNK if device.type == "cpu" else _CHUNK_OF_GPU)
     windows = [slice(first, min(first + size, rows)) for first in range(0, rows, size)]
     seeds = torch.randint(2**62, (len(windows),), generator=generator, device=generator.device).tolist()
@@ -97,7 +102,7 @@ def sample(
         )
         draw = torch.Generator(device=device).manual_seed(seed)
         with torch.no_grad():
-            return _Loop(net, index, kind, draw, untold, label, own, forbidden_S, ties, atoms, plan).run()
+            return _Loop(answer, index, kind, draw, untold, label, own, forbidden_S, ties, atoms, plan).run()
 
     # A core each, and no operation within waits for another core: see `halves`.
     cores = torch.get_num_threads() if device.type == "cpu" else 1
@@ -120,7 +125,7 @@ class _Before:
 
 @dataclass(frozen=True)
 class _Loop:
-    net: Forward
+    answer: Answer
     index: Index
     kind: Kind
     generator: torch.Generator
@@ -143,10 +148,11 @@ class _Loop:
         before = None
         for step, (sigma, sigma_next) in enumerate(pairwise(levels)):
             seen_BN = self.index.present(seen_BC)
-            mean_BN, logits_BS = self._predict(x_BN, seen_BC, sigma)
+            mean_BN, logits = self._predict(x_BN, seen_BC, sigma)
             open_BT = None
             if self.ties:
-                logits_BS, open_BT = self.ties.impose(seen_BC, logits_BS)
+                logits_BS, open_BT = self.ties.impose(seen_BC, logits.whole())
+                logits = Whole(logits_BS, self.index)
             named_BN = None
             if self.atoms:
                 mean_BN, named_BN = self.atoms.put(mean_BN, seen_BC), self.atoms.named(seen_BC, x_BN.shape[1])
@@ -158,12 +164,12 @@ class _Loop:
             x_BN = self._hold_x(moved_BN)
             if when_BC is None:
                 next_BC = categorical.reverse(
-                    seen_BC, logits_BS, sigma, sigma_next, self.index, self.kind, generator=self.generator
+                    seen_BC, logits, sigma, sigma_next, self.index, self.kind, generator=self.generator
                 )
             else:
                 next_BC = categorical.reveal(
                     seen_BC,
-                    logits_BS,
+                    logits,
                     when_BC <= step,
                     self.index,
                     generator=self.generator,
@@ -197,26 +203,26 @@ class _Loop:
             moved_BN = moved_BN + sigma_next * math.sqrt(-math.expm1(-2.0 * noise_step)) * noise_BN
         return torch.where(seen_BN, moved_BN, math.sqrt(1.0 + sigma_next**2) * noise_BN)
 
-    def _predict(self, x_BN: Tensor, seen_BC: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    def _predict(self, x_BN: Tensor, seen_BC: Tensor, sigma: float) -> tuple[Tensor, Logits]:
         """Prediction with classifier-free guidance (Ho and Salimans 2022, eq. 6)."""
         sigma_BP = torch.where(self.given.given_BP, SIGMA_MIN, sigma)
         untold_B = torch.full((len(x_BN),), self.untold, dtype=torch.int64, device=x_BN.device)
         weight = 0.0 if self.label is None else self.plan.guidance
         if weight == 1.0:
-            mean_BN, logits_BS = self._once(x_BN, seen_BC, sigma_BP, torch.full_like(untold_B, self.label or 0))
+            mean_BN, logits = self._once(x_BN, seen_BC, sigma_BP, torch.full_like(untold_B, self.label or 0))
         else:
-            mean_BN, logits_BS = self._once(x_BN, seen_BC, sigma_BP, untold_B)
+            mean_BN, logits = self._once(x_BN, seen_BC, sigma_BP, untold_B)
             if weight != 0.0:
                 told_B = torch.full_like(untold_B, self.label or 0)
-                told_mean_BN, told_logits_BS = self._once(x_BN, seen_BC, sigma_BP, told_B)
+                told_mean_BN, told = self._once(x_BN, seen_BC, sigma_BP, told_B)
                 mean_BN = mean_BN + weight * (told_mean_BN - mean_BN)
-                logits_BS = logits_BS + weight * (told_logits_BS - logits_BS)
+                logits = logits.towards(told, weight)
         if self.forbidden_S is not None and self.kind is not categorical.Kind.MASKED:
-            logits_BS = logits_BS.masked_fill(self.forbidden_S, float("-inf"))
-        return mean_BN, logits_BS
+            logits = Whole(logits.whole().masked_fill(self.forbidden_S, float("-inf")), self.index)
+        return mean_BN, logits
 
-    def _once(self, x_BN: Tensor, seen_BC: Tensor, sigma_BP: Tensor, label_B: Tensor) -> tuple[Tensor, Tensor]:
-        return predict(self.net, x_BN, seen_BC, sigma_BP, label_B, self.index)
+    def _once(self, x_BN: Tensor, seen_BC: Tensor, sigma_BP: Tensor, label_B: Tensor) -> tuple[Tensor, Logits]:
+        return predict(self.answer, x_BN, seen_BC, sigma_BP, label_B, self.index)
 
     def _always_there(self) -> Tensor:
         """Statuses [C] that can be nothing but present. They stand from the first step: a number that begins late has

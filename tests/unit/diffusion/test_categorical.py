@@ -19,6 +19,7 @@ from tabad.diffusion.categorical import (
     start,
 )
 from tabad.diffusion.layout import Index, Layout
+from tabad.diffusion.logits import Whole
 
 LAYOUT = Layout.of([5, 3, 1, 40], [0], [0, 0, 1, 2, 3])
 INDEX = Index(LAYOUT, torch.device("cpu"))
@@ -115,7 +116,7 @@ def test_cross_entropy_of_equal_logits_is_the_log_of_the_size() -> None:
 def test_draws_follow_the_probabilities() -> None:
     logits_BS = torch.zeros(ROWS, LAYOUT.codes)
     logits_BS[:, 5:8] = torch.tensor([0.7, 0.2, 0.1]).log()
-    share = torch.bincount(draw(logits_BS, INDEX, generator=generator())[:, 1], minlength=3) / ROWS
+    share = torch.bincount(draw(Whole(logits_BS, INDEX), INDEX, generator=generator())[:, 1], minlength=3) / ROWS
     assert share.tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.012)
 
 
@@ -125,7 +126,7 @@ def test_cells_that_are_left_out_are_0_and_the_others_follow_the_probabilities()
     which_BC = torch.zeros(ROWS, 4, dtype=torch.bool)
     which_BC[::2, 1] = True
     which_BC[1::2, 3] = True
-    c_BC = draw(logits_BS, INDEX, generator=generator(), which_BC=which_BC)
+    c_BC = draw(Whole(logits_BS, INDEX), INDEX, generator=generator(), which_BC=which_BC)
     assert bool((c_BC[~which_BC] == 0).all())
     share = torch.bincount(c_BC[::2, 1], minlength=3) / len(c_BC[::2])
     assert share.tolist() == pytest.approx([0.0, 0.8, 0.2], abs=0.015)
@@ -138,13 +139,13 @@ def test_a_code_that_is_all_but_impossible_is_not_drawn_by_rounding() -> None:
     # The last code has no weight beside the first: a uniform of nearly 1 must not reach it.
     logits_BS = torch.full((ROWS, LAYOUT.codes), -200.0)
     logits_BS[:, INDEX.offset_C] = 0.0
-    assert int(draw(logits_BS, INDEX, generator=generator()).max()) == 0
+    assert int(draw(Whole(logits_BS, INDEX), INDEX, generator=generator()).max()) == 0
 
 
 def test_a_forbidden_code_is_never_drawn() -> None:
     logits_BS = torch.zeros(ROWS, LAYOUT.codes)
     logits_BS[:, 5] = float("-inf")
-    assert int(draw(logits_BS, INDEX, generator=generator())[:, 1].min()) == 1
+    assert int(draw(Whole(logits_BS, INDEX), INDEX, generator=generator())[:, 1].min()) == 1
 
 
 def test_masked_reverse_reveals_the_exact_share_and_keeps_what_is_seen() -> None:
@@ -152,7 +153,7 @@ def test_masked_reverse_reveals_the_exact_share_and_keeps_what_is_seen() -> None
     assert bool((seen_BC == MASK).all())
     seen_BC[:100] = 0
     logits_BS = torch.zeros(ROWS, LAYOUT.codes)
-    after_BC = reverse(seen_BC, logits_BS, 2.0, 1.0, INDEX, Kind.MASKED, generator=generator())
+    after_BC = reverse(seen_BC, Whole(logits_BS, INDEX), 2.0, 1.0, INDEX, Kind.MASKED, generator=generator())
     assert torch.equal(after_BC[:100], seen_BC[:100])
     assert float((after_BC[100:, 3] == MASK).float().mean()) == pytest.approx(0.5 / 0.8, abs=0.015)
 
@@ -160,7 +161,9 @@ def test_masked_reverse_reveals_the_exact_share_and_keeps_what_is_seen() -> None
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_last_reverse_step_leaves_a_code_in_every_cell(kind: Kind) -> None:
     seen_BC = start(ROWS, INDEX, kind, generator=generator())
-    after_BC = reverse(seen_BC, torch.zeros(ROWS, LAYOUT.codes), 0.02, 0.0, INDEX, kind, generator=generator())
+    after_BC = reverse(
+        seen_BC, Whole(torch.zeros(ROWS, LAYOUT.codes), INDEX), 0.02, 0.0, INDEX, kind, generator=generator()
+    )
     assert int(after_BC.min()) >= 0
     assert bool((after_BC < INDEX.size_C).all())
 
@@ -180,9 +183,8 @@ def test_multinomial_reverse_is_the_posterior() -> None:
         from_clean[clean] += keep_later
         joint = to_seen * from_clean
         expected += p[clean] * joint / joint.sum()
-    after = reverse(
-        torch.full((ROWS, 1), seen), p.log().expand(ROWS, 3), now, later, index, Kind.MULTINOMIAL, generator=generator()
-    )
+    logits = Whole(p.log().expand(ROWS, 3), index)
+    after = reverse(torch.full((ROWS, 1), seen), logits, now, later, index, Kind.MULTINOMIAL, generator=generator())
     share = torch.bincount(after[:, 0], minlength=3) / ROWS
     assert share.tolist() == pytest.approx(expected.tolist(), abs=0.012)
 
@@ -194,7 +196,13 @@ def test_forbidden_codes_are_left_out_as_if_their_logits_were_infinitely_low() -
     forbidden_S[[1, 3, 6, 20, 48]] = True
     which_BC = torch.rand(500, LAYOUT.categories, generator=torch.Generator().manual_seed(2)) < 0.5
     found, expected = (
-        draw(some, index, generator=torch.Generator().manual_seed(3), which_BC=which_BC, forbidden_S=forbidden)
+        draw(
+            Whole(some, index),
+            index,
+            generator=torch.Generator().manual_seed(3),
+            which_BC=which_BC,
+            forbidden_S=forbidden,
+        )
         for some, forbidden in (
             (logits_BS, forbidden_S),
             (logits_BS.masked_fill(forbidden_S, float("-inf")), None),
