@@ -4,7 +4,8 @@ Real tables are those named by `--sets` (adult, default_credit_card, bank_full w
 generated one. Of each, disjoint random parts are the training, the held-out and the synthetic rows. A fresh sample
 passed off as synthetic must pass: at most 5 of 100 may raise an alarm. `generators`: tabad and TabDDPM, of as many
 rows; and tabad of 20,000, as in `synthesis`. `shadows`: tabad attacked with the help of generators of the same kind.
-`rare`: 50 rows of a rare class, over refits. MST and AIM are in `private`; anonymeter is not run.
+`rare`: 50 rows of a rare class, over refits. `units`: rows of fresh customers and planes, audited by row and by unit.
+MST and AIM are in `private`; anonymeter is not run.
 """
 
 import argparse
@@ -16,14 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import data, generated, machine, membership, privacy_peers, results
+from benchmarks import data, generated, machine, membership, privacy_peers, results, units
 from benchmarks.clock import median, ratio, take_turns
 from benchmarks.report import render
 
-PARTS = ("search", "fresh", "leaks", "generators", "shadows", "rare")
+PARTS = ("search", "fresh", "units", "leaks", "generators", "shadows", "rare")
 SETS = ("adult", "default_credit_card", "bank_full")
 MANY_ROWS, FEW_ROWS = 20_000, 50
 """Of a generator as in `synthesis`, and of a rare class."""
+UNIT_DRAWS = 50
+"""Of each table whose rows have units."""
 TARGETS = {"scikit-learn": 2.0, "numpy": 10.0}
 """Least ratios of the seconds of a search to tabad's."""
 THINNED = {"numpy": 40}
@@ -55,6 +58,9 @@ def main(options: argparse.Namespace) -> int:
         out += _searches(4_000 if options.quick else 8_000, rounds)
     if "fresh" in parts:
         found, summary["fresh samples"] = _fresh(tables, options.rows, draws)
+        out += found
+    if "units" in parts:
+        found, summary["fresh units"] = _units(2 if options.quick else UNIT_DRAWS)
         out += found
     if "leaks" in parts:
         out += _leaks(tables, options.rows)
@@ -102,6 +108,26 @@ def _fresh(tables: dict[str, pa.Table], rows: int, draws: int) -> tuple[list[dic
         f"  (target: at most 5 of 100), {seconds:.1f} s an audit, alarms: {[r['alarms'] for r in out if r['alarms']]}"
     )
     return out, {"draws": draws, "alarms": raised, "seconds_an_audit": round(seconds, 2)}
+
+
+def _units(draws: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows of fresh units passed off as synthetic: nothing leaks, and by unit at most 5 % may raise an alarm."""
+    import tabad
+
+    out = []
+    for name, (table, unit) in units.tables().items():
+        for draw in range(draws):
+            parts = units.parts(table, unit, draw)
+            by = {
+                "by unit": tabad.audit(*parts, unit=unit, seed=draw),
+                "by row": tabad.audit(*parts, ignore=[unit], seed=draw),
+            }
+            for way, audit in by.items():
+                alarms = [finding.attack for finding in audit.alarms]
+                out.append({"part": "units", "table": name, "draw": draw, "audited": way, "alarms": alarms})
+    raised = {way: sum(bool(r["alarms"]) for r in out if r["audited"] == way) for way in ("by unit", "by row")}
+    print(f"\nprivacy: fresh units passed off as synthetic, {len(out) // 2} draws, that raise an alarm: {raised}")
+    return out, {"draws": len(out) // 2, "alarms": raised}
 
 
 def _leaks(tables: dict[str, pa.Table], rows: int) -> list[dict[str, Any]]:

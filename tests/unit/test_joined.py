@@ -1,7 +1,8 @@
 """A parquet table is written with further columns by copying its own chunks: nothing of them changes."""
 
 import datetime
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,27 @@ def test_a_file_that_is_another_one_by_now_is_not_copied(tmp_path: Path) -> None
     assert splice is not None
     splice.start(str(tmp_path / "out.parquet"))
     pq.write_table(rows_of(11), tmp_path / "t.parquet")
-    with pytest.raises(OSError, match="the table changed while it was read"):
+    with pytest.raises(InputError, match=r"t\.parquet changed while it was read") as changed:
         splice.add((tmp_path / "ten.parquet").read_bytes())
+    assert (changed.value.name, changed.value.hint) == ("table-changed", "run it again when nothing writes to it")
+
+
+def test_a_table_that_is_gone_is_no_failure_to_write(tmp_path: Path) -> None:
+    pq.write_table(rows_of(10), tmp_path / "t.parquet")
+    table = open_table(tmp_path / "t.parquet")
+
+    def gone(schema: pa.Schema) -> pa.RecordBatchReader:
+        def batches() -> Iterator[pa.RecordBatch]:
+            os.unlink(tmp_path / "t.parquet")
+            yield from reader
+
+        reader = added(10)(schema)
+        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+    with pytest.raises(InputError, match=r"^cannot read .*t\.parquet: No such file or directory$") as raised:
+        write_joined(table, gone, str(tmp_path / "out.parquet"))
+    assert raised.value.name == "table-unreadable"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_two_writers_are_written_anew(tmp_path: Path) -> None:

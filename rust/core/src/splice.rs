@@ -4,7 +4,7 @@
 //! and Bloom filters stay as they were, and a screening pays for the columns that it adds.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
+
+use crate::error::Error;
 
 /// More row groups than this are not numbered by every reader.
 const MOST_GROUPS: usize = 32_000;
@@ -47,8 +49,12 @@ impl Source {
 
     /// The file again; an error where it is another one by now.
     fn open(&self) -> io::Result<File> {
-        let file = File::open(&self.path)?;
-        if file.len() == self.length { Ok(file) } else { Err(wrong("the table changed while it was read")) }
+        let file = File::open(&self.path).map_err(|error| unread(&self.path, &error))?;
+        if file.len() == self.length {
+            return Ok(file);
+        }
+        let message = format!("{} changed while it was read", self.path.display());
+        Err(io::Error::other(Error::input("table-changed", message).hint("run it again when nothing writes to it")))
     }
 
     fn rows(&self, group: usize) -> u64 {
@@ -56,26 +62,49 @@ impl Source {
     }
 }
 
-/// A file that is read in larger pieces than `File` as a `ChunkReader`.
-struct Pieces<'a>(&'a File);
+/// A file that is read in larger pieces than `File` as a `ChunkReader`; a failure names it.
+struct Pieces<'a> {
+    file: &'a File,
+    path: &'a Path,
+}
 
 impl Length for Pieces<'_> {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.file.len()
     }
 }
 
 impl ChunkReader for Pieces<'_> {
-    type T = BufReader<File>;
+    type T = BufReader<Named>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        let mut file = self.0.try_clone()?;
-        file.seek(SeekFrom::Start(start))?;
-        Ok(BufReader::with_capacity(BUFFER, file))
+        let from_start = || {
+            let mut file = self.file.try_clone()?;
+            file.seek(SeekFrom::Start(start)).map(|_| file)
+        };
+        let file = from_start().map_err(|error| unread(self.path, &error))?;
+        Ok(BufReader::with_capacity(BUFFER, Named { file, path: self.path.to_owned() }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        self.0.get_bytes(start, length)
+        let mut bytes = vec![0; length];
+        self.get_read(start)?.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => unread(self.path, &error),
+            _ => error,
+        })?;
+        Ok(bytes.into())
+    }
+}
+
+/// A file whose failures name it.
+struct Named {
+    file: File,
+    path: PathBuf,
+}
+
+impl Read for Named {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer).map_err(|error| unread(&self.path, &error))
     }
 }
 
@@ -167,7 +196,8 @@ impl Splice {
         }
         let file = source.open()?;
         let mut writer = writer.next_row_group().map_err(to_io)?;
-        copy(&mut writer, &Pieces(&file), &source.meta, group, self.indexed).map_err(to_io)?;
+        copy(&mut writer, &Pieces { file: &file, path: &source.path }, &source.meta, group, self.indexed)
+            .map_err(to_io)?;
         copy(&mut writer, &added, &meta, 0, self.indexed).map_err(to_io)?;
         writer.close().map_err(to_io)?;
         self.done += 1;
@@ -256,6 +286,13 @@ fn copy<R: ChunkReader>(
 
 fn wrong(message: &str) -> io::Error {
     io::Error::other(message.to_owned())
+}
+
+/// What a caller may tell from a failure to write: it is an `Error` of the input inside.
+fn unread(path: &Path, error: &io::Error) -> io::Error {
+    let said = error.to_string();
+    let reason = said.split(" (os error").next().unwrap_or(&said);
+    io::Error::other(Error::input("table-unreadable", format!("cannot read {}: {reason}", path.display())))
 }
 
 /// The failure of the system where it was one.

@@ -1,4 +1,4 @@
-//! `tabad_core::splice` for Python: paths, bytes, and failures of the system as OSError.
+//! `tabad_core::splice` for Python: paths, bytes, and failures of the system as OSError, but for those of the table.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use tabad_core::error::Error;
 use tabad_core::splice::Splice as Inner;
 
 #[pyclass(module = "tabad._core", frozen)]
@@ -53,6 +54,9 @@ fn broken() -> PyErr {
 }
 
 fn to_py(py: Python<'_>, error: &io::Error) -> PyErr {
+    if let Some(refused) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return crate::error::to_py(py, refused);
+    }
     let Some(code) = error.raw_os_error() else { return PyOSError::new_err(error.to_string()) };
     let said = py.import("os").and_then(|os| os.call_method1("strerror", (code,))?.extract::<String>());
     PyOSError::new_err((code, said.unwrap_or_else(|_| error.to_string())))
