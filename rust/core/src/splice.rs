@@ -87,12 +87,7 @@ impl ChunkReader for Pieces<'_> {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let mut bytes = vec![0; length];
-        self.get_read(start)?.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => unread(self.path, &error),
-            _ => error,
-        })?;
-        Ok(bytes.into())
+        self.file.get_bytes(start, length).map_err(|error| unread(self.path, &to_io(error)).into())
     }
 }
 

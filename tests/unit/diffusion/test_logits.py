@@ -58,11 +58,11 @@ def test_cells_are_the_logits_of_their_row_and_column() -> None:
 def test_guidance_of_states_is_guidance_of_logits() -> None:
     net = network()
     with torch.no_grad():
-        (_, one), (_, other) = answers(net, INDEX)(*fed()), answers(net, INDEX)(*fed(5))
+        asked = answers(net, INDEX)
+        (_, one), (_, other) = asked(*fed()), asked(*fed(5))
         one_BS, other_BS = net(*fed())[1], net(*fed(5))[1]
         expected_BS = one_BS + 2.5 * (other_BS - one_BS)
-        head = answers(net, INDEX)
-        mixed = head(*fed())[1].towards(head(*fed(5))[1], 2.5)
+        mixed = one.towards(other, 2.5)
     torch.testing.assert_close(mixed.whole(), expected_BS, atol=1e-4, rtol=1e-4)
     assert one.whole().shape == other.whole().shape == expected_BS.shape
 
