@@ -1,9 +1,19 @@
 """Optional packages, imported when they are needed and named in full when they are missing."""
 
 import importlib
+import importlib.util
+import sys
 from typing import Any
 
 from tabad.errors import MissingDependency
+
+
+def expect(module: str, *, extra: str, purpose: str | None = None, hint: str | None = None) -> None:
+    """Raise as `need` does where the package is missing, without the seconds that importing it may take."""
+    package = module.partition(".")[0]
+    known = sys.modules[package] is not None if package in sys.modules else importlib.util.find_spec(package)
+    if not known:
+        raise _missing(package, extra, purpose, hint)
 
 
 def need(module: str, *, extra: str, purpose: str | None = None, hint: str | None = None) -> Any:
@@ -18,8 +28,9 @@ def need(module: str, *, extra: str, purpose: str | None = None, hint: str | Non
         package = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != package:
             raise
-        why = f", and is needed to {purpose}" if purpose else ""
-        raise MissingDependency(
-            f"`{package}` is not installed{why}",
-            hint=hint or f'pip install "tabad[{extra}]"',
-        ) from error
+        raise _missing(package, extra, purpose, hint) from error
+
+
+def _missing(package: str, extra: str, purpose: str | None, hint: str | None) -> MissingDependency:
+    why = f", and is needed to {purpose}" if purpose else ""
+    return MissingDependency(f"`{package}` is not installed{why}", hint=hint or f'pip install "tabad[{extra}]"')

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tabad import _core
-from tabad._lazy import need
+from tabad._lazy import expect, need
 from tabad.config import KEPT_ROWS, FitOptions
 from tabad.constraints import AT_MOST, SUM, Constraint, from_text, parse
 from tabad.errors import UsageError
@@ -60,7 +60,7 @@ def fit_table(
     training and keeps the best network so far.
     """
     if options.quality != "fast":
-        need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
+        expect("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
 
     given = parse(text for text in options.constraints if text != "none")
     if given and options.quality == "fast":
@@ -164,10 +164,10 @@ def fit_private(table: Table, options: FitOptions, progress: OnProgress | None =
         raise AssertionError("a private fit needs its options")
     refuse_text(table)
     if options.quality != "fast":
-        need("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
+        expect("torch", extra="train", purpose=f"train the network (quality {options.quality})", hint=_NO_TORCH)
     trainer = None
     if private.method == "dp-sgd":
-        need("torch", extra="train", purpose="train a network privately")
+        expect("torch", extra="train", purpose="train a network privately")
         from tabad.diffusion.private import train_private
 
         trainer = partial(train_private, seed=private.noise_seed)

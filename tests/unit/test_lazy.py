@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import tabad
-from tabad._lazy import need
+from tabad._lazy import expect, need
 
 HEAVY = ("numpy", "torch", "pyarrow", "polars", "pandas", "duckdb", "sklearn", "typer")
 
@@ -47,6 +47,23 @@ def test_missing_package_names_the_extra() -> None:
         need("no_such_package.inner", extra="train", purpose="train")
 
     assert caught.value.hint == 'pip install "tabad[train]"'
+
+
+@pytest.mark.parametrize("blocked", [False, True], ids=["not there", "blocked"])
+def test_missing_package_is_told_without_importing_it(blocked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if blocked:  # how a test, or whoever embeds Python, forbids a package
+        monkeypatch.setitem(sys.modules, "no_such_package", None)
+
+    with pytest.raises(tabad.MissingDependency, match="`no_such_package` is not installed, and is needed to train"):
+        expect("no_such_package.inner", extra="train", purpose="train")
+
+
+def test_wrong_column_is_told_before_torch_is_loaded(tmp_path: object) -> None:
+    csv = tmp_path / "t.csv"  # type: ignore[operator]
+    csv.write_text("a,b\n" + "".join(f"{i % 7},{i % 3}\n" for i in range(60)))
+    code = f"from tabad.cli.run import run; run(['fit', {str(csv)!r}, '--label', 'c', '-o', {str(csv) + '.tabad'!r}])"
+
+    assert "torch" not in _loaded_after(code)
 
 
 def test_broken_package_is_not_called_missing(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabad import tables
-from tabad._lazy import need
+from tabad._lazy import expect, need
 from tabad.errors import InputError, UsageError
 from tabad.tables.cells import plain
 from tabad.tables.views import without_views
@@ -74,7 +74,7 @@ def augmented(
     Raises `InputError` for a label or a rare value that is not there and for fewer than 20 rare rows, and
     `MissingDependency` without torch or scikit-learn.
     """
-    need("torch", extra="train", purpose="generate rows")
+    expect("torch", extra="train", purpose="generate rows")
     began = time.monotonic()
     own = table.reread(lambda: without_views(table.open()).read_all()).unify_dictionaries().combine_chunks()
     tables.check_taken(own.schema, [f"{prefix}synthetic"])
