@@ -17,6 +17,7 @@ __all__ = [
     "ScoreStream",
     "Splice",
     "__version__",
+    "label_texts",
     "network_energies",
 ]
 
@@ -31,6 +32,9 @@ __version__: str
 
 DEBUG: bool
 """True in a debug build, which benchmarks refuse to time."""
+
+def label_texts(stream: ArrowStream) -> Any:
+    """pyarrow.StringArray of the first column of a stream: the text by which labels are told; null stays null."""
 
 def network_energies(
     config: str, weights: bytes, rows: int, x: bytes, c: bytes, noised: int | None = None
@@ -200,6 +204,12 @@ class Model:
     def schema(self) -> Any:
         """pyarrow.Schema of the modelled columns as they were when fitted, ids included."""
 
+    def threshold(self, level: float | None = None) -> float | None:
+        """The smallest score with a p-value up to the level, groups of `given` aside; None where no score has one.
+
+        Without a level: up to that at which the model flags.
+        """
+
     def score(
         self,
         stream: ArrowStream,
@@ -322,6 +332,9 @@ class ScoreStream:
     """Scored batches; consumed once through `__arrow_c_stream__`."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def failure(self) -> BaseException | None:
+        """Why the stream ended early, told once: a consumer of the stream gets a text alone."""
+
     def summary(self) -> str:
         """JSON of what has been scored so far.
 

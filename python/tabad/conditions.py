@@ -39,7 +39,8 @@ class Condition:
         import pyarrow.compute as pc
 
         def plain(array: Any) -> Any:
-            return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+            array = array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+            return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array  # no kernel compares halves
 
         obeys = pc.call_function(_COMPARE[self.operator], [plain(column), plain(value)[0]])
         return pc.fill_null(obeys, False)

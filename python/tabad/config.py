@@ -1,7 +1,7 @@
 """Frozen options, as the layers pass them on. They hold choices only; the layer that uses one checks it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from tabad.errors import UsageError
 
@@ -26,6 +26,9 @@ PRIVATE_METHODS: tuple[PrivateMethod, ...] = ("marginals", "dp-sgd")
 SCORERS: tuple[Scorer, ...] = ("teacher", "student")
 
 
+MOST_THREADS = 4_096
+
+
 def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
     """Raise `UsageError` unless `value` is one of `choices`."""
     if value not in choices:
@@ -33,6 +36,25 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
             f"`{option}` is {value!r}, which is not one of {', '.join(choices)}",
             name="option-unknown",
         )
+
+
+def check_seed(seed: int) -> None:
+    """Raise `UsageError` unless a seed is a number of 64 bits."""
+    if not 0 <= seed < 2**64:
+        raise UsageError(f"`seed` is {seed}, outside 0 to 2^64 - 1", name="option-range")
+
+
+def check_threads(threads: int) -> None:
+    """Raise `UsageError` unless so many threads can be started; 0: one a core."""
+    if not 0 <= threads <= MOST_THREADS:
+        raise UsageError(f"`threads` is {threads}, outside 0 to {MOST_THREADS:,}", name="option-range")
+
+
+def label_text(value: Any) -> str:
+    """A label as the text it is told by: `1` of 1, 1.0 and "1", `true` of True."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +136,8 @@ class FitOptions:
             )
         if self.memory is not None and self.memory < 0:
             raise UsageError(f"`memory` is {self.memory}, and cannot be negative", name="option-range")
-        if not 0 <= self.seed < 2**64:
-            raise UsageError(f"`seed` is {self.seed}, outside 0 to 2^64 - 1", name="option-range")
+        check_seed(self.seed)
+        check_threads(self.threads)
         if self.private is not None:
             self._refuse_beside_private()
 
@@ -187,6 +209,7 @@ class ScoreOptions:
         one_of(self.explain, EXPLAINS, "explain")
         if self.reasons < 1:
             raise UsageError(f"`reasons` is {self.reasons}, and must be at least 1", name="option-range")
+        check_threads(self.threads)
 
     @property
     def whole_table(self) -> bool:
@@ -225,5 +248,5 @@ class AuditOptions:
             )
         if self.rows < 20:
             raise UsageError(f"`rows` is {self.rows}, and must be at least 20", name="option-range")
-        if not 0 <= self.seed < 2**64:
-            raise UsageError(f"`seed` is {self.seed}, outside 0 to 2^64 - 1", name="option-range")
+        check_seed(self.seed)
+        check_threads(self.threads)

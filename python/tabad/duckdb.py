@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from tabad._lazy import need
 from tabad.api import as_model
-from tabad.config import Explain, ScoreOptions, Scorer
+from tabad.config import Decision, Explain, ScoreOptions, Scorer
 from tabad.errors import UsageError
 from tabad.key_file import KeySource
 
@@ -65,7 +65,7 @@ def register(
             f"{name!r} cannot be the name of SQL functions", name="sql-name", hint="use letters, digits and underscores"
         )
     fitted = as_model(model, scorer, key)
-    options = ScoreOptions(explain=explain, threads=threads)
+    options = ScoreOptions(Decision(level), explain=explain, threads=threads)
     function = f"{name}_row"
     with contextlib.suppress(engine.InvalidInputException, engine.CatalogException):  # not registered so far
         con.remove_function(function)

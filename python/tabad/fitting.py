@@ -17,6 +17,7 @@ from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels
 from tabad.tables import Table, open_table, refuse_text
+from tabad.tables.views import without_views
 
 if TYPE_CHECKING:
     from tabad.constraints.watch import Watch
@@ -115,7 +116,7 @@ def fit_table(
         else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or "", options.unit or ""))
     )
     model = Model(fit.finish())
-    return Fitted(model, interrupted, labels, _notes(model, watch, given))
+    return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
 
 
 def _refuse_unchecked(given: list[Constraint]) -> None:
@@ -173,7 +174,7 @@ def fit_private(table: Table, options: FitOptions, progress: OnProgress | None =
         trainer = partial(train_private, seed=private.noise_seed)
     if progress is not None:
         table.on_rows = lambda rows: progress("read", rows, table.rows, "")
-    rows = table.reread(lambda: table.open().read_all())
+    rows = table.reread(lambda: without_views(table.open()).read_all())
     table.on_rows = None
     release, facts, drawn = make_release(rows, private, label=options.label, ignore=options.ignore, trainer=trainer)
     del rows
@@ -192,7 +193,7 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     kept = max(KEPT_ROWS, model.manifest["kept_rows"]) if options.memory is None else options.memory
     updated: Model = table.reread(lambda: model.updated(table, memory=kept, seed=options.seed, threads=options.threads))
     table.on_rows = None
-    return Fitted(updated)
+    return Fitted(updated, notes=list(dict.fromkeys(table.notes)))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,18 @@ import pyarrow as pa
 from tabad import _core, tables
 from tabad._lazy import need
 from tabad.conditions import Condition, conditions
-from tabad.config import DEVICES, SCORERS, Decision, Device, Explain, ScoreOptions, Scorer, one_of
+from tabad.config import (
+    DEVICES,
+    SCORERS,
+    Decision,
+    Device,
+    Explain,
+    ScoreOptions,
+    Scorer,
+    check_seed,
+    label_text,
+    one_of,
+)
 from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
 from tabad.errors import ModelFileError, TabadWarning, TableNotFound, UsageError
 from tabad.key_file import KeySource, read_key
@@ -135,7 +146,8 @@ class Model:
         return self._core.to_bytes()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file, whole or not at all. Raises `WriteError`."""
+        """Write the model file, whole or not at all. Raises `WriteError`, and `UsageError` for `-`."""
+        tables.check_model_destination(os.fspath(path))
         tables.write_bytes(self.to_bytes(), os.fspath(path))
 
     @property
@@ -195,7 +207,7 @@ class Model:
         else:
             run.write(os.fspath(output), output_format)
             result = Path(output)
-        for note in run.notes:
+        for note in [*dict.fromkeys(table.notes), *run.notes]:
             warnings.warn(note, TabadWarning, stacklevel=2)
         return result
 
@@ -226,7 +238,10 @@ class Model:
             strata=rule.get("strata"),
             levels=rule.get("levels"),
         )
-        return pa.table(scored)
+        try:
+            return pa.table(scored)
+        except pa.ArrowException as error:
+            raise scored.failure() or error from None
 
     def generate(
         self,
@@ -255,10 +270,14 @@ class Model:
         """
         if n < 0:
             raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
+        check_seed(seed)
+        label = None if label is None else label_text(label)
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
         if self._draws_privately():
-            schema, batches = self._private_rows(n, label, conditions(where), guidance, seed)
+            one_of(device, DEVICES, "device")
+            rules = self._generated_obey(constraints)
+            schema, batches = self._private_rows(n, label, conditions(where), guidance, rules, seed)
         else:
             network = self.need_network("generates rows", "generate rows")
             from tabad.diffusion.generate import generated
@@ -318,9 +337,16 @@ class Model:
         return bool((self.manifest.get("private") or {}).get("steps"))
 
     def _private_rows(
-        self, n: int, label: str | None, where: list[Condition], guidance: float, seed: int
+        self,
+        n: int,
+        label: str | None,
+        where: list[Condition],
+        guidance: float,
+        constraints: list[Constraint],
+        seed: int,
     ) -> tuple[pa.Schema, Any]:
         need("numpy", extra="private", purpose="generate rows")
+        from tabad.diffusion.obey import Obedience
         from tabad.private.generate import generated
         from tabad.private.stored import unpack
 
@@ -335,7 +361,10 @@ class Model:
                 hint="fit it with --label COLUMN (label=...), or ask for --where COLUMN=VALUE",
             )
         wanted = [] if label is None else [Condition(str(column), "=", label)]
-        return generated(unpack(json.loads(facts), numbers, self.schema), n, seed=seed, where=[*wanted, *where])
+        kinds = {column["name"]: column["kind"] for column in self.manifest["columns"]}
+        obedience = Obedience(constraints, kinds)
+        release = unpack(json.loads(facts), numbers, self.schema)
+        return generated(release, n, seed=seed, where=[*wanted, *where], rules=obedience or None)
 
     def impute(
         self,
@@ -368,6 +397,7 @@ class Model:
 
     def filling(self, columns: Iterable[str] | str = (), *, seed: int = 0, device: str = "auto") -> "Filling":
         """A filling about to happen; `impute` for callers that also want to say what was filled."""
+        check_seed(seed)
         network = self.need_network("knows what is missing", "fill missing cells")
         from tabad.diffusion.impute import Filling
 
@@ -399,6 +429,7 @@ class Model:
         named = (columns,) if isinstance(columns, str) else columns if isinstance(columns, int) else tuple(columns)
         if n < 0 or (isinstance(named, int) and named < 1):
             raise UsageError(f"`n` is {n} and `columns` is {named}: both count something", name="option-range")
+        check_seed(seed)
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
         network = self.need_network("knows which cells depend on which", "make anomalies")

@@ -71,7 +71,9 @@ class Run:
             # A parquet table's own columns need not be read, where the model does not use them, nor encoded again.
             _, p_value, _, _ = self.options.columns
             rows = tables.write_joined(self.table, self._beside, destination, format, repeated=[p_value])
-            return tables.write(self.stream(append=True), destination, format) if rows is None else rows
+            if rows is not None:
+                return rows
+            return tables.write(self.stream(append=True), destination, format, whole=self.table.may_retype)
 
         rows: int = self.table.reread(action)
         return rows
@@ -121,7 +123,8 @@ class Run:
                 yield from scored
             except (pa.ArrowException, OSError) as error:
                 # Across the C interface an exception becomes a text; the table kept the exception.
-                raise self.table.failure or InputError(str(error), name="stream-failed") from error
+                failure = self.table.failure or (self._scored.failure() if self._scored is not None else None)
+                raise failure or InputError(str(error), name="stream-failed") from error
 
         return pa.RecordBatchReader.from_batches(scored.schema, batches())
 

@@ -53,6 +53,9 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> "TabadDetector":  # noqa: ARG002
         """Fit to the rows of X; `y` is ignored."""
         table = _table(X)
+        self.n_features_in_ = len(_columns(table))
+        if _named(X):
+            self.feature_names_in_ = np.asarray(_columns(table), dtype=object)
         if self.model is None:
             self.model_ = api.fit(
                 table,
@@ -68,24 +71,35 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             )
         else:
             self.model_ = api.as_model(self.model)
-        self.n_features_in_ = len(table.columns) if hasattr(table, "columns") else table.num_columns
-        if hasattr(X, "columns"):
-            self.feature_names_in_ = np.asarray([str(name) for name in X.columns], dtype=object)
-        scored = self._scored(table)
-        if self.contamination == "auto":
-            flagged = scored["tabad_flag"].to_numpy(zero_copy_only=False)
+        self.offset_ = self._own_offset() if self.contamination == "auto" else None
+        if self.offset_ is None:
+            scored = self._scored(table)
             scores = scored["tabad_score"].to_numpy()
-            odd = scores[flagged] if flagged.any() else np.asarray([np.nextafter(scores.max(), np.inf)])
-            self.offset_ = float(-odd.min())
-        else:
-            normal = -scored["tabad_score"].to_numpy()
-            self.offset_ = float(np.quantile(normal, float(self.contamination)))
+            if self.contamination == "auto":
+                flagged = scored["tabad_flag"].to_numpy(zero_copy_only=False)
+                odd = scores[flagged] if flagged.any() else np.asarray([np.nextafter(scores.max(), np.inf)])
+                self.offset_ = float(-odd.min())
+            else:
+                self.offset_ = float(np.quantile(-scores, float(self.contamination)))
         return self
+
+    def _own_offset(self) -> float | None:
+        """Minus the score from which the model flags any row; None where it looks at their number or group."""
+        facts = self.model_.manifest
+        if facts["calibration"] == "self" or facts.get("groups"):
+            return None
+        threshold = self.model_.core.threshold()
+        return None if threshold is None else -float(threshold)
 
     def score_samples(self, X: Any) -> Any:
         """`-tabad_score` per row: the lower, the odder."""
         check_is_fitted(self, "model_")
-        return -self._scored(_table(X))["tabad_score"].to_numpy()
+        table = _table(X)
+        if not _named(X) and len(_columns(table)) != self.n_features_in_:
+            raise ValueError(
+                f"X has {len(_columns(table))} features, but TabadDetector is expecting {self.n_features_in_} features"
+            )
+        return -self._scored(table)["tabad_score"].to_numpy()
 
     def decision_function(self, X: Any) -> Any:
         """`score_samples` minus the offset: negative for outliers."""
@@ -102,10 +116,26 @@ class TabadDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _table(X: Any) -> Any:
-    """X as something that `tabad` reads: arrays get the column names x0, x1, ..."""
-    if hasattr(X, "columns") or hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+    """X as something that `tabad` reads, more than once: arrays get the column names x0, x1, ..."""
+    if isinstance(X, pa.RecordBatchReader) or (hasattr(X, "__arrow_c_stream__") and not hasattr(X, "columns")):
+        return pa.table(X)
+    if _named(X):
         return X
     array = np.asarray(X)
     if array.ndim != 2:
         raise ValueError(f"X has {array.ndim} dimensions, and a table has 2")
-    return pa.table({f"x{index}": pa.array(np.ascontiguousarray(array[:, index])) for index in range(array.shape[1])})
+    # NaN is what numpy has for a missing value, as pandas has.
+    columns = [pa.array(np.ascontiguousarray(array[:, index]), from_pandas=True) for index in range(array.shape[1])]
+    return pa.table({f"x{index}": column for index, column in enumerate(columns)})
+
+
+def _named(X: Any) -> bool:
+    return hasattr(X, "columns") or hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")
+
+
+def _columns(table: Any) -> list[str]:
+    if isinstance(table, pa.Table | pa.RecordBatch):
+        return list(table.schema.names)
+    if hasattr(table, "collect_schema"):  # polars, lazy too
+        return list(table.collect_schema().names())
+    return [str(name) for name in table.columns]

@@ -340,3 +340,25 @@ def test_demo_runs_and_says_how_well_it_did(run_tabad: RunTabad, tmp_path: Path)
     assert "planted   8 of 667 rows" in done.stdout
     written = ["payments-new.parquet", "payments-old.parquet", "payments.tabad", "scored.parquet"]
     assert sorted(os.listdir(tmp_path / "d")) == written
+
+
+def test_what_an_option_cannot_do_alone_is_said(run_tabad: RunTabad, model_path: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a\n" + "1\n2\n" * 20)
+    for arguments, said in (
+        (["score", table, "--output-format", "csv"], "--output-format needs -o"),
+        (["generate", "-m", model_path, "--prefix", "x_"], "--prefix need --anomalies"),
+        (["generate", "-m", model_path, "-o", "-", "--json"], "--json and -o - both write to standard output"),
+    ):
+        done = run_tabad(*arguments)
+        assert done.returncode == 2
+        assert said in done.stdout + done.stderr
+
+
+def test_a_name_that_is_no_utf8_is_said(run_tabad: RunTabad, tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/stra\xdfe.csv"
+    with open(name, "wb") as file:
+        file.write(b"a\n" + b"1\n2\n" * 20)
+    done = run_tabad("score", os.fsdecode(name))
+    assert done.returncode == 3
+    assert r"stra\udcdfe.csv' is not UTF-8, and pyarrow opens no such file" in done.stderr

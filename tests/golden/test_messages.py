@@ -22,6 +22,7 @@ from tests.golden.constraints import CONSTRAINTS
 from tests.golden.context import CONTEXT
 from tests.golden.drifts import DRIFTS
 from tests.golden.elsewhere import ELSEWHERE
+from tests.golden.guards import GUARDS
 from tests.golden.labels import LABELS
 from tests.golden.redactions import REDACTIONS
 from tests.golden.scorers import SCORERS
@@ -440,6 +441,7 @@ CASES.update(CONTEXT)
 CASES.update(SCORERS)
 CASES.update(DRIFTS)
 CASES.update(REDACTIONS)
+CASES.update(GUARDS)
 
 
 def refusal(function: Callable[[], object]) -> str:

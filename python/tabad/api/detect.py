@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tabad import tables
-from tabad.api.shared import FilePath, as_model, names
+from tabad.api.shared import FilePath, as_model, names, same_place
 from tabad.config import (
     SCORERS,
     Decision,
@@ -22,6 +22,7 @@ from tabad.config import (
     Quality,
     ScoreOptions,
     Scorer,
+    label_text,
     one_of,
 )
 from tabad.drift import check_drift
@@ -102,7 +103,7 @@ def fit(
         kinds=dict(kinds or {}),
         ignore=names(ignore),
         label=label,
-        normal=normal,
+        normal=None if normal is None else label_text(normal),
         feedback=feedback,
         given=names(given),
         mechanism=mechanism,
@@ -181,7 +182,7 @@ def score(
         kinds=dict(kinds or {}),
         ignore=names(ignore),
         label=label,
-        normal=normal,
+        normal=None if normal is None else label_text(normal),
         feedback=feedback,
         given=names(given),
         mechanism=mechanism or "combined",
@@ -223,8 +224,9 @@ def run_fit(
     if before is not None:
         _refuse_beside_update(options)
     if output is not None:
-        tables.check_destination(os.fspath(output), "arrow")
+        tables.check_model_destination(os.fspath(output))
     table = tables.open_table(data, format=format)
+    _refuse_onto_table(output, table)
     if before is None and options.private is not None:
         fitted = fit_private(table, options, progress=progress)
     elif before is None:
@@ -258,10 +260,12 @@ def run_score(
         refuse_scorer(scorer)
         refuse_key(key)
     loaded = None if model is None else as_model(model, scorer, key)
-    for path, kind in ((output, output_format), (save_model, "arrow")):
-        if path is not None:
-            tables.check_destination(os.fspath(path), kind)
+    if output is not None:
+        tables.check_destination(os.fspath(output), output_format)
+    if save_model is not None:
+        tables.check_model_destination(os.fspath(save_model))
     table = tables.open_table(data, format=format)
+    _refuse_onto_table(save_model, table)
     fitted = None
     began = time.monotonic()
     if loaded is None:
@@ -284,6 +288,16 @@ def run_score(
         notes.append(_INTERRUPTED)
     seconds = (fitted_at - began, time.monotonic() - fitted_at)
     return Scored(result, summary, loaded, table, fitted, notes, seconds)
+
+
+def _refuse_onto_table(model: FilePath | None, table: Table) -> None:
+    """Raise `UsageError` where a model would be written over the rows that it is fitted on."""
+    if model is not None and any(same_place(os.fspath(model), path) for path in table.paths):
+        raise UsageError(
+            f"{os.fspath(model)} is the table itself, and a model would be written over it",
+            name="model-onto-table",
+            hint="write the model elsewhere, for example to a file that ends in .tabad",
+        )
 
 
 def _deliver(run: Run, output: FilePath | None, output_format: str | None, answer: bool) -> Any:

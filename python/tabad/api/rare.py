@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tabad import tables
 from tabad._lazy import need
 from tabad.api.shared import FilePath, names
-from tabad.config import DEVICES, Device, one_of
+from tabad.config import DEVICES, Device, check_seed, label_text, one_of
 from tabad.errors import TabadWarning
 from tabad.fitting import OnProgress
 
@@ -82,6 +82,7 @@ def run_augment(
 ) -> "tuple[Outcome, Any]":
     """`augment`, with what its comparison found."""
     one_of(device, DEVICES, "device")
+    check_seed(seed)
     if output is not None:
         tables.check_destination(os.fspath(output), output_format)
     need("sklearn", extra="sklearn", purpose="judge generated rows by a classifier")
@@ -89,7 +90,7 @@ def run_augment(
     from tabad.synthesis.loop import Plan
 
     table = tables.open_table(data, format=format)
-    plan = Plan(label, rare, dict(kinds or {}), tuple(ignore), seed=seed, device=device)
+    plan = Plan(label, label_text(rare), dict(kinds or {}), tuple(ignore), seed=seed, device=device)
     outcome = augmented(table, plan, force=force, prefix=prefix, progress=progress)
     if output is None:
         return outcome, table.like(outcome.rows)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 
 from tabad import tables
-from tabad.api.shared import FilePath, as_model
+from tabad.api.shared import FilePath, as_model, same_place
 from tabad.errors import UsageError
 from tabad.key_file import key_path, new_key, open_to_others, read_key, write_key
 from tabad.model import Model
@@ -25,14 +25,14 @@ class Redacted:
 def run_redact(model: FilePath, output: FilePath, key_file: FilePath) -> Redacted:
     """Write a redacted copy of a model file. The key file is made where there is none, and never changed."""
     source, out, key_at = os.fspath(model), os.fspath(output), key_path(key_file)
-    tables.check_destination(out, "arrow")
-    if _same(out, source):
+    tables.check_model_destination(out)
+    if same_place(out, source):
         raise UsageError(
             f"{out} is the model itself, and what redaction takes out cannot be put back",
             name="redact-onto-itself",
             hint="write the copy elsewhere: --redact OUT",
         )
-    if _same(key_at, out) or _same(key_at, source):
+    if same_place(key_at, out) or same_place(key_at, source):
         raise UsageError(f"{key_at} is a model file, and the key belongs into a file of its own", name="key-unfit")
     made = not os.path.lexists(key_at)
     key = new_key() if made else read_key(key_at)
@@ -46,7 +46,3 @@ def run_redact(model: FilePath, output: FilePath, key_file: FilePath) -> Redacte
     if not made and open_to_others(key_at):
         notes.append(f"others can read {key_at}: chmod 600 {key_at}")
     return Redacted(before, redacted, out, key_at, made, notes)
-
-
-def _same(one: str, other: str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)

@@ -18,6 +18,11 @@ def as_model(model: Model | FilePath, scorer: Scorer | None = None, key: KeySour
     return loaded if scorer is None else loaded.with_scorer(scorer)
 
 
+def same_place(one: str, other: str) -> bool:
+    """True of two paths to one file."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def names(given: Iterable[str]) -> tuple[str, ...]:
     """Names as a tuple, where one alone may come as a text."""
     return (given,) if isinstance(given, str) else tuple(given)

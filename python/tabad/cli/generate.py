@@ -70,6 +70,7 @@ def generate(
     from tabad.errors import UsageError
 
     one_of(device, DEVICES, "device")
+    o.one_answer(json, output)
     near = o.share(redraw_near, "--redraw-near") or 0.0
     if (train or holdout) and not (audit or redraw_copies or near):
         raise UsageError(
@@ -87,7 +88,7 @@ def generate(
     o.only_with(
         "--anomalies",
         anomalies,
-        {"--from": table, "--columns": columns},
+        {"--from": table, "--columns": columns, "--prefix": prefix != "tabad_"},
         {
             "--class": label,
             "--where": where,

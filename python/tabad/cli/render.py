@@ -44,7 +44,14 @@ def say(*lines: str) -> None:
 
 def as_document(content: dict[str, Any]) -> None:
     """The one JSON document of a command, on stdout."""
-    print(json.dumps({"tabad": JSON_VERSION, **content}, ensure_ascii=False, default=str))
+    document = {"tabad": JSON_VERSION, **content}
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+    except ValueError:
+        from tabad.tables.plain import finite
+
+        text = json.dumps(finite(document), ensure_ascii=False, default=str)
+    print(text)
 
 
 def column_kinds(columns: list[dict[str, Any]]) -> str:

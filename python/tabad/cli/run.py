@@ -1,5 +1,6 @@
 """From arguments to an exit code: what is raised becomes words on stderr, or JSON on stdout with `--json`."""
 
+import errno
 import json
 import os
 import signal
@@ -30,12 +31,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="tabad", standalone_mode=False)
         if code == INTERRUPTED:
-            return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
+            # The command has answered, with what it had so far.
+            return INTERRUPTED if as_json else fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has seen enough (`| head`); keep Python from complaining about the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CANNOT_WRITE
+        return _no_more()
+    except SystemExit as error:
+        # typer's own end for a pipe that nobody reads any more
+        if isinstance(error.__context__, OSError) and error.__context__.errno == errno.EPIPE:
+            return _no_more()
+        raise
     except KeyboardInterrupt:
         return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
     except typer.TyperException as error:
@@ -49,11 +54,13 @@ def run(arguments: Sequence[str]) -> int:
         # Most refusals come after the answer, which is the JSON on stdout already.
         answered = isinstance(error, Refused) and error.answered
         return fail(error.name, str(error), error.hint, error.exit_code, as_json and not answered)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            return _bug(error, as_json)
+        _no_more()
+        return fail("write-failed", f"cannot write standard output: {error.strerror}", None, CANNOT_WRITE, False)
     except Exception as error:  # noqa: BLE001  (the last resort: a bug still has its exit code)
-        import traceback
-
-        traceback.print_exc()
-        return fail("bug", f"{type(error).__name__}: {error}", _BUG_HINT, BUG, as_json)
+        return _bug(error, as_json)
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
@@ -62,6 +69,22 @@ def run(arguments: Sequence[str]) -> int:
 
 
 _BUG_HINT = "this is a bug in tabad, not in your table: please report it with the lines above"
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _no_more() -> int:
+    """Nothing goes to standard output any more (`| head` has seen enough): Python is not to complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CANNOT_WRITE
+
+
+def _bug(error: BaseException, as_json: bool) -> int:
+    import traceback
+
+    traceback.print_exc()
+    return fail("bug", f"{type(error).__name__}: {error}", _BUG_HINT, BUG, as_json)
 
 
 def fail(name: str, message: str, hint: str | None, code: int, as_json: bool) -> int:

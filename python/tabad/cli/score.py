@@ -79,10 +79,12 @@ def score(
     from tabad.cli import render
     from tabad.cli.progress import for_terminal
     from tabad.config import SCORERS, Decision, FitOptions, ScoreOptions, one_of
-    from tabad.errors import Refused
+    from tabad.errors import Refused, UsageError
     from tabad.schema import parse_kinds
 
     o.one_answer(json, output)
+    if output_format is not None and output is None:
+        raise UsageError("--output-format needs -o: nothing is written without", name="options-conflict")
     if scorer is not None:
         one_of(scorer, SCORERS, "scorer")
     most = o.share(max_flagged, "--max-flagged")

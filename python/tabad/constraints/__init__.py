@@ -130,7 +130,7 @@ def check_columns(constraints: Iterable[Constraint], columns: Iterable[str], whe
 
 def check_types(given: Iterable[Constraint], schema: "pa.Schema") -> None:
     """Raise `UsageError` where a column has no order, cannot be added, or cannot be listed."""
-    from .columns import is_amount, is_time, listable
+    from .columns import comparable, is_amount, is_time, listable
 
     for one in given:
         for name in one.columns:
@@ -143,3 +143,12 @@ def check_types(given: Iterable[Constraint], schema: "pa.Schema") -> None:
                     name="constraint-type",
                     hint="<= wants numbers or times, + wants numbers, -> wants texts, whole numbers, dates or booleans",
                 )
+        types = [schema.field(name).type for name in one.columns]
+        if one.rule == AT_MOST and not comparable(*types):
+            raise UsageError(
+                f"`{one}`: column `{one.columns[0]}` is {types[0]} and `{one.columns[1]}` is {types[1]}, "
+                "which cannot be compared",
+                name="constraint-type",
+                hint="<= wants two numbers, two times of day, two spans of time, or two dates and times, "
+                "both with a time zone or both without",
+            )

@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 
 from tabad.tables.cells import plain
 
-__all__ = ["decimals_of", "is_amount", "is_time", "listable", "measures", "texts", "valid"]
+__all__ = ["comparable", "decimals_of", "in_order", "is_amount", "is_time", "listable", "measures", "texts", "valid"]
 
 Floats = npt.NDArray[np.float64]
 _DECIMALS = 6
+_DAY = 86_400e6
+"""Microseconds."""
 
 
 def is_amount(kind: pa.DataType) -> bool:
@@ -39,14 +41,42 @@ def listable(kind: pa.DataType) -> bool:
     )
 
 
+def comparable(one: pa.DataType, other: pa.DataType) -> bool:
+    """True of two amounts, and of two times of a sort (a date is an instant); as in `rules.rs`."""
+    if is_time(one) and is_time(other):
+        return _clock(one)[0] == _clock(other)[0]
+    return is_amount(one) and is_amount(other)
+
+
 def measures(column: Any) -> Floats:
-    """An amount or a time as float64, NaN where there is none: exact up to 2^53."""
+    """An amount as float64, a time as microseconds, NaN where there is none: exact up to 2^53."""
     array = plain(column)
+    micros = 1.0
     if is_time(array.type):
+        micros = _clock(array.type)[1]
         width = {32: pa.int32(), 64: pa.int64()}[array.type.bit_width]
         array = array.cast(width)
     numbers: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return numbers
+    return numbers if micros == 1.0 else numbers * micros
+
+
+def in_order(low: Any, high: Any) -> tuple[Floats, Floats]:
+    """Measures of two columns that can be compared: beside a date as days, for noon of a day is not after that day."""
+    kinds = [plain(column).type for column in (low, high)]
+    measured = measures(low), measures(high)
+    if kinds[0] == kinds[1] or not any(pa.types.is_date(kind) for kind in kinds):
+        return measured
+    return np.floor(measured[0] / _DAY), np.floor(measured[1] / _DAY)
+
+
+def _clock(kind: pa.DataType) -> tuple[str, float]:
+    """What a time is compared with, and the microseconds of one of its units."""
+    if pa.types.is_date(kind):
+        return "instant", _DAY if pa.types.is_date32(kind) else 1e3
+    micros = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}[kind.unit]
+    if pa.types.is_timestamp(kind):
+        return "instant" if kind.tz is None else "instant with a time zone", micros
+    return "time of day" if pa.types.is_time(kind) else "span", micros
 
 
 def valid(column: Any) -> npt.NDArray[np.bool_]:
@@ -77,6 +107,8 @@ def codes(column: Any) -> tuple[npt.NDArray[np.int64], int]:
     array = plain(column)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
+    if pa.types.is_decimal32(array.type) or pa.types.is_decimal64(array.type):  # no kernel counts their values
+        array = array.cast(pa.decimal128(array.type.precision, array.type.scale))
     coded = pc.dictionary_encode(array)
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.combine_chunks()

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from . import AT_MOST, DETERMINES, NULL_TOGETHER, NULL_WITH, SUM, Constraint
-from .columns import codes, listable, measures, texts, valid
+from .columns import codes, in_order, listable, measures, texts, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +124,7 @@ def pairs_of(rows: Any, one: Constraint) -> pa.Table:
 def unbroken(rows: Any, one: Constraint) -> npt.NDArray[np.bool_]:
     """Per row whether it obeys; what a dependency says of a row alone is nothing."""
     if one.rule == AT_MOST:
-        low, high = (measures(rows.column(name)) for name in one.columns)
+        low, high = in_order(*(rows.column(name) for name in one.columns))
         return ~(low > high)
     if one.rule == SUM:
         total, *parts = (measures(rows.column(name)) for name in one.columns)

@@ -20,7 +20,7 @@ __all__ = ["Watch"]
 
 _MOST_KEPT = 65_536
 """Values of a determining column beyond which the dependency is not kept."""
-_ORDERED = ("number", "datetime")
+_UNREAD = ("id", "ignored", "label")
 _LISTED = ("category", "boolean", "key", "number")
 
 
@@ -69,8 +69,9 @@ class Watch:
     @staticmethod
     def _speaks_of(one: Constraint, kind: str) -> bool:
         if one.rule in (AT_MOST, SUM):
-            return kind in _ORDERED
-        return kind in _LISTED if one.rule == DETERMINES else kind not in ("id", "ignored", "label")
+            # Whole numbers of few values are categories, and have their order all the same: `check_types`.
+            return kind not in _UNREAD
+        return kind in _LISTED if one.rule == DETERMINES else kind not in _UNREAD
 
     def _look(self, batch: pa.RecordBatch) -> None:
         if self._searched:

@@ -7,6 +7,7 @@ oddest twentieth by the model's own p-value. What was moved stands in two added 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabad import tables
+from tabad import _core, tables
 from tabad.errors import InputError
-from tabad.tables.cells import plain, replaced
+from tabad.tables.cells import replaced
 from tabad.tables.views import without_views
 
 from .counterfactual import moved
@@ -25,7 +26,6 @@ from .rows import Sampler, seeded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tabad import _core
     from tabad.tables import Table
 
 __all__ = ["anomalies"]
@@ -33,6 +33,8 @@ __all__ = ["anomalies"]
 DONORS = 8_192
 """Rows whose values are candidates."""
 PART = 4_096
+_LOOKED_AT = 256
+"""Rows that usual ones are looked for in, where few are asked for."""
 _USUAL = 0.05
 """Rows with a p-value up to this are not taken as normal."""
 
@@ -76,15 +78,23 @@ def anomalies(
     return pa.concat_tables(parts or [_with_moves(rows.slice(0, 0), donors, [], np.zeros((0, 0), np.int64), prefix)])
 
 
+def _written(value: Any) -> Any:
+    """A cell in JSON, which has no NaN, no infinity, no decimals and no dates: those as text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
 def _sample(reader: pa.RecordBatchReader, sampler: Sampler, most: int, seed: int) -> pa.Table:
     """At most so many rows of the normal class, drawn evenly in one pass, in an order drawn at random."""
-    draw = np.random.default_rng(seed)
+    # Not the seed alone: tables that numpy drew by it would come in the order of a column.
+    draw = np.random.default_rng((seed, 1))
     known = sampler.manifest.get("label") or {"column": None, "normal": None}
     kept, keys = pa.Table.from_batches([], reader.schema), np.zeros(0)
     for batch in reader:
         key = draw.random(batch.num_rows)
         if known["normal"] is not None and known["column"] in batch.schema.names:
-            label = plain(batch.column(known["column"])).cast(pa.string())
+            label = _core.label_texts(batch.select([known["column"]]))
             normal = pc.fill_null(pc.equal(label, known["normal"]), False)
             batch, key = batch.filter(normal), key[normal.to_numpy(zero_copy_only=False)]
         kept = pa.concat_tables([kept, pa.Table.from_batches([batch])])
@@ -101,7 +111,7 @@ def _least(rows: pa.Table, keys: npt.NDArray[np.float64], most: int) -> tuple[pa
 
 def _usual(core: _core.Model, rows: pa.Table, n: int) -> pa.Table:
     """The first `n` rows that the model does not find odd."""
-    some = rows.slice(0, 2 * n)
+    some = rows.slice(0, max(2 * n, _LOOKED_AT))
     scored = pa.table(core.score(some, append=False, explain="none", prefix="", oddest=0))
     return some.filter(pc.greater(scored["p_value"], _USUAL)).slice(0, n)
 
@@ -122,6 +132,6 @@ def _with_moves(
         taken = donors.column(name).take(pa.array(donor_BP[mask, place]))
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, rows.schema.field(at), replaced(column, picked, taken))
-    texts = [json.dumps(cells, ensure_ascii=False, default=str) for cells in was]
+    texts = [json.dumps({name: _written(value) for name, value in cells.items()}, ensure_ascii=False) for cells in was]
     rows = rows.append_column(f"{prefix}changed", pa.array(changed, pa.list_(pa.string())))
     return rows.append_column(f"{prefix}original", pa.array(texts, pa.string()))

@@ -9,15 +9,17 @@ Axes: B rows, P table columns.
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from tabad.errors import InputError, UsageError
 
-from .obey import Obedience, Rows
+from .obey import Obedience
 from .rows import Sampler
 from .sample import Given
 from .ties import Ties
@@ -65,7 +67,7 @@ def generated(
     manifest = sampler.manifest
     class_of, label_column = _class_of(sampler, label)
     values = _values(sampler, where)
-    held = {one.column: value for one, value in values if one.operator == "="}
+    held = _standing(values)
     tests = [(one, value) for one, value in values if one.operator != "="]
     fixed = dict(held)
     fields = []
@@ -76,12 +78,13 @@ def generated(
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
-    demands = _Demands(sampler, tests, constraints, set(held))
+    _check_ids(manifest, schema, rows)
+    demands = _Demands(sampler, tests, constraints, held)
 
     def batches() -> Iterator[pa.RecordBatch]:
         generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
         given = _held(sampler, held) if held else None
-        done = drawn = 0
+        done = drawn = obeyed = 0
         while done < rows:
             count = REDRAWN if tests else min(BATCH, rows - done)
             if demands and drawn:
@@ -97,13 +100,29 @@ def generated(
             made = sampler.decode(x_BN, c_BC, first_row=done)
             if demands:
                 drawn += count
-                last = drawn > _TRIED and done < _FEW * drawn
-                made = demands.met(made, (x_BN, c_BC), done, last=last).slice(0, rows - done)
-                _give_up(done + made.num_rows, drawn, demands)
+                last = drawn > _TRIED and obeyed < _FEW * drawn
+                made = demands.met(made, (x_BN, c_BC), done, last=last)
+                obeyed += made.num_rows
+                _give_up(obeyed, drawn, demands)
+                made = made.slice(0, rows - done)
             done += made.num_rows
             yield _complete(made, schema, fixed)
 
     return schema, batches()
+
+
+def _check_ids(manifest: dict[str, Any], schema: pa.Schema, rows: int) -> None:
+    """Raise `UsageError` where an id has too narrow a type for so many rows."""
+    for name in [column["name"] for column in manifest["columns"] if column["kind"] == "id"]:
+        kind = schema.field(name).type
+        if pa.types.is_integer(kind):
+            most = 2 ** (kind.bit_width - pa.types.is_signed_integer(kind)) - 1
+            if rows > most:
+                raise UsageError(
+                    f"{rows:,} rows are asked for, and id column `{name}` is {kind}, which numbers {most:,}",
+                    name="option-range",
+                    hint=f"ask for fewer, or fit with --ignore {name}",
+                )
 
 
 def _class_of(sampler: Sampler, label: str | None) -> tuple[int | None, str | None]:
@@ -150,7 +169,7 @@ def _values(sampler: Sampler, where: Sequence[Condition]) -> list[tuple[Conditio
                 "a class is asked for by --class",
             )
         # A date that is written as text is compared as text, where 9.1.2024 is later than 10.1.2024.
-        words = pa.types.is_string(sampler.core.schema().field(one.column).type)
+        words = _is_text(sampler.core.schema().field(one.column).type)
         if one.ordered and (kind in _UNORDERED or words):
             raise UsageError(
                 f"`{one}`: the values of column `{one.column}` have no order ({'text' if words else kind})",
@@ -160,20 +179,65 @@ def _values(sampler: Sampler, where: Sequence[Condition]) -> list[tuple[Conditio
     return [(one, _array(one.value, sampler.core.schema().field(one.column))) for one in where]
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
+
+
+def _standing(values: list[tuple[Condition, pa.Array]]) -> dict[str, pa.Array]:
+    """The columns that are held at a value. Raises `UsageError` where one is to be two things at once."""
+    held: dict[str, pa.Array] = {}
+    for one, value in values:
+        if one.operator != "=":
+            continue
+        if one.column in held and not held[one.column].equals(value):
+            raise UsageError(
+                f"`{one.column}` cannot be `{held[one.column][0]}` and `{one.value}` at once",
+                name="where-contradiction",
+                hint="ask for one value, and again for the other",
+            )
+        held[one.column] = value
+    return held
+
+
 def _array(value: Any, field: pa.Field) -> pa.Array:
     """One value in the type of its column; text is read as that type."""
     wanted = field.type
     plain = wanted.value_type if pa.types.is_dictionary(wanted) else wanted
     try:
+        if isinstance(value, str) and pa.types.is_time(plain):
+            value = datetime.time.fromisoformat(value)
+        elif isinstance(value, str | int | float) and pa.types.is_duration(plain):
+            value = _span(str(value))
         try:
             array = pa.array([value], plain)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            array = pa.array([str(value)]).cast(plain)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            array = _read(str(value), plain)
         return array.dictionary_encode().cast(wanted) if plain is not wanted else array
-    except pa.ArrowException:
+    except (pa.ArrowException, ValueError, OverflowError):
         raise UsageError(
             f"`{value}` is not a value of column `{field.name}`, which is {wanted}", name="where-value"
         ) from None
+
+
+def _read(text: str, kind: pa.DataType) -> pa.Array:
+    words = pa.array([text])
+    try:
+        return words.cast(kind)
+    except pa.ArrowInvalid:
+        if not pa.types.is_timestamp(kind) or kind.tz is None:
+            raise
+        # Without an offset it is what clocks there say.
+        return pc.assume_timezone(words.cast(pa.timestamp(kind.unit)), kind.tz)
+
+
+def _span(text: str) -> datetime.timedelta:
+    """`90`, `1:30` and `0:01:30.5`: hours and minutes where they are given, and seconds."""
+    *larger, seconds = text.split(":")
+    if len(larger) > 2:
+        raise ValueError(text)
+    hours, minutes = [0, 0, *(int(part) for part in larger)][-2:]
+    return datetime.timedelta(hours=hours, minutes=minutes, seconds=float(seconds))
 
 
 def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:
@@ -194,13 +258,12 @@ class _Demands:
         sampler: Sampler,
         tests: list[tuple[Condition, pa.Array]],
         constraints: Sequence[Constraint],
-        held: set[str],
+        held: dict[str, pa.Array],
     ) -> None:
         self.sampler, self.tests, self.held = sampler, tests, held
         kinds = {column["name"]: column["kind"] for column in sampler.manifest["columns"]}
         self.obedience = Obedience(constraints, kinds)
         self.ties = Ties(constraints, sampler.owners, sampler.index)
-        self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
         self.ids = [name for name, kind in kinds.items() if kind == "id"]
         self.said = [f"`{one}`" for one in [*(test for test, _ in tests), *constraints]]
 
@@ -212,13 +275,12 @@ class _Demands:
     ) -> pa.RecordBatch:
         """The rows that obey, mended where they can be, their ids without gaps."""
         obeys = np.ones(made.num_rows, bool)
+        # What the network holds is near what was asked for, and not always the same: a key stands for all as common.
+        for name, value in self.held.items():
+            place = made.schema.get_field_index(name)
+            made = made.set_column(place, made.schema.field(place), _all(value, made.num_rows))
         if self.obedience:
-            columns = {name: pa.chunked_array([made.column(name)]) for name in self.names}
-            rows = Rows(columns, {name: np.full(made.num_rows, name not in self.held) for name in self.names})
-            obeys &= ~self.obedience.enforce(rows, last=last)
-            for name in self.names:
-                place = made.schema.get_field_index(name)
-                made = made.set_column(place, made.schema.field(place), rows.columns[name].combine_chunks())
+            made, obeys = self.obedience.mended(made, held=self.held, last=last)
         for one, value in self.tests:
             obeys &= one.test(made.column(one.column), value).to_numpy(zero_copy_only=False)
         if obeys.all():
@@ -245,9 +307,12 @@ def _give_up(found: int, drawn: int, demands: _Demands) -> None:
 
 def _complete(made: pa.RecordBatch, schema: pa.Schema, fixed: dict[str, pa.Array]) -> pa.RecordBatch:
     """The batch with what stands as it was given, and the label where it belongs."""
-    first = pa.array(np.zeros(made.num_rows, np.int64))
     columns = [
-        fixed[field.name].take(first) if field.name in fixed else made.column(made.schema.get_field_index(field.name))
-        for field in schema
+        _all(fixed[field.name], made.num_rows) if field.name in fixed else made.column(field.name) for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _all(value: pa.Array, rows: int) -> pa.Array:
+    """An array of one, so many times."""
+    return value.take(pa.array(np.zeros(rows, np.int64)))

@@ -21,9 +21,9 @@ import torch
 
 from tabad import tables
 from tabad.constraints import from_text
-from tabad.errors import UsageError
+from tabad.errors import InputError, UsageError
 from tabad.tables.cells import replaced
-from tabad.tables.views import without_views
+from tabad.tables.views import without_view, without_views
 
 from .obey import Obedience, Rows
 from .rows import Sampler, seeded
@@ -55,6 +55,7 @@ class Filling:
         self._seed = seed
         self._constraints = from_text(core.constraints())
         self._check(columns)
+        self._asked = list(columns)
         wanted = [name for name in self._sampler.owners if not columns or name in columns]
         valued = self._sampler.valued()
         self.columns = [name for name in wanted if name in valued]
@@ -81,12 +82,34 @@ class Filling:
         """The rows of the reader in their order, missing cells filled."""
         self.rows, self.filled, self.left = 0, Counter(), Counter()
         reader = without_views(reader)
+        self._check_there(reader.schema)
+        schema = self._typed(reader.schema)
 
         def batches() -> Iterator[pa.RecordBatch]:
             for part, rows in enumerate(_parts(reader, reader.schema)):
-                yield from self._fill(rows, part).to_batches()
+                yield from self._fill(rows if schema == reader.schema else rows.cast(schema), part).to_batches()
 
-        return pa.RecordBatchReader.from_batches(reader.schema, batches())
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def _check_there(self, schema: pa.Schema) -> None:
+        absent = [name for name in self._asked if name not in schema.names]
+        if absent:
+            raise UsageError(
+                f"cannot fill {', '.join(f'`{name}`' for name in absent[:10])}: no column of the table",
+                name="impute-column",
+                hint="an empty column of that name can be filled",
+            )
+
+    def _typed(self, schema: pa.Schema) -> pa.Schema:
+        """The schema with the model's type for columns that are filled and so empty that they have none."""
+        own = self._sampler.core.schema()
+        fields = [
+            field.with_type(without_view(own.field(field.name).type))
+            if pa.types.is_null(field.type) and field.name in self.columns
+            else field
+            for field in schema
+        ]
+        return pa.schema(fields, schema.metadata)
 
     def answer(self, table: Table) -> Any:
         """The filled table in the form in which it came; a file or a stream as a pyarrow Table."""
@@ -101,7 +124,8 @@ class Filling:
         """Write the filled table, whole or not at all, batch by batch."""
 
         def action() -> None:
-            tables.write(self.stream(table.open(types=self._sampler.core.schema())), destination, format)
+            filled = self.stream(table.open(types=self._sampler.core.schema()))
+            tables.write(filled, destination, format, whole=table.may_retype)
 
         table.reread(action)
         return Path(destination)
@@ -121,9 +145,11 @@ class Filling:
 
     def _fill(self, rows: pa.Table, part: int) -> pa.Table:
         self.rows += rows.num_rows
-        missing = {name: _missing(rows.column(name)) for name in [*self.columns, *self.hopeless]}
+        there = [name for name in [*self.columns, *self.hopeless] if name in rows.schema.names]
+        missing = {name: _missing(rows.column(name)) for name in there}
         for name in self.hopeless:
-            self.left[name] += _count(missing.pop(name))
+            if name in missing:
+                self.left[name] += _count(missing.pop(name))
         missing = {name: mask for name, mask in missing.items() if _count(mask)}
         if not missing:
             return rows
@@ -133,13 +159,27 @@ class Filling:
         made = self._sampled(rows.filter(some), {name: mask.filter(some) for name, mask in missing.items()}, part)
         for name, mask in missing.items():
             place = rows.schema.get_field_index(name)
-            value = replaced(rows.column(name), mask, made.column(name).filter(mask.filter(some)))
+            value = self._replaced(rows.column(name), mask, made.column(name).filter(mask.filter(some)), name)
             rows = rows.set_column(place, rows.schema.field(place), value)
             left = _count(_missing(value))
             self.filled[name] += _count(mask) - left
             if left:
                 self.left[name] += left
         return rows
+
+    def _replaced(
+        self, column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.ChunkedArray, name: str
+    ) -> pa.ChunkedArray:
+        try:
+            return replaced(column, mask, values)
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"column `{name}` is {column.type} and cannot hold what the model fills it with, "
+                f"which is {values.type}: {error}",
+                name="impute-type",
+                hint=f"give it the type that it had in the fit, or leave it out: fill the others with --column "
+                f"(columns=...), or cast `{name}` to {values.type}",
+            ) from error
 
     def _sampled(self, rows: pa.Table, missing: dict[str, pa.ChunkedArray], part: int) -> pa.Table:
         sampler = self._sampler

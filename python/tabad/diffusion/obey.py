@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabad.constraints import AT_MOST, DETERMINES, NULL_TOGETHER, NULL_WITH, SUM
-from tabad.constraints.columns import decimals_of, measures, texts, valid
+from tabad.constraints.columns import decimals_of, in_order, measures, texts, valid
 from tabad.constraints.find import adds_up
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from tabad.constraints import Constraint
 
@@ -53,6 +53,8 @@ class Obedience:
     def __init__(self, constraints: Sequence[Constraint], kinds: dict[str, str]) -> None:
         of = {rule: [one for one in constraints if one.rule == rule] for rule in (AT_MOST, SUM, DETERMINES)}
         self.at_most, self.nulls = of[AT_MOST], [c for c in constraints if c.rule in (NULL_TOGETHER, NULL_WITH)]
+        self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
+        self.said = [f"`{one}`" for one in constraints]
         self.determines = _in_order(of[DETERMINES], kinds)
         self.sums = _parts_first(of[SUM])
         self._looked_up = {
@@ -80,6 +82,18 @@ class Obedience:
                 self._exchange(rows, one)
         return self.broken(rows, nulls=nulls)
 
+    def mended(
+        self, made: pa.RecordBatch, *, held: Container[str] = (), last: bool = False
+    ) -> tuple[pa.RecordBatch, Flags]:
+        """Rows with what could be changed changed, but in columns that are held; and which obey [B]."""
+        columns = {name: pa.chunked_array([made.column(name)]) for name in self.names}
+        rows = Rows(columns, {name: np.full(made.num_rows, name not in held) for name in self.names})
+        obeys_B = ~self.enforce(rows, last=last)
+        for name in self.names:
+            place = made.schema.get_field_index(name)
+            made = made.set_column(place, made.schema.field(place), rows.columns[name].combine_chunks())
+        return made, obeys_B
+
     def broken(self, rows: Rows, *, nulls: bool = True) -> Flags:
         """Rows that break something that a free cell could mend [B]."""
         count = len(next(iter(rows.columns.values()))) if rows.columns else 0
@@ -98,8 +112,10 @@ class Obedience:
             wrong = [empty[0] != other if one.rule == NULL_TOGETHER else empty[0] & ~other for other in empty[1:]]
             breaks: Flags = np.logical_or.reduce(wrong)
             return breaks
+        if one.rule == AT_MOST:
+            return _too_large(rows, one)
         first, *others = (measures(rows.columns[name]) for name in one.columns)
-        return first > others[0] if one.rule == AT_MOST else ~adds_up(first, others)
+        return ~adds_up(first, others)
 
     def _lookup(self, rows: Rows, one: Constraint) -> tuple[pa.Array, Flags, Flags]:
         """Per row the value that the dependency gives, as text; whether it gives one; whether the row has another."""
@@ -145,11 +161,12 @@ class Obedience:
             if None not in whole:
                 value_B = np.round(value_B, max(0, *(decimals or 0 for decimals in whole)))
             # A part that would leave the range of what is drawn is no part: the row is drawn again.
-            in_range_B = np.ones(len(value_B), bool)
-            if name != total:
-                in_range_B = (value_B >= np.nanmin(cells[name])) & (value_B <= np.nanmax(cells[name]))
-            mended_B = left_B & rows.free[name] & in_range_B
+            # So is a total that its type cannot hold.
             kind = plain(rows.columns[name]).type
+            in_range_B = _holds(value_B, kind)
+            if name != total:
+                in_range_B &= (value_B >= np.nanmin(cells[name])) & (value_B <= np.nanmax(cells[name]))
+            mended_B = left_B & rows.free[name] & in_range_B
             rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
             cells[name] = measures(rows.columns[name])
             left_B = ~adds_up(cells[total], [cells[part] for part in parts])
@@ -157,7 +174,7 @@ class Obedience:
     @staticmethod
     def _exchange(rows: Rows, one: Constraint) -> None:
         low, high = one.columns
-        wrong_B = measures(rows.columns[low]) > measures(rows.columns[high])
+        wrong_B = _too_large(rows, one)
         both_B = wrong_B & rows.free[low] & rows.free[high]
         mask = pa.array(both_B)
         was_low, was_high = (plain(rows.columns[name]).filter(mask) for name in one.columns)
@@ -166,13 +183,33 @@ class Obedience:
             rows.put(high, both_B, was_low.combine_chunks())
             wrong_B &= ~both_B
         for name, other in ((high, low), (low, high)):
-            still_B = wrong_B & rows.free[name] & (measures(rows.columns[low]) > measures(rows.columns[high]))
+            still_B = wrong_B & rows.free[name] & _too_large(rows, one)
             value = plain(rows.columns[other]).filter(pa.array(still_B)).combine_chunks()
             rows.put(name, still_B, value.cast(plain(rows.columns[name]).type, safe=False))
 
 
+def _too_large(rows: Rows, one: Constraint) -> Flags:
+    """Rows whose first cell is above the second [B]."""
+    low_B, high_B = in_order(*(rows.columns[name] for name in one.columns))
+    return np.asarray(low_B > high_B)
+
+
+def _holds(value_B: npt.NDArray[np.float64], kind: pa.DataType) -> Flags:
+    """Which numbers the type of a column can hold [B]."""
+    if pa.types.is_decimal(kind):
+        size_B = np.abs(np.round(value_B, kind.scale))
+        return np.asarray(size_B < 10.0 ** (kind.precision - kind.scale))
+    if pa.types.is_integer(kind):
+        signed = pa.types.is_signed_integer(kind)
+        low, high = (
+            (-(2.0 ** (kind.bit_width - 1)), 2.0 ** (kind.bit_width - 1)) if signed else (0.0, 2.0**kind.bit_width)
+        )
+        return np.asarray((np.round(value_B) >= low) & (np.round(value_B) < high))
+    return np.isfinite(value_B)
+
+
 def _amounts(values_B: npt.NDArray[np.float64], kind: pa.DataType) -> pa.Array:
-    """Numbers in the type of a column; those that it cannot hold become null."""
+    """Numbers in the type of a column, which holds them."""
     if pa.types.is_integer(kind):
         return pa.array(np.round(values_B)).cast(kind, safe=False)
     if pa.types.is_decimal(kind):

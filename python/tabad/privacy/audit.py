@@ -20,6 +20,7 @@ from tabad.privacy.records import encode, row_codes, value_codes
 from tabad.privacy.result import ALARM, INFORMATIVE, PASS, TOO_FEW, Audit, Figure, Finding, Verdict
 from tabad.privacy.singling import singling_out
 from tabad.privacy.units import once_a_unit, one_of_each, unit_codes
+from tabad.tables.views import without_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ def _read(given: dict[str, Table]) -> tuple[dict[str, pa.Table], dict[str, str],
 
 
 def _all_rows(table: Table, types: pa.Schema | None) -> pa.Table:
-    return table.open(types=types).read_all()
+    return without_views(table.open(types=types)).read_all()
 
 
 def _drawn(chosen: Any, units: Any, most: int, draw: np.random.Generator) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tabad.config import AuditOptions
-from tabad.errors import InputError
+from tabad.errors import InputError, UsageError
 from tabad.privacy import checks
 from tabad.privacy.records import encoder, row_codes, value_codes
 
@@ -35,9 +35,17 @@ def without_copies(
     """The rows with every copy replaced, and how many were.
 
     A copy equals, in all `columns`, a row that stands once in `train`, or is nearer to a training row than this share
-    `near` of the training rows are to the nearest other one. `again(n, turn)` draws n more rows. Raises `InputError`
+    `near` of the training rows are to the nearest other one. `again(n, turn)` draws n more rows; in other columns, ids
+    among them, rows stay as they are. Raises `InputError`
     where copies keep coming: what then stands in the table is the training table.
     """
+    absent = [column for column in columns if column not in train.column_names]
+    if absent:
+        raise UsageError(
+            f"{name} has no column {', '.join(f'`{column}`' for column in absent[:10])}, which the model generates",
+            name="column-absent",
+            hint="give the table that the model was fitted on",
+        )
     is_near = _near(train.select(columns), near) if near else None
 
     def copies(made: pa.Table) -> Any:
@@ -45,11 +53,15 @@ def without_copies(
         return found if is_near is None else found | is_near(made.select(columns))
 
     replaced = 0
+    first = rows
     # Those that are not known to be none.
     places = np.arange(rows.num_rows)
     for turn in range(_ROUNDS):
         places = places[copies(rows.take(pa.array(places)))]
         if not len(places):
+            for place, column in enumerate(rows.column_names):
+                if column not in columns:
+                    rows = rows.set_column(place, rows.schema.field(place), first.column(column))
             return rows, replaced
         replaced += len(places)
         fresh = again(len(places), turn + 1).select(rows.column_names).cast(rows.schema)

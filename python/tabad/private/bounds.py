@@ -10,7 +10,6 @@ for. Values are never looked at here.
 """
 
 import json
-import math
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -107,9 +106,9 @@ def _column(field: pa.Field, facts: dict[str, Any] | None) -> Column:
     if told == "boolean":
         return column
     decimals = facts.get("decimals", 0 if pa.types.is_integer(field.type) or told == "datetime" else 2)
-    if not isinstance(decimals, int) or not -12 <= decimals <= 12:
-        raise _wrong(field.name, f"decimals {decimals!r} is not a whole number from -12 to 12")
-    scale = 10**decimals if decimals >= 0 else 1
+    if not isinstance(decimals, int) or not 0 <= decimals <= 12:
+        raise _wrong(field.name, f"decimals {decimals!r} is not a whole number from 0 to 12")
+    scale = 10**decimals
     lower, upper = (_tick(field, facts.get(key), key, scale) for key in ("lower", "upper"))
     if lower >= upper or upper - lower >= MOST_TICKS:
         raise _wrong(field.name, "lower is not below upper, or too far below for its decimals")
@@ -153,8 +152,8 @@ def _tick(field: pa.Field, value: Any, key: str, scale: int) -> int:
         except (TypeError, ValueError):
             raise _wrong(field.name, f"{key} {value!r} is not a date such as 2024-12-31") from None
         return day_or_second(field.type, moment)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _wrong(field.name, f"{key} {value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST_TICKS:
+        raise _wrong(field.name, f"{key} {str(value)[:40]} is not a number within 2^53")
     return round(value * scale)
 
 

@@ -5,6 +5,7 @@ bounds are moved to the bound, values outside the vocabulary and what is missing
 code, where the column is not nullable).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def _ticks(column: Column, values: Any) -> Codes:
         if pa.types.is_timestamp(values.type):
             raw = values.cast(pa.timestamp("s", values.type.tz), safe=False).cast(pa.int64())
         else:
-            raw = values.cast(pa.date32()).cast(pa.int32())
+            raw = values.cast(pa.date32(), safe=False).cast(pa.int32())
         at = pc.fill_null(raw, 0).to_numpy(zero_copy_only=False).astype(np.int64)
         gone = values.is_null().to_numpy(zero_copy_only=False)
         return np.where(gone, MISSING, np.clip(at, lower, upper) - lower)
@@ -60,22 +61,32 @@ def _ticks(column: Column, values: Any) -> Codes:
 
 def to_array(column: Column, codes: Codes) -> pa.Array:
     """Values of the column's own type from codes."""
+    if pa.types.is_dictionary(column.type):
+        flat = _plain_array(replace(column, type=column.type.value_type), codes).dictionary_encode()
+        indices = flat.indices.cast(column.type.index_type)
+        return pa.DictionaryArray.from_arrays(indices, flat.dictionary, ordered=column.type.ordered)
+    return _plain_array(column, codes)
+
+
+def _plain_array(column: Column, codes: Codes) -> pa.Array:
     gone = codes == MISSING
     if column.kind in ("category", "boolean"):
-        texts = pa.array([_text(value) for value in column.values or ()], pa.large_string())
-        plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        known = texts.cast(plain)
-        return known.take(pa.array(np.where(gone, 0, codes), mask=gone)).cast(column.type)
+        known = pa.array([_text(value) for value in column.values or ()], pa.large_string()).cast(column.type)
+        return known.take(pa.array(np.where(gone, 0, codes), mask=gone))
     ticks = codes + (column.lower or 0)
     if column.kind == "datetime":
         if pa.types.is_date(column.type):
             return pa.array(ticks.astype(np.int32), pa.int32(), mask=gone).cast(pa.date32()).cast(column.type)
-        # Seconds since 1970 are the same moment in every zone.
-        seconds = pa.array(ticks, pa.int64(), mask=gone)
+        # Seconds since 1970 are the same moment in every zone. A bound may be beyond what nanoseconds reach.
+        most = (2**63 - 1) // {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+        seconds = pa.array(np.clip(ticks, -most, most), pa.int64(), mask=gone)
         return seconds.cast(pa.timestamp("s", column.type.tz)).cast(column.type)
     if pa.types.is_integer(column.type):
         info = np.iinfo(column.type.to_pandas_dtype())
         whole = np.clip(np.rint(ticks / (column.scale or 1)), info.min, info.max)
         return pa.array(whole.astype(column.type.to_pandas_dtype()), column.type, mask=gone)
-    reals = pa.array(ticks / (column.scale or 1), pa.float64(), mask=gone)
-    return reals.cast(column.type, safe=False)
+    reals = ticks / (column.scale or 1)
+    if pa.types.is_decimal(column.type):
+        most = 10.0 ** (column.type.precision - column.type.scale) - 10.0**-column.type.scale
+        reals = np.clip(reals, -most, most)
+    return pa.array(reals, pa.float64(), mask=gone).cast(column.type, safe=False)

@@ -92,7 +92,7 @@ def _reals(column: Column, values: Any) -> Any:
     plain = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if column.kind == "datetime":
         date = pa.types.is_date(column.type)
-        plain = plain.cast(pa.date32()).cast(pa.int32()) if date else plain.cast(
+        plain = plain.cast(pa.date32(), safe=False).cast(pa.int32()) if date else plain.cast(
             pa.timestamp("s", column.type.tz), safe=False
         ).cast(pa.int64())  # fmt: skip
     reals = plain.cast(pa.float64(), safe=False).drop_null().to_numpy(zero_copy_only=False)

@@ -1,8 +1,10 @@
 """Rows straight from a private release, batch by batch; conditions and classes are met by drawing again."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tabad.conditions import Condition
@@ -16,10 +18,23 @@ LEAST_SHARE = 0.002
 """Below this share of rows that obey, conditions are given up."""
 
 
+_FEW = 0.1
+"""Where fewer of the rows drawn obey, cells in the wrong order are exchanged."""
+
+
+class Rules(Protocol):
+    """What rows obey: `tabad.diffusion.obey`."""
+
+    said: list[str]
+
+    def mended(self, made: pa.RecordBatch, *, last: bool) -> tuple[pa.RecordBatch, npt.NDArray[np.bool_]]:
+        """Rows with what could be changed changed, and which obey [B]."""
+
+
 def generated(
-    release: Release, rows: int, *, seed: int, where: Sequence[Condition]
+    release: Release, rows: int, *, seed: int, where: Sequence[Condition], rules: Rules | None = None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Schema and batches of `rows` rows. The same seed gives the same rows.
+    """Schema and batches of `rows` rows, all of which obey. The same seed gives the same rows.
 
     Raises `UsageError` for a column or value that the release does not know, and `InputError` from the stream where
     fewer than one row in 500 obeys.
@@ -30,15 +45,19 @@ def generated(
         draw = np.random.default_rng(seed)
         done = drawn = obeying = 0
         while done < rows:
-            count = BATCH if tests else min(BATCH, rows - done)
+            count = BATCH if tests or rules else min(BATCH, rows - done)
             made = release.rows(count, draw)
+            if rules is not None:
+                made, obeys = rules.mended(made, last=obeying < _FEW * drawn)
+                made = made.filter(pa.array(obeys))
             drawn += count
             for one, value in tests:
                 made = made.filter(one.test(made.column(one.column), value))
             obeying += made.num_rows
             if obeying < LEAST_SHARE * drawn:
+                said = [*(f"`{one}`" for one, _ in tests), *(rules.said if rules is not None else ())]
                 raise InputError(
-                    f"{obeying:,} of {drawn:,} rows drawn obey {' and '.join(f'`{one}`' for one, _ in tests)}: too few",
+                    f"{obeying:,} of {drawn:,} rows drawn obey {' and '.join(said[:10])}: too few",
                     name="where-rare",
                     hint="widen the condition",
                 )

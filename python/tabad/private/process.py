@@ -66,9 +66,12 @@ def make_release(
     Raises `UsageError` for bounds that do not fit the table and columns that it does not have, `InputError` for columns
     of types that cannot be modelled.
     """
-    for name in (label, options.unit):
+    for name in (label, options.unit, *ignore):
         if name is not None and name not in table.column_names:
             raise UsageError(f"the table has no column `{name}`", name="column-absent")
+    if label is not None and label in (options.unit, *ignore):
+        what = "the unit" if label == options.unit else "ignored"
+        raise UsageError(f"label column `{label}` is {what} too: it is modelled", name="options-conflict")
     public = {} if options.bounds is None else read_bounds(options.bounds)
     ignore = (*ignore, *(() if options.unit is None else (options.unit,)))
     columns = declared(table.schema, public, ignore)
@@ -103,6 +106,14 @@ def make_release(
         warnings.warn(
             f"delta is {options.delta:g}, and of about {release.total:,.0f} rows one in every 1 / delta may be given"
             " away whole: take one far below 1 / rows",
+            TabadWarning,
+            stacklevel=2,
+        )
+    empty = [column.name for column in encoded.columns if column.values == ()]
+    if empty:
+        warnings.warn(
+            f"no value of {', '.join(f'`{name}`' for name in empty[:10])} is common enough to be told from noise: the "
+            "model has none. Name its values in --public-bounds, or leave it out with --ignore",
             TabadWarning,
             stacklevel=2,
         )

@@ -1,6 +1,7 @@
 """A release as a model file keeps it: facts without floats, finite numbers; and back, with distrust."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -95,23 +96,31 @@ def _column(told: dict[str, Any], schema: pa.Schema) -> Column:
         raise ValueError("no kind")
     if kind == "boolean":
         values = (False, True)
-    elif kind == "category" and not (values and all(isinstance(value, str) for value in values)):
+    elif kind == "category" and not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
         raise ValueError("no vocabulary")
+    elif kind == "category" and not values and not told["nullable"]:
+        raise ValueError("a vocabulary of nothing, and no null")
     ends = [told.get(key) for key in ("lower", "upper", "scale")]
     if kind in ("number", "datetime") and not (all(isinstance(end, int) for end in ends) and int(told["scale"]) > 0):
         raise ValueError("no bounds")
     return Column(told["name"], _type(told, schema), kind, bool(told["nullable"]),
-                  tuple(values) if values else None, *ends)  # fmt: skip
+                  None if values is None else tuple(values), *ends)  # fmt: skip
 
 
 def _type(told: dict[str, Any], schema: pa.Schema) -> pa.DataType:
-    """As the model's schema says; a label is not in it, and has a plain type or is text."""
-    if told["name"] in schema.names:
-        return schema.field(told["name"]).type
-    try:
-        return pa.type_for_alias(told["type"])
-    except ValueError:
-        return pa.string()
+    """As the model's schema says; a label is not in it, and has the type that is written here."""
+    return schema.field(told["name"]).type if told["name"] in schema.names else _parsed(told["type"])
+
+
+def _parsed(text: str) -> pa.DataType:
+    """The type of what `str` made of one that a private fit models."""
+    if zoned := re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", text):
+        return pa.timestamp(zoned[1], zoned[2])
+    if decimal := re.fullmatch(r"decimal(32|64|128|256)\((\d+), (-?\d+)\)", text):
+        return getattr(pa, f"decimal{decimal[1]}")(int(decimal[2]), int(decimal[3]))
+    if packed := re.fullmatch(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>", text):
+        return pa.dictionary(pa.type_for_alias(packed[2]), _parsed(packed[1]), packed[3] == "1")
+    return pa.type_for_alias(text)
 
 
 def _check(column: Column, grid: Grid) -> None:
@@ -119,8 +128,9 @@ def _check(column: Column, grid: Grid) -> None:
     present = grid.start[:-1] if column.nullable else grid.start
     codes = len(column.values or ()) if column.kind in ("category", "boolean") else column.ticks
     width = grid.width[: len(present)]
-    steady = len(present) > 0 and (width > 0).all() and present[0] >= 0 and (present + width <= codes).all()
-    if not steady or (np.diff(present) <= 0).any() or (grid.mass < 0).any():
+    some = len(present) > 0 or (column.values == () and column.nullable)
+    steady = (width > 0).all() and (present >= 0).all() and (present + width <= codes).all()
+    if not some or not steady or (np.diff(present) <= 0).any() or (grid.mass < 0).any():
         raise ValueError("leaves out of order")
     if column.nullable and (grid.start[-1], grid.width[-1]) != (-1, 1):
         raise ValueError("no leaf for what is missing")

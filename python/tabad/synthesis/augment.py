@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabad import tables
+from tabad import _core, tables
 from tabad._lazy import expect, need
 from tabad.errors import InputError, UsageError
-from tabad.tables.cells import plain
+from tabad.tables.cells import as_type
 from tabad.tables.views import without_views
 
 from .learner import Labels, precisions
@@ -118,8 +118,8 @@ def _labels(rows: pa.Table, plan: Plan, name: str) -> tuple[Labels, Labels]:
             name="column-unknown",
             hint=f"its columns are {', '.join(f'`{column}`' for column in rows.schema.names[:10])}",
         )
-    label = plain(rows.column(plan.label)).cast(pa.string())
-    rare = pc.fill_null(pc.equal(label, plan.rare), False).to_numpy()
+    label = _core.label_texts(rows.select([plan.label]))
+    rare = pc.fill_null(pc.equal(label, plan.rare), False).to_numpy(zero_copy_only=False)
     if rare.sum() < LEAST_RARE:
         values = sorted({str(value) for value in label.slice(0, 10_000).unique().to_pylist() if value is not None})
         raise InputError(
@@ -127,7 +127,7 @@ def _labels(rows: pa.Table, plan: Plan, name: str) -> tuple[Labels, Labels]:
             name="rare-few",
             hint=f"values of the column are {', '.join(f'`{value}`' for value in values[:10])}",
         )
-    told = label.is_valid().to_numpy()
+    told = label.is_valid().to_numpy(zero_copy_only=False)
     if (told & ~rare).sum() < LEAST_RARE:
         raise InputError(
             f"{name} has hardly a row that is not `{plan.rare}`: there is nothing to tell it from",
@@ -206,7 +206,7 @@ def _joined(own: pa.Table, made: list[pa.Table], ids: list[str], plan: Plan, rar
             elif field.name in ids:
                 more = _fresh(own.column(field.name), count)
             elif field.name in added.schema.names:
-                more = _as(added.column(field.name), field.type)
+                more = as_type(added.column(field.name), own.column(field.name))
             else:
                 more = pa.chunked_array([pa.nulls(count, field.type)])
             chunks += more.chunks
@@ -220,14 +220,9 @@ def _fresh(own: pa.ChunkedArray, count: int) -> pa.ChunkedArray:
     """Ids that the table does not have yet."""
     if pa.types.is_integer(own.type):
         last = pc.max(own).as_py() or 0
-        return pa.chunked_array([pa.array(range(last + 1, last + 1 + count), own.type)])
+        try:
+            return pa.chunked_array([pa.array(range(last + 1, last + 1 + count), own.type)])
+        except (pa.ArrowInvalid, OverflowError):  # no number is left in a narrow type
+            return pa.chunked_array([pa.nulls(count, own.type)])
     numbers = range(len(own) + 1, len(own) + 1 + count)
-    return _as(pa.chunked_array([pa.array([f"synthetic-{number}" for number in numbers])]), own.type)
-
-
-def _as(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if column.type == wanted:
-        return column
-    if pa.types.is_dictionary(wanted):
-        return plain(column).cast(wanted.value_type).dictionary_encode().cast(wanted)
-    return plain(column).cast(wanted)
+    return as_type(pa.chunked_array([pa.array([f"synthetic-{number}" for number in numbers])]), own)

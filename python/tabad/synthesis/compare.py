@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tabad.config import FitOptions
-from tabad.errors import InputError
+from tabad.errors import InputError, UsageError
 from tabad.fitting import fit_table
 from tabad.tables.cells import plain
 from tabad.tables.views import without_views
@@ -95,6 +95,12 @@ def compared(
             raise InputError(
                 f"{table.name} has {rows.num_rows:,} rows, and at least {LEAST_ROWS} are needed to compare it",
                 name="compare-rows",
+            )
+        if label is not None and label not in rows.schema.names:
+            raise UsageError(
+                f"{table.name} has no column `{label}`",
+                name="column-unknown",
+                hint=f"its columns are {', '.join(f'`{column}`' for column in table.open().schema.names[:10])}",
             )
         sides.append(_sampled(rows, MOST_ROWS, seed))
     space = _Space(core)

@@ -16,13 +16,20 @@ from tabad.tables.joined import write_joined
 from tabad.tables.sources import FileTable, is_path
 from tabad.tables.table import OnRows, Scoring, Table
 from tabad.tables.taken import check_taken
-from tabad.tables.writing import check_destination, destination_format, write, write_bytes
+from tabad.tables.writing import (
+    check_destination,
+    check_model_destination,
+    destination_format,
+    write,
+    write_bytes,
+)
 
 __all__ = [
     "OnRows",
     "Scoring",
     "Table",
     "check_destination",
+    "check_model_destination",
     "check_taken",
     "destination_format",
     "open_table",

@@ -33,7 +33,10 @@ def csv_batches(
         column_types={name: types[name] for name in header if name in types},
         include_columns=[name for name in header if columns is None or name in columns],
     )
-    parse = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=dialect.newlines)
+    # Of one column an empty line is a row without a value; between rows of several it is nothing.
+    parse = pyarrow.csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=dialect.newlines, ignore_empty_lines=len(header) > 1
+    )
     source: object = path
     if _one_line(path):
         with open(path, "rb") as file:

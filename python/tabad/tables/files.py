@@ -74,6 +74,14 @@ def find(path: str, format: str | None = None) -> Files:
     check_format(format)
     if path == "-":
         return _from_stdin(format)
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"the name {path!a} is not UTF-8, and pyarrow opens no such file",
+            name="table-unreadable",
+            hint="rename the file",
+        ) from None
     if os.path.isdir(path):
         return _folder(path, format)
     if os.path.exists(path):

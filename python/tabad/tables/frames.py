@@ -161,6 +161,7 @@ class PandasTable(Table):
         self.frame = data
 
     def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> _Read:
+        self._check_names(pa.schema([(str(name), pa.null()) for name in self.frame.columns]))
         frame = self.frame.reset_index(drop=True)
         try:
             table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -192,13 +193,24 @@ class PandasTable(Table):
         return pd.concat([self.frame, added], axis=1)
 
     def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
-        own = self.frame.dtypes
-        made = rows.select(rows.schema.names if changed is None else changed).to_pandas()
-        made = made.astype({name: own[name] for name in made.columns if name in own})
+        # Arrow knows columns by text; the frame may have numbers, or tuples.
+        labels = {str(label): label for label in self.frame.columns}
+        rows = rows.select(rows.schema.names if changed is None else changed)
+        made = rows.to_pandas()
+        for place, name in enumerate(rows.schema.names):
+            if name in labels:
+                own = self.frame.dtypes[labels[name]]
+                empty = rows.column(place).null_count > 0 and getattr(own, "kind", "O") in "iub"
+                # numpy's integers and booleans have no null; pandas' own have, and hold the others as they are.
+                made[name] = _nullable(rows.column(place), own) if empty else made[name].astype(own)
+        made = made.rename(columns=labels)
         if changed is None:
             return made
         made.index = self.frame.index
-        return self.frame.assign(**made)
+        result = self.frame.copy(deep=False)
+        for label in made.columns:
+            result[label] = made[label]
+        return result
 
 
 class DuckTable(Table):
@@ -218,18 +230,34 @@ class DuckTable(Table):
         return self.like(scoring.stream(append=True).read_all())
 
     def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
-        tabad_scored = rows  # noqa: F841  (found by name in the query below)
+        # Found by name in the query below; a table of the database with that name would come first.
+        __tabad_rows_of_this_answer__ = rows  # noqa: F841
         own = zip(self.relation.columns, self.relation.types, strict=True)
         # Arrow has no enum type: a column that came as an ENUM goes back as one.
         cast = [f"{_quoted(name)}::{kind} AS {_quoted(name)}" for name, kind in own if str(kind).startswith("ENUM")]
         replace = f" REPLACE ({', '.join(cast)})" if cast else ""
-        return self.relation.query("tabad_input", f"SELECT *{replace} FROM tabad_scored")  # noqa: S608
+        query = f"SELECT *{replace} FROM __tabad_rows_of_this_answer__"  # noqa: S608
+        return self.relation.query("__tabad_input_of_this_answer__", query)
 
 
 def _polars_like(frame: Any, rows: pa.Table, changed: list[str] | None) -> Any:
     made = sys.modules["polars"].from_arrow(rows if changed is None else rows.select(changed))
-    made = made.cast({name: kind for name, kind in frame.schema.items() if name in made.columns})
+    empty = sys.modules["polars"].Null
+    made = made.cast({name: kind for name, kind in frame.schema.items() if name in made.columns and kind != empty})
     return made if changed is None else frame.with_columns(made.get_columns())
+
+
+def _nullable(column: pa.ChunkedArray, own: Any) -> Any:
+    """A column with nulls as pandas' own integers or booleans, where the frame has numpy's."""
+    pd = sys.modules["pandas"]
+    kind = own if hasattr(own, "numpy_dtype") else pd.array([], dtype=_NULLABLE[own.name]).dtype
+    return pd.Series(pd.array(column.to_pylist(), dtype=kind))
+
+
+_NULLABLE = {
+    "bool": "boolean",
+    **{f"{sign}int{bits}": f"{sign.upper()}Int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
 
 
 def _quoted(name: str) -> str:

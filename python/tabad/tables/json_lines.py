@@ -16,9 +16,10 @@ def json_batches(path: str, shown: str, dialect: Dialect) -> tuple[pa.Schema, It
         reader = pyarrow.json.open_json(path, read_options=pyarrow.json.ReadOptions(block_size=BLOCK))
         # An explicit type would also add a column that is not there, and hide that it is missing.
         types = {name: kind for name, kind in dialect.types.items() if name in reader.schema.names} | dialect.learned
-        # pyarrow takes JSON numbers for dates, not ISO text; other types it reads as they are written here.
-        dates = {name: kind for name, kind in types.items() if pa.types.is_date(kind)}
-        types = {name: pa.string() if name in dates else kind for name, kind in types.items()}
+        # pyarrow takes JSON numbers for dates and times, not ISO text, and no durations at all; other types it reads as
+        # they are written here.
+        meant = {name: kind for name, kind in types.items() if _as_written(kind) is not None}
+        types = {name: _as_written(kind) or kind for name, kind in types.items()}
         if types:
             reader.close()
             reader = pyarrow.json.open_json(
@@ -29,22 +30,41 @@ def json_batches(path: str, shown: str, dialect: Dialect) -> tuple[pa.Schema, It
     except (pa.ArrowException, OSError) as error:
         raise _json_error(error, path, shown, dialect) from error
 
-    schema = pa.schema([field.with_type(dates.get(field.name, field.type)) for field in reader.schema])
+    schema = pa.schema([field.with_type(meant.get(field.name, field.type)) for field in reader.schema])
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for batch in reader:
-                yield _with_dates(batch, schema) if dates else batch
+                yield _read(batch, schema) if meant else batch
         except (pa.ArrowException, OSError) as error:
             raise _json_error(error, path, shown, dialect) from error
 
     return schema, batches()
 
 
-def _with_dates(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [c.cast(f.type) for c, f in zip(batch.columns, schema, strict=True)], schema=schema
-    )
+def _as_written(kind: pa.DataType) -> pa.DataType | None:
+    """What stands in JSON for a value of a type that pyarrow does not read there: as `plain` writes it."""
+    if pa.types.is_date(kind) or pa.types.is_time(kind):
+        return pa.string()
+    return pa.float64() if pa.types.is_duration(kind) else None
+
+
+def _read(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [_meant(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _meant(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    import pyarrow.compute as pc
+
+    if column.type == kind:
+        return column
+    if pa.types.is_time(kind):  # no kernel reads a time of day; a moment of the first day is read
+        return pc.binary_join_element_wise("1970-01-01T", column, "").cast(pa.timestamp(kind.unit)).cast(kind)
+    if pa.types.is_duration(kind):
+        ticks = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
+        return pc.round(pc.multiply(column, ticks)).cast(pa.int64()).cast(kind)
+    return column.cast(kind)
 
 
 def _json_error(error: Exception, path: str, shown: str, dialect: Dialect) -> InputError | Retype:

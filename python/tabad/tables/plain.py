@@ -9,9 +9,12 @@ import datetime
 import decimal
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+
+from tabad.errors import InputError
 
 
 def flat_schema(schema: pa.Schema) -> pa.Schema:
@@ -24,9 +27,10 @@ def _flat_type(kind: pa.DataType) -> pa.DataType:
         return _flat_type(kind.value_type)
     if (
         pa.types.is_nested(kind)
-        or pa.types.is_binary_view(kind)
+        or _is_binary(kind)
         or pa.types.is_string_view(kind)
         or pa.types.is_interval(kind)
+        or isinstance(kind, pa.BaseExtensionType)
     ):
         return pa.string()
     if pa.types.is_float16(kind):
@@ -38,15 +42,39 @@ def flat_batch(batch: pa.RecordBatch, flat: pa.Schema) -> pa.RecordBatch:
     """The batch in the schema that `flat_schema` gave."""
     columns = []
     for field, column in zip(flat, batch.columns, strict=True):
-        if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
-            column = _json_column(column)
+        kind = column.type
+        if pa.types.is_nested(kind) or pa.types.is_interval(kind):
+            column = _text_column(column, dumps)
+        elif _is_binary(kind) or isinstance(kind, pa.BaseExtensionType):
+            column = _text_column(column, _bare)
         elif column.type != field.type:
-            column = column.cast(field.type)
+            try:
+                column = column.cast(field.type)
+            except pa.ArrowIndexError as error:
+                raise InputError(
+                    f"column `{field.name}` has a key that its dictionary does not have: {error}",
+                    name="table-unreadable",
+                ) from error
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=flat)
 
 
-def _json_column(column: pa.Array) -> pa.Array:
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _bare(value: Any) -> str:
+    """As in JSON, without the quotes of a text: base64 of bytes, the digits of a UUID."""
+    text = dumps(value)
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
+def _text_column(column: pa.Array, written: Callable[[Any], str]) -> pa.Array:
     if column.null_count == len(column):
         return pa.nulls(len(column), pa.string())
     offsets, texts = array.array("i", [0]), []
@@ -54,7 +82,7 @@ def _json_column(column: pa.Array) -> pa.Array:
     end = 0
     for row, value in enumerate(column.to_pylist()):
         if value:
-            encoded = dumps(value).encode()
+            encoded = written(value).encode()
             texts.append(encoded)
             end += len(encoded)
             bits[row >> 3] |= 1 << (row & 7)
@@ -74,16 +102,17 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_default)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=_default)
+        return json.dumps(finite(value), ensure_ascii=False, default=_default)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with None for what JSON has no number for: NaN and infinities, however deep."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
     return value
 
 

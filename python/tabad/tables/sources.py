@@ -117,6 +117,14 @@ class FileTable(Table):
             raise InputError(f"cannot read the folder {self.name}: {error}", name="table-unreadable") from error
         return reader.schema, iter(reader)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return () if self.files.temporary else self.files.paths
+
+    @property
+    def may_retype(self) -> bool:
+        return self.files.format in ("csv", "jsonl") and not self.files.hive
+
     def retype(self, again: text.Retype) -> bool:
         if all(self.dialect.learned.get(name) == kind for name, kind in again.columns.items()) and not again.newlines:
             return False

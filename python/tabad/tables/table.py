@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tabad.errors import InputError, TabadError
 from tabad.tables.binary import BATCH_ROWS
+from tabad.tables.dictionaries import Dictionaries
 from tabad.tables.text import Retype
 
 HEAD_ROWS = 20_000
@@ -102,6 +103,16 @@ class Table:
         """Take in what a failed reading taught; True when reading again can now go further."""
         return False
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The caller's own files that it is read from."""
+        return ()
+
+    @property
+    def may_retype(self) -> bool:
+        """True where a reading may teach in its middle what types columns have, and start again."""
+        return False
+
     def reread(self, action: Callable[[], Any]) -> Any:
         """The result of `action`, which reads this table: once, or again while readings teach its types.
 
@@ -128,9 +139,10 @@ class Table:
         os.close(handle)
         try:
             reader = self.open()
-            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
+            options, grown = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True), Dictionaries()
+            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, reader.schema, options=options) as writer:
                 for batch in reader:
-                    writer.write_batch(batch)
+                    writer.write_batch(grown.extend(batch))
         except BaseException:
             os.unlink(path)
             raise

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-__all__ = ["without_views"]
+__all__ = ["without_view", "without_views"]
 
 
 def without_views(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """The same stream, strings in place of string views, in dictionaries too."""
-    schema = pa.schema([field.with_type(_plain(field.type)) for field in reader.schema], reader.schema.metadata)
+    schema = pa.schema([field.with_type(without_view(field.type)) for field in reader.schema], reader.schema.metadata)
     if schema == reader.schema:
         return reader
 
@@ -21,11 +21,12 @@ def without_views(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def without_view(kind: pa.DataType) -> pa.DataType:
+    """The type of a column in such a stream."""
     if pa.types.is_string_view(kind):
         return pa.string()
     if pa.types.is_dictionary(kind):
-        return pa.dictionary(kind.index_type, _plain(kind.value_type), kind.ordered)
+        return pa.dictionary(kind.index_type, without_view(kind.value_type), kind.ordered)
     return kind
 
 

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import io
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -39,7 +40,8 @@ def destination_format(destination: str, format: str | None = None) -> str:
         raise UsageError(
             f"the ending of {destination} names no format that tabad writes",
             name="format-unknown",
-            hint="end it in .parquet, .csv, .jsonl or .arrow (CSV and JSON lines also .gz or .zst), or add --format",
+            hint="end it in .parquet, .csv, .jsonl or .arrow (CSV and JSON lines also .gz or .zst), "
+            "or add --output-format",
         )
     return found
 
@@ -49,25 +51,52 @@ def check_destination(destination: str, format: str | None = None) -> None:
     destination_format(destination, format)
     if destination != "-" and not is_device(destination):
         # Without a name where the system can: an interruption leaves nothing behind.
-        with _reason(destination), tempfile.TemporaryFile(dir=_place(destination)[0]):
+        with _reason(destination), tempfile.TemporaryFile(dir=_place(os.path.realpath(destination))[0]):
             pass
 
 
-def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None) -> int:
+def check_model_destination(destination: str) -> None:
+    """Raise now what writing a model there would raise after the work: a model is a file."""
+    if destination == "-":
+        raise UsageError("a model is written to a file, not to standard output", name="model-destination")
+    check_destination(destination, "arrow")
+
+
+def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None, *, whole: bool = False) -> int:
     """Write all batches to `destination` and return the number of rows.
 
     Raises `WriteError` when that fails; `destination` then still holds what it held before. An error of
-    the reader is passed on, with the same promise.
+    the reader is passed on, with the same promise. `whole`: the reader may fail and be asked again, so that nothing
+    goes to standard output or a pipe, which take nothing back, before its last batch has been read.
     """
     format = destination_format(destination, format)
-    if destination == "-":
-        with _reason("standard output"):
-            out = sys.stdout.buffer
-            rows = write_batches(reader, "standard output", partial(_WRITERS[format], out, reader.schema, None))
-            sys.stdout.buffer.flush()
+    path = None if destination == "-" else destination
+    begin = partial(_WRITERS[format], schema=reader.schema, path=path)
+    if whole and (path is None or is_device(path)):
+        with tempfile.TemporaryFile() as held:
+            rows = write_batches(reader, f"a temporary file in {tempfile.gettempdir()}", partial(begin, held))
+            held.seek(0)
+            with _opened(path) as out, _reason(_shown(path)):
+                shutil.copyfileobj(held, out)
         return rows
-    with _atomically(destination) as file:
-        return write_batches(reader, destination, partial(_WRITERS[format], file, reader.schema, destination))
+    with _opened(path) as out:
+        return write_batches(reader, _shown(path), partial(begin, out))
+
+
+def _shown(path: str | None) -> str:
+    return "standard output" if path is None else path
+
+
+@contextlib.contextmanager
+def _opened(path: str | None) -> Iterator[IO[bytes]]:
+    """What is written to, None for standard output, flushed when the block ends well."""
+    if path is None:
+        yield sys.stdout.buffer
+        with _reason(_shown(path)):
+            sys.stdout.buffer.flush()
+    else:
+        with _atomically(path) as file:
+            yield file
 
 
 def write_bytes(content: bytes, destination: str) -> None:
@@ -98,7 +127,11 @@ def _atomically(destination: str) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def replacing(destination: str) -> Iterator[str]:
-    """The path of an empty file that becomes `destination` when the block ends well, and vanishes when it does not."""
+    """The path of an empty file that becomes `destination` when the block ends well, and vanishes when it does not.
+
+    Where `destination` is a link, what it points to is written.
+    """
+    destination = os.path.realpath(destination)
     with _reason(destination):
         path = _temporary(destination)
     try:
@@ -199,7 +232,7 @@ def write_batches(reader: pa.RecordBatchReader, shown: str, begin: Callable[[con
     return rows
 
 
-def _parquet(file: IO[bytes], schema: pa.Schema, _path: str | None, stack: contextlib.ExitStack) -> _Write:
+def _parquet(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:  # noqa: ARG001
     import pyarrow.parquet
 
     writer: Any = stack.enter_context(pyarrow.parquet.ParquetWriter(file, schema, **parquet_options(schema)))
@@ -217,7 +250,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     return {"compression": "zstd", "compression_level": 1, "use_dictionary": coded}
 
 
-def _arrow(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
+def _arrow(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:
     new = pa.ipc.new_stream if path is None else pa.ipc.new_file
     options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
     writer: Any = stack.enter_context(new(file, schema, options=options))
@@ -225,7 +258,7 @@ def _arrow(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextl
     return lambda batch: writer.write_batch(grown.extend(batch))
 
 
-def _csv(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
+def _csv(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:
     import pyarrow.csv
 
     flat = plain.flat_schema(schema)
@@ -234,7 +267,7 @@ def _csv(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib
     return lambda batch: writer.write_batch(plain.flat_batch(batch, flat))
 
 
-def _jsonl(file: IO[bytes], _schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
+def _jsonl(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:  # noqa: ARG001
     out = _packed(file, stack, path)
     return lambda batch: out.write(plain.json_lines(batch)) and None
 
@@ -260,7 +293,7 @@ class _KeptOpen(io.RawIOBase):
         return self._file.write(data)
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, str | None, contextlib.ExitStack], _Write]] = {
+_WRITERS: dict[str, Callable[..., _Write]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "csv": _csv,

@@ -113,6 +113,14 @@ impl Calibration {
         (1 + rank) as f64 / (1 + scores.len()) as f64
     }
 
+    /// The smallest score with a p-value up to the level, groups aside; None where no score has one.
+    pub fn threshold(&self, level: f64) -> Option<f64> {
+        let n = self.scores.len();
+        // p = (1 + rank) / (1 + n): so many calibration rows may score as much.
+        let most = (0..=n).rev().find(|rank| (1 + rank) as f64 / (1 + n) as f64 <= level)?;
+        Some(if most == n { f64::NEG_INFINITY } else { self.scores[n - 1 - most].next_up() })
+    }
+
     /// The level at which a fitted model flags unless told otherwise: `max(0.001, 1 / (1 + n))`, n of the smallest group of its
     /// own. The rest may be a few rows: they must not raise the level of all others, and are flagged where they can reach it.
     pub fn level(&self) -> f64 {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::block::{Block, BlockMut, Feature, Part, Slot};
-use crate::codec::{CHUNK, Codec, Source, type_words};
+use crate::codec::{CHUNK, Codec, Source, check_text, type_words, unpacked};
 use crate::error::{Error, Result, list_names};
 use crate::store::Store;
 
@@ -155,6 +155,7 @@ impl Encoder {
             if let (Role::Modelled(codec), Some(at)) = (&column.role, at)
                 && !codec.specs().is_empty()
             {
+                check_text(&column.name, batch.column(at))?;
                 sources.push((codec.open(batch.column(at).as_ref())?, dim, index));
             }
         }
@@ -302,8 +303,13 @@ fn piece(batch: &RecordBatch) -> usize {
     dictionaries.map(|dictionary| dictionary.values().len()).max().unwrap_or(0).max(PIECE)
 }
 
-/// The values of a label column as text, null as None.
+/// The values of a label column as text, null as None. A whole number reads alike in integers and in floats, which is what pandas
+/// makes of integers where a cell is empty.
 pub fn label_values(batch: &RecordBatch, column: usize) -> Result<Vec<Option<String>>> {
-    let text = arrow_cast::cast(batch.column(column), &arrow_schema::DataType::Utf8)?;
-    Ok(text.as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect())
+    check_text(batch.schema().field(column).name(), batch.column(column))?;
+    let column = unpacked(batch.column(column))?;
+    let text = arrow_cast::cast(&column, &arrow_schema::DataType::Utf8)?;
+    let floats = column.data_type().is_floating();
+    let read = |text: &str| if floats { text.strip_suffix(".0").unwrap_or(text) } else { text }.to_owned();
+    Ok(text.as_string::<i32>().iter().map(|value| value.map(read)).collect())
 }

@@ -39,3 +39,4 @@ pub mod store;
 mod strata;
 pub mod student;
 mod tails;
+pub mod threads;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
 use arrow_cast::cast;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 
 use crate::codec::{Kind, unpacked};
 use crate::constraints::{Constraint, Rule};
@@ -31,6 +31,8 @@ const SLACK: f64 = 1e-9;
 const SLACK_OF_SINGLES: f64 = 1e-6;
 const SLACK_OF_HALVES: f64 = 1e-2;
 const SMALLEST_SIZE: f64 = 1e-3;
+/// Microseconds.
+const DAY: f64 = 86_400e6;
 /// Rows for each order, or none of them says anything.
 const ROWS_OF_AN_ORDER: u64 = 200;
 /// Tables whose rows are all right, of which one holds a row that breaks what is computed.
@@ -162,12 +164,8 @@ impl<'a> Rules<'a> {
                 })
                 .collect();
             let Some(cells) = cells else { continue };
-            let times: Vec<&DataType> = cells.iter().map(|(_, kind)| kind).filter(|kind| kind.is_temporal()).collect();
-            if !times.is_empty() && (times.len() < cells.len() || times.iter().any(|kind| *kind != times[0])) {
-                continue;
-            }
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
-            let cells = cells.into_iter().map(|(cells, _)| cells).collect();
+            let Some(cells) = comparable(cells) else { continue };
             let evidence = counts.evidence(constraint);
             checks.push(Check { constraint, cells, slack, evidence });
         }
@@ -238,6 +236,52 @@ fn measures(column: &ArrayRef) -> Option<(Arc<Float64Array>, DataType)> {
     let counted = counted.ok()?;
     let cells = counted.as_any().downcast_ref::<Float64Array>()?.clone();
     Some((Arc::new(cells), kind.clone()))
+}
+
+/// The cells as they are where all are of one type or all are amounts, else as microseconds, beside a date as days; None where they
+/// cannot be compared.
+fn comparable(cells: Vec<(Arc<Float64Array>, DataType)>) -> Option<Vec<Arc<Float64Array>>> {
+    let (first, rest) = cells.split_first()?;
+    let alike = rest.iter().all(|(_, kind)| *kind == first.1);
+    if alike || cells.iter().all(|(_, kind)| kind.is_numeric()) {
+        return Some(cells.into_iter().map(|(cells, _)| cells).collect());
+    }
+    let (sort, _) = clock(&first.1)?;
+    // Noon of a day is not after that day.
+    let days = cells.iter().any(|(_, kind)| matches!(kind, DataType::Date32 | DataType::Date64));
+    let whole = |micros: f64| if days { (micros / DAY).floor() } else { micros };
+    cells
+        .iter()
+        .map(|(cells, kind)| {
+            let (own, micros) = clock(kind)?;
+            (own == sort).then(|| Arc::new(cells.unary(|value| whole(value * micros))))
+        })
+        .collect()
+}
+
+/// What a time is compared with, and the microseconds of one of its units.
+fn clock(kind: &DataType) -> Option<(Clock, f64)> {
+    let of = |unit: &TimeUnit| match unit {
+        TimeUnit::Second => 1e6,
+        TimeUnit::Millisecond => 1e3,
+        TimeUnit::Microsecond => 1.0,
+        TimeUnit::Nanosecond => 1e-3,
+    };
+    Some(match kind {
+        DataType::Date32 => (Clock::Instant { zoned: false }, DAY),
+        DataType::Date64 => (Clock::Instant { zoned: false }, 1e3),
+        DataType::Timestamp(unit, zone) => (Clock::Instant { zoned: zone.is_some() }, of(unit)),
+        DataType::Time32(unit) | DataType::Time64(unit) => (Clock::OfDay, of(unit)),
+        DataType::Duration(unit) => (Clock::Span, of(unit)),
+        _ => return None,
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    Instant { zoned: bool },
+    OfDay,
+    Span,
 }
 
 fn slack_of(kind: &DataType) -> f64 {

@@ -5,6 +5,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
+use crate::codec::unpacked;
 use crate::error::Result;
 use crate::numeric::splitmix64;
 
@@ -61,6 +62,7 @@ impl Sampler {
             .zip(schema.fields())
             .map(|(column, field)| {
                 let taken = arrow_select::take::take(column, &indices, None)?;
+                let taken = unpacked(&taken)?;
                 Ok(if taken.data_type() == field.data_type() {
                     taken
                 } else {

@@ -16,9 +16,10 @@ use tabad_core::mechanism::Mechanism;
 use tabad_core::model::{Label, describe_columns, network_shape};
 use tabad_core::network::Network;
 use tabad_core::student::Student;
+use tabad_core::threads::within;
 
 use crate::error::{enter, to_py};
-use crate::model::{Model, block_of, block_parts, bytes, float_buffer, pool, within};
+use crate::model::{Model, block_of, block_parts, bytes, float_buffer, pool};
 use crate::stream::Input;
 
 enum State {
@@ -108,7 +109,7 @@ impl Fit {
             let more = enter(py, || match reader.next() {
                 Some(batch) => {
                     let batch = batch?;
-                    within(&pool, || fit.observe(&batch))?;
+                    within(pool.as_deref(), || fit.observe(&batch))?;
                     Ok(true)
                 }
                 None => Ok(false),
@@ -125,7 +126,7 @@ impl Fit {
             return Err(out_of_order("it is already prepared"));
         };
         let pool = pool(self.threads)?;
-        let prepared = enter(py, || within(&pool, || fit.prepare()))?;
+        let prepared = enter(py, || within(pool.as_deref(), || fit.prepare()))?;
         let sizes = prepared.sizes();
         let shape = network_shape(&prepared.encoder);
         let facts = json!({
@@ -186,7 +187,7 @@ impl Fit {
         };
         let pool = pool(self.threads)?;
         let can_teach = fit.can_teach();
-        let judged = enter(py, || within(&pool, || fit.judge()))?;
+        let judged = enter(py, || within(pool.as_deref(), || fit.judge()))?;
         self.state = State::Judged(Box::new(judged));
         Ok(can_teach)
     }
@@ -204,7 +205,7 @@ impl Fit {
         let encoder = &fit.model.encoder;
         let lesson = enter(py, || {
             let block = block_of(rows, &x, &c, encoder.numbers, encoder.categories)?;
-            Ok(within(&pool, || fit.teach(&block)))
+            Ok(within(pool.as_deref(), || fit.teach(&block)))
         })?;
         Ok((float_buffer(py, lesson.scores)?, float_buffer(py, lesson.tails)?))
     }
@@ -222,7 +223,7 @@ impl Fit {
         let pool = pool(self.threads)?;
         match std::mem::replace(&mut self.state, State::Done) {
             State::Judged(fit) => Ok(Model::new(fit.model)),
-            State::Prepared(fit) => Ok(Model::new(enter(py, || within(&pool, || fit.finish()))?)),
+            State::Prepared(fit) => Ok(Model::new(enter(py, || within(pool.as_deref(), || fit.finish()))?)),
             State::Observing(_) | State::Done => Err(out_of_order("prepare it first")),
         }
     }

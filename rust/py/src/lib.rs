@@ -20,5 +20,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<model::Model>()?;
     m.add_class::<splice::Splice>()?;
     m.add_class::<stream::ScoreStream>()?;
+    m.add_function(wrap_pyfunction!(stream::label_texts, m)?)?;
     m.add_function(wrap_pyfunction!(model::network_energies, m)?)
 }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::json;
 use tabad_core::block::Block;
-use tabad_core::error::Error;
+use tabad_core::error::{Error, Result};
 use tabad_core::fit::update;
 use tabad_core::model::Model as CoreModel;
 use tabad_core::nearest::{Search, nearest};
@@ -21,6 +21,7 @@ use tabad_core::release::Release;
 use tabad_core::score::{Ask, Explain, Options, Rule, Scoring, Weighed, survey};
 use tabad_core::scorer::Name;
 use tabad_core::secret::Secret;
+use tabad_core::threads::within;
 use tabad_core::{constraints, decode, file};
 
 use crate::elsewhere::Function;
@@ -43,19 +44,29 @@ pub fn pool(threads: usize) -> PyResult<Pool> {
     pool.map(|pool| Some(Arc::new(pool))).map_err(|error| PyRuntimeError::new_err(error.to_string()))
 }
 
-/// Runs work in the pool that was asked for, or in the process-wide one.
-pub fn within<T: Send>(pool: &Pool, work: impl FnOnce() -> T + Send) -> T {
-    match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
-    }
-}
-
 /// What a memory is told as, and its kept rows column by column.
 type MemoryParts<'py> = (String, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// A block's parts: rows, `x_BN`, `c_BC` as buffers that own what Rust computed.
 pub type BlockParts<'py> = (usize, Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// Core work that asks now and then whether Ctrl-C was pressed, and ends in that exception where it was.
+fn interruptible<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&mut dyn FnMut() -> Result<()>) -> Result<T> + Send,
+) -> PyResult<T> {
+    let mut pressed = None;
+    let found = {
+        let mut poll = || {
+            Python::attach(|py| py.check_signals()).map_err(|error| {
+                pressed = Some(error);
+                Error::usage("interrupted", "interrupted")
+            })
+        };
+        enter(py, || work(&mut poll))
+    };
+    pressed.map_or(found, Err)
+}
 
 pub fn block_parts(py: Python<'_>, block: Block) -> PyResult<BlockParts<'_>> {
     let x = Float32Array::new(ScalarBuffer::from(block.x), None);
@@ -81,7 +92,7 @@ pub fn bytes(buffer: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     buffer.py().get_type::<PyBytes>().call1((buffer,))?.extract()
 }
 
-pub fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block, Error> {
+pub fn block_of(rows: usize, x: &[u8], c: &[u8], numbers: usize, categories: usize) -> Result<Block> {
     let mut block = Block::new(rows, numbers, categories);
     let (x_values, x_rest) = x.as_chunks::<4>();
     let (c_values, c_rest) = c.as_chunks::<2>();
@@ -170,6 +181,12 @@ impl Model {
         constraints::to_text(&self.inner.constraints)
     }
 
+    #[pyo3(signature = (level=None))]
+    fn threshold(&self, level: Option<f64>) -> Option<f64> {
+        let calibration = self.inner.calibration();
+        calibration.threshold(level.unwrap_or_else(|| calibration.level()))
+    }
+
     fn schema(&self) -> PyArrowType<Schema> {
         PyArrowType(decode::schema(&self.inner.encoder))
     }
@@ -210,8 +227,7 @@ impl Model {
         let pool = pool(threads)?;
         let model = self.inner.clone();
         let scoring = enter(py, || Scoring::new(model, stream.0, options, pool))?;
-        let summary = scoring.summary();
-        Ok(ScoreStream::new(Box::new(scoring), summary))
+        Ok(ScoreStream::new(scoring))
     }
 
     fn check_drift(&self, py: Python<'_>) -> PyResult<()> {
@@ -230,9 +246,7 @@ impl Model {
     ) -> PyResult<String> {
         let ask = Ask { top, drift, fdr };
         let pool = pool(threads)?;
-        let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
-        let found = enter(py, || within(&pool, || survey(&self.inner, stream.0, ask, poll)));
-        py.check_signals()?;
+        let found = interruptible(py, |poll| survey(&self.inner, stream.0, ask, pool.as_deref(), poll));
         let found = found?;
         let selection =
             found.selection.map(|selection| json!({"levels": selection.levels, "passed": selection.passed}));
@@ -250,9 +264,7 @@ impl Model {
     #[pyo3(signature = (stream, *, memory=2048, seed=0, threads=0))]
     fn updated(&self, py: Python<'_>, stream: Input, memory: usize, seed: u64, threads: usize) -> PyResult<Self> {
         let pool = pool(threads)?;
-        let poll = || Python::attach(|py| py.check_signals()).map_err(|_| Error::usage("interrupted", "interrupted"));
-        let found = enter(py, || within(&pool, || update(&self.inner, stream.0, (memory, seed), poll)));
-        py.check_signals()?;
+        let found = interruptible(py, |poll| update(&self.inner, stream.0, (memory, seed), pool.as_deref(), poll));
         Ok(Self::new(found?))
     }
 
@@ -261,7 +273,7 @@ impl Model {
         let pool = pool(threads)?;
         let block = enter(py, || {
             self.inner.need_open()?;
-            within(&pool, || self.inner.encoder.encode_all(stream.0))
+            within(pool.as_deref(), || self.inner.encoder.encode_all(stream.0))
         })?;
         block_parts(py, block)
     }
@@ -306,7 +318,7 @@ impl Model {
             let rows = block_of(rows.0, &x, &c, encoder.numbers, encoder.categories)?;
             let reference = block_of(reference.0, &reference_x, &reference_c, encoder.numbers, encoder.categories)?;
             let search = Search { features: &encoder.features, columns: columns.as_deref(), count: k, exclude_self };
-            Ok(within(&pool, || nearest(&rows, &reference, &search)))
+            Ok(within(pool.as_deref(), || nearest(&rows, &reference, &search)))
         })?;
         let names = UInt32Array::new(ScalarBuffer::from(found.rows), None);
         Ok((float_buffer(py, found.distances)?, buffer(py, names.into_data())?))
@@ -321,7 +333,7 @@ impl Model {
                 let block = self.inner.encoder.encode_all(stream.0)?;
                 Ok(self.inner.denoisers.energies(&block))
             };
-            within(&pool, work)
+            within(pool.as_deref(), work)
         })?;
         Ok(json!({"rows": found.rows, "terms": found.terms, "features": found.features}).to_string())
     }

@@ -2,27 +2,46 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow_array::RecordBatchReader;
+use arrow_array::builder::StringBuilder;
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
-use arrow_pyarrow::PyArrowType;
-use pyo3::exceptions::PyValueError;
+use arrow_array::{Array, RecordBatchReader};
+use arrow_pyarrow::{PyArrowType, ToPyArrow};
+use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use tabad_core::score::Summary;
+use tabad_core::encoder::label_values;
+use tabad_core::score::{Failure, Scoring, Summary};
+
+use crate::error::{enter, to_py};
 
 pub type Input = PyArrowType<RecordBatchStreamReader>;
 type Reader = Box<dyn RecordBatchReader + Send>;
+
+/// The first column of a stream as the text that labels are told by.
+#[pyfunction]
+pub fn label_texts<'py>(py: Python<'py>, stream: Input) -> PyResult<Bound<'py, PyAny>> {
+    let texts = enter(py, || {
+        let mut texts = StringBuilder::new();
+        for batch in stream.0 {
+            label_values(&batch?, 0)?.iter().for_each(|text| texts.append_option(text.as_deref()));
+        }
+        Ok(texts.finish())
+    })?;
+    texts.to_data().to_pyarrow(py)
+}
 
 /// Scored batches, consumed once.
 #[pyclass(module = "tabad._core", frozen)]
 pub struct ScoreStream {
     reader: Mutex<Option<Reader>>,
     summary: Arc<Mutex<Summary>>,
+    failure: Failure,
 }
 
 impl ScoreStream {
-    pub fn new(reader: Reader, summary: Arc<Mutex<Summary>>) -> Self {
-        Self { reader: Mutex::new(Some(reader)), summary }
+    pub fn new<R: RecordBatchReader + Send + 'static>(scoring: Scoring<R>) -> Self {
+        let (summary, failure) = (scoring.summary(), scoring.failure());
+        Self { reader: Mutex::new(Some(Box::new(scoring))), summary, failure }
     }
 }
 
@@ -39,6 +58,11 @@ impl ScoreStream {
         let reader = self.reader.lock().map_err(|_| PyValueError::new_err("the scoring stream is broken"))?.take();
         let reader = reader.ok_or_else(|| PyValueError::new_err("a scoring stream can be read only once"))?;
         PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
+    }
+
+    fn failure<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBaseException>> {
+        let failure = self.failure.lock().ok()?.take()?;
+        Some(to_py(py, &failure).into_value(py).into_bound(py))
     }
 
     fn summary(&self) -> PyResult<String> {

@@ -113,7 +113,11 @@ pub fn instants(values: &[Option<i64>], data_type: &DataType) -> Result<ArrayRef
 }
 
 pub fn booleans(values: &[Option<bool>], data_type: &DataType) -> Result<ArrayRef> {
-    packed(Arc::new(values.iter().copied().collect::<BooleanArray>()), data_type)
+    let DataType::Dictionary(key_type, _) = data_type else {
+        return Ok(Arc::new(values.iter().copied().collect::<BooleanArray>()));
+    };
+    let keys: UInt32Array = values.iter().map(|value| value.map(u32::from)).collect();
+    dictionary(&cast(&keys, key_type)?, Arc::new(BooleanArray::from(vec![false, true])))
 }
 
 /// Strings in any layout, dictionaries with each value once.

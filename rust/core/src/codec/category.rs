@@ -165,13 +165,7 @@ impl Category {
 
     /// The column's integers, and which rows hold something else.
     fn integers(&self, array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)> {
-        let (rows, strange) = read::integers(array)?;
-        let (ours, theirs) = (plain(&self.column.data_type), plain(array.data_type()));
-        let differs = (ours == &DataType::UInt64) != (theirs == &DataType::UInt64);
-        // The same bits mean other numbers in a signed and an unsigned column.
-        let wrapped = || BooleanBuffer::collect_bool(rows.len(), |row| rows.values[row] < 0);
-        let strange = strange.or_else(|| differs.then(wrapped));
-        Ok((rows, strange))
+        read::integers_as(&self.column.data_type, array)
     }
 
     fn open_hashed<'a>(&'a self, hashes: &Hashes, array: &'a dyn Array) -> Result<Source<'a>> {

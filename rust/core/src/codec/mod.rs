@@ -25,6 +25,7 @@ mod sketch;
 mod state;
 mod text;
 mod types;
+mod utf8;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ use manifest::Fields;
 pub(crate) use read::unpacked;
 pub use state::ColumnState;
 pub use types::{parse as parse_type, write as type_name};
+pub(crate) use utf8::check as check_text;
 
 /// A type for people: its name, or Arrow's words where we have none.
 pub fn type_words(data_type: &DataType) -> String {

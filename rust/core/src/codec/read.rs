@@ -5,10 +5,13 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, StringArray, StringViewArray};
+use arrow_array::{
+    AnyDictionaryArray, Array, ArrayRef, LargeStringArray, PrimitiveArray, StringArray, StringViewArray, UInt32Array,
+};
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, TimeUnit};
+use arrow_select::take::take;
 
 use super::types::{Family, family, plain};
 use crate::error::{Error, Result};
@@ -45,9 +48,23 @@ fn wrong_type(data_type: &DataType) -> Error {
 /// The array with a dictionary unpacked.
 pub fn unpacked(array: &dyn Array) -> Result<ArrayRef> {
     match array.data_type() {
-        DataType::Dictionary(_, value) => Ok(cast(array, value)?),
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            Ok(take(dictionary.values(), &places(dictionary)?, None)?)
+        }
         _ => Ok(array.slice(0, array.len())),
     }
+}
+
+/// The keys of a dictionary. One that is null, negative or past the end is a null row: foreign buffers are not validated.
+fn places(dictionary: &dyn AnyDictionaryArray) -> Result<UInt32Array> {
+    let keys = cast(dictionary.keys(), &DataType::UInt32)?;
+    let keys = primitive::<UInt32Type>(&keys)?;
+    let most = dictionary.values().len();
+    if keys.iter().flatten().all(|key| (key as usize) < most) {
+        return Ok(keys.clone());
+    }
+    Ok(keys.iter().map(|key| key.filter(|&key| (key as usize) < most)).collect())
 }
 
 fn primitive<T: ArrowPrimitiveType>(array: &dyn Array) -> Result<&PrimitiveArray<T>> {
@@ -88,6 +105,16 @@ pub fn integers(array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)>
         },
     };
     Ok((rows, None))
+}
+
+/// The same for a column of a type, and which rows hold something that is none of its integers.
+pub fn integers_as(data_type: &DataType, array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)> {
+    let (rows, strange) = integers(array)?;
+    let differs = (plain(data_type) == &DataType::UInt64) != (plain(array.data_type()) == &DataType::UInt64);
+    // The same bits mean other numbers in a signed and an unsigned column.
+    let wrapped = || BooleanBuffer::collect_bool(rows.len(), |row| rows.values[row] < 0);
+    let strange = strange.or_else(|| differs.then(wrapped));
+    Ok((rows, strange))
 }
 
 fn whole_floats(array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)> {
@@ -158,7 +185,7 @@ pub fn instants(array: &dyn Array) -> Result<Rows<i64>> {
     let array = unpacked(array)?;
     Ok(match array.data_type() {
         DataType::Null => absent(array.len()),
-        DataType::Date32 => mapped::<Date32Type, i64>(&array, |days| i64::from(days) * DAY)?,
+        DataType::Date32 => mapped::<Date32Type, i64>(&array, |days| i64::from(days).saturating_mul(DAY))?,
         DataType::Date64 => mapped::<Date64Type, i64>(&array, |ms| to_micros(ms, TimeUnit::Millisecond))?,
         DataType::Timestamp(unit, _) => {
             let ticks = primitive_ticks(&array, *unit)?;
@@ -222,12 +249,8 @@ impl<'a> Strings<'a> {
     pub fn new(array: &'a dyn Array) -> Result<Self> {
         if let Some(dictionary) = array.as_any_dictionary_opt() {
             let values = Self::plain(dictionary.values().as_ref())?;
-            // A key that is null, negative or past the end is a null row: foreign buffers are not validated.
-            let keys = cast(dictionary.keys(), &DataType::UInt32)?;
-            let keys = primitive::<UInt32Type>(&keys)?;
-            let most = values.len().min(NULL_KEY as usize);
-            let keys = keys.iter().map(|key| key.filter(|key| (*key as usize) < most).unwrap_or(NULL_KEY));
-            return Ok(Self::Dictionary { keys: keys.collect(), values: Box::new(values) });
+            let keys = places(dictionary)?.iter().map(|key| key.unwrap_or(NULL_KEY)).collect();
+            return Ok(Self::Dictionary { keys, values: Box::new(values) });
         }
         Self::plain(array)
     }

@@ -1,6 +1,7 @@
 //! Words for people: a cell as it was, and the names of codes.
 
 use arrow_array::{Array, cast::AsArray};
+use arrow_cast::display::array_value_to_string;
 use arrow_schema::DataType;
 
 use super::calendar::local_once;
@@ -45,13 +46,9 @@ fn value(one: &dyn Array, decimals: Option<u8>, fitted: &DataType) -> Option<Str
             }
         }
         Family::Decimal => {
-            let scale = match data_type {
-                DataType::Decimal32(_, s) | DataType::Decimal64(_, s) => *s,
-                DataType::Decimal128(_, s) | DataType::Decimal256(_, s) => *s,
-                _ => 0,
-            };
-            let value = read::numbers(one).ok()?.get(0)?;
-            Some(format!("{value:.places$}", places = usize::try_from(scale).unwrap_or(0)))
+            // Digit by digit: a double has fifteen of them.
+            let one = read::unpacked(one).ok()?;
+            one.is_valid(0).then(|| array_value_to_string(&one, 0).ok())?
         }
         Family::Duration => Some(format!("{} s", read::numbers(one).ok()?.get(0)?)),
         Family::Date | Family::Timestamp | Family::TimeOfDay => {

@@ -141,9 +141,9 @@ impl ColumnState {
         (self.rows, self.valid)
     }
 
-    /// Whether the column, as observed, can be of this kind. Without any value it is a category only.
+    /// Whether the column, as observed, can be of this kind. Without any value it is a category, whatever it was to be.
     pub fn accepts(&self, kind: Kind) -> bool {
-        if self.valid == 0 { kind == Kind::Category } else { self.type_accepts(kind) }
+        self.type_accepts(kind) || self.valid == 0 && kind == Kind::Category
     }
 
     /// Whether a column of this type can be of this kind, before anything is observed.
@@ -168,6 +168,7 @@ impl ColumnState {
         if !self.accepts(kind) {
             return Err(refused(&column, kind, "its type does not allow that"));
         }
+        let kind = if self.valid == 0 { Kind::Category } else { kind };
         Ok(match kind {
             Kind::Number => Codec::Number(number::Number::fit(column, training)?),
             Kind::Category => Codec::Category(category::Category::fit(column, &self, training)?),

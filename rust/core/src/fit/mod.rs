@@ -24,7 +24,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
-use crate::codec::ColumnState;
+use crate::codec::{ColumnState, check_text};
 use crate::error::{Error, Result};
 use crate::sample::Sampler;
 use feedback::Collector;
@@ -93,8 +93,12 @@ impl Fit {
     pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
         self.open(&batch.schema())?;
         let Some(table) = &mut self.table else { return Ok(()) };
-        table.states.par_iter_mut().zip(batch.columns()).try_for_each(|(state, column)| match state {
-            Some(state) => state.observe(column.as_ref()),
+        let columns = batch.schema_ref().fields().par_iter().zip(batch.columns());
+        table.states.par_iter_mut().zip(columns).try_for_each(|(state, (field, column))| match state {
+            Some(state) => {
+                check_text(field.name(), column)?;
+                state.observe(column.as_ref())
+            }
             None => Ok(()),
         })?;
         if let Some(labelled) = &mut table.labelled {

@@ -78,6 +78,12 @@ pub fn too_few(rows: u64) -> Error {
         .hint("score it with a model fitted on a larger table: -m MODEL")
 }
 
+fn all_labelled(others: usize) -> Error {
+    let message = format!("feedback leaves {others} rows without a label; at least {FEWEST_ROWS} are needed");
+    Error::input("feedback-too-much", message)
+        .hint("where every row is labelled, name the label instead: --label COL --normal VALUE")
+}
+
 pub fn prepare(
     options: Options,
     schema: SchemaRef,
@@ -90,6 +96,9 @@ pub fn prepare(
     let known = feedback.as_ref().map_or(0, |feedback| feedback.normals.num_rows());
     let sample = match sample {
         Some(sample) if sample.num_rows() >= FEWEST_ROWS => sample,
+        Some(sample) if feedback.is_some() && rows >= FEWEST_ROWS as u64 => {
+            return Err(all_labelled(sample.num_rows() - known));
+        }
         Some(_) | None => return Err(too_few(rows)),
     };
     let (label, classes) = read_classes(&options, &plans, &sample)?;
@@ -101,6 +110,9 @@ pub fn prepare(
         let message =
             format!("only {} rows have `{value}` as their label; at least {FEWEST_ROWS} are needed", normal.len());
         return Err(Error::input("normal-too-few", message).hint("check the value given as --normal"));
+    }
+    if normal.len() - known < FEWEST_ROWS {
+        return Err(all_labelled(normal.len() - known));
     }
     let anomalies = feedback.as_ref().map(|feedback| &feedback.anomalies);
     let units = options.unit.as_deref().map(|unit| Units::read(unit, &sample, known, anomalies, options.seed));

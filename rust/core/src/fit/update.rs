@@ -5,6 +5,8 @@
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 
+use rayon::ThreadPool;
+
 use super::classes::{same_label, unknown_normal};
 use super::parts::Parts;
 use super::prepare::{Prepared, encode, take};
@@ -22,12 +24,14 @@ use crate::model::{Label, Model};
 use crate::rules::Rules;
 use crate::sample::Sampler;
 use crate::scorer::Name;
+use crate::threads::within;
 
 /// The model as it is after `stream`. `memory`: rows that it keeps at most. `poll` is asked between batches whether to go on.
 pub fn update<R: RecordBatchReader>(
     base: &Model,
     stream: R,
     (memory, seed): (usize, u64),
+    pool: Option<&ThreadPool>,
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Model> {
     if base.calibration().source == Source::OwnTable {
@@ -69,8 +73,18 @@ pub fn update<R: RecordBatchReader>(
     }
     let rows = sampler.seen();
     let sample = sampler.finish()?.unwrap_or_else(|| RecordBatch::new_empty(schema));
+    within(pool, || updated(base, (&sample, rows), constraints, (memory, seed)))
+}
+
+/// The model after a sample of so many rows.
+fn updated(
+    base: &Model,
+    (sample, rows): (&RecordBatch, u64),
+    constraints: Vec<Constraint>,
+    (memory, seed): (usize, u64),
+) -> Result<Model> {
     let options = Options { memory, seed, ..Options::default() };
-    let (normal, others) = normal_rows(base, &sample)?;
+    let (normal, others) = normal_rows(base, sample)?;
     match &base.label {
         Some(Label { column, normal: Some(wanted), .. }) if normal.is_empty() && !others.is_empty() => {
             return Err(unknown_normal(wanted, column, &others));
@@ -83,11 +97,11 @@ pub fn update<R: RecordBatchReader>(
         return Err(Error::input("update-too-small", message)
             .hint("gather more rows first: a fifth of them has to say how odd is odd"));
     }
-    let units = base.unit.as_deref().map(|unit| Units::read(unit, &sample, 0, None, seed)).transpose()?;
+    let units = base.unit.as_deref().map(|unit| Units::read(unit, sample, 0, None, seed)).transpose()?;
     let parts = Parts::new(&options, &normal, sample.num_rows(), units.as_ref())?;
     // Rows that are not normal train nothing here: the network stays.
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
-    let part = |rows: &[u32]| encode(&base.encoder, &take(&sample, rows)?);
+    let part = |rows: &[u32]| encode(&base.encoder, &take(sample, rows)?);
     let fresh = part(&trained)?;
     let of = Origin { normal: base.knows_normal(), sampled: rows > sample.num_rows() as u64 };
     let of_fresh = Domain::fit(&fresh, &base.encoder.features, of);
@@ -114,7 +128,7 @@ pub fn update<R: RecordBatchReader>(
         }
     });
     let guide = base.guide().cloned().zip(built.as_ref()).map(|(guide, memory)| guide.with_levels(memory.levels()));
-    let judged = take(&sample, &parts.calibration)?;
+    let judged = take(sample, &parts.calibration)?;
     let calibration = encode(&base.encoder, &judged)?;
     let denoisers = base.denoisers.with_memory(built);
     let mut model = Prepared::of_update(

@@ -10,6 +10,7 @@ pub use output::{Names, Summary};
 pub use survey::{Ask, Survey, survey};
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -24,6 +25,7 @@ use crate::model::Model;
 use crate::reasons::{Case, Reason, explain};
 use crate::rules::Rules;
 use crate::scorer::Room;
+use crate::threads::within;
 
 /// Rows that one task scores at a time.
 const TILE: usize = 256;
@@ -97,7 +99,11 @@ struct Engine {
     schema: SchemaRef,
     next_row: u64,
     summary: Arc<Mutex<Summary>>,
+    failure: Failure,
 }
+
+/// What went wrong in a scoring: through the C interface an error goes as a text.
+pub type Failure = Arc<Mutex<Option<Error>>>;
 
 /// A batch that is scored.
 struct Seen<'a> {
@@ -128,12 +134,17 @@ impl<R: RecordBatchReader> Scoring<R> {
         let schema = names.schema(&input.schema(), options.append);
         let summary = Arc::new(Mutex::new(Summary::new(rule, options.oddest)));
         let next_row = options.first_row;
-        Ok(Self { input, engine: Engine { model, alignment, options, rule, schema, next_row, summary }, pool })
+        let failure = Failure::default();
+        Ok(Self { input, engine: Engine { model, alignment, options, rule, schema, next_row, summary, failure }, pool })
     }
 
     /// What has been scored so far; shared, so that it can be read when the stream has ended.
     pub fn summary(&self) -> Arc<Mutex<Summary>> {
         self.engine.summary.clone()
+    }
+
+    pub fn failure(&self) -> Failure {
+        self.engine.failure.clone()
     }
 }
 
@@ -289,11 +300,18 @@ impl<R: RecordBatchReader> Iterator for Scoring<R> {
             Ok(batch) => batch,
             Err(error) => return Some(Err(error)),
         };
-        let scored = match &self.pool {
-            Some(pool) => pool.install(|| self.engine.score(&batch)),
-            None => self.engine.score(&batch),
+        let engine = &mut self.engine;
+        // Called from C, where a panic would end the process and leave a half-written file behind.
+        let scored = catch_unwind(AssertUnwindSafe(|| within(self.pool.as_deref(), || engine.score(&batch))));
+        let broken = |_| {
+            Err(Error::input("scoring-failed", "the compiled part failed, with the lines above: please report this"))
         };
-        Some(scored.map_err(|error| ArrowError::ExternalError(Box::new(error))))
+        Some(scored.unwrap_or_else(broken).map_err(|error| {
+            if let Ok(mut failure) = self.engine.failure.lock() {
+                *failure = Some(error.clone());
+            }
+            ArrowError::ExternalError(Box::new(error))
+        }))
     }
 }
 

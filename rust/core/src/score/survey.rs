@@ -4,11 +4,14 @@ use arrow_array::RecordBatchReader;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use rayon::ThreadPool;
+
 use super::each;
 use crate::drift::{Cells, Drift, Selection};
 use crate::error::Result;
 use crate::model::Model;
 use crate::rules::Rules;
+use crate::threads::within;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Survey {
@@ -57,6 +60,7 @@ pub fn survey<R: RecordBatchReader>(
     model: &Model,
     input: R,
     Ask { top, drift, fdr }: Ask,
+    pool: Option<&ThreadPool>,
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Survey> {
     model.need_open()?;
@@ -72,9 +76,11 @@ pub fn survey<R: RecordBatchReader>(
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
         let rules = Rules::open(model.book(), &batch, &alignment);
-        let scored = each(model, (&opened, &rules), rows, |_, score, x_n, c_c| match strata {
-            None => (score, model.calibration().p_value(score, c_c), 0),
-            Some(strata) => (score, 0.0, strata.of(x_n, c_c)),
+        let scored = within(pool, || {
+            each(model, (&opened, &rules), rows, |_, score, x_n, c_c| match strata {
+                None => (score, model.calibration().p_value(score, c_c), 0),
+                Some(strata) => (score, 0.0, strata.of(x_n, c_c)),
+            })
         })?;
         found.rows += rows as u64;
         for (score, p_value, stratum) in scored {

@@ -1,0 +1,116 @@
+"""Private fits of columns of every type: what cannot be told, what has no room, what rows obey, what is refused."""
+
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import tabad
+from tabad.errors import TabadWarning, UsageError
+
+
+def private(**options: Any) -> tabad.PrivateOptions:
+    return tabad.PrivateOptions(epsilon=3.0, noise_seed=0, **options)
+
+
+def generated(data: Any, n: int = 500, **options: Any) -> pa.Table:
+    return tabad.fit(data, quality="fast", private=private(), **options).generate(n)
+
+
+def plain(rows: int = 2_000) -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    return {"a": draw.random(rows), "b": draw.integers(0, 50, rows), "c": draw.choice(["x", "y", "z"], rows).tolist()}
+
+
+def test_a_column_that_gives_nothing_away_is_generated_as_null(tmp_path: Path) -> None:
+    table = pa.table({**plain(), "name": [f"N{row}" for row in range(2_000)], "none": pa.nulls(2_000, pa.string())})
+    with pytest.warns(TabadWarning, match="no value of `name`, `none` is common enough to be told from noise"):
+        model = tabad.fit(table, quality="fast", private=private())
+    model.save(tmp_path / "p.tabad")
+    made = tabad.Model.load(tmp_path / "p.tabad").generate(200)
+    assert made["name"].null_count == made["none"].null_count == 200
+    assert set(made["c"].to_pylist()) <= {"x", "y", "z", None}
+
+
+def test_frames_of_polars_and_pandas_come_back_in_their_types() -> None:
+    frame = pl.DataFrame(plain())
+    assert set(generated(frame)["c"].to_pylist()) <= {"x", "y", "z", None}
+    whole = pd.DataFrame(
+        {**plain(), "k": pd.Categorical(np.arange(2_000) % 3), "t": pd.Categorical(np.arange(2_000) % 2 == 0)}
+    )
+    made = generated(whole)
+    assert made.schema.field("k").type == pa.dictionary(pa.int8(), pa.int64())
+    assert set(made["k"].to_pylist()) <= {0, 1, 2, None}
+    assert set(made["t"].to_pylist()) <= {True, False, None}
+
+
+def test_bounds_that_are_found_stay_within_what_a_type_holds() -> None:
+    draw = np.random.default_rng(0)
+    money = [Decimal(f"{x:.2f}") for x in draw.uniform(513, 999.99, 2_000)]
+    late = [dt.datetime(2260, 1, 1) if row % 4 == 0 else dt.datetime(2024, 1, 1 + row % 28) for row in range(2_000)]
+    noon = pa.array([86_400_000 * (row % 900) + 43_200_000 for row in range(2_000)], pa.int64()).cast(
+        pa.timestamp("ms")
+    )
+    table = pa.table(
+        {
+            "money": pa.array(money, pa.decimal128(5, 2)),
+            "late": pa.array(late, pa.timestamp("us")).cast(pa.timestamp("ns")),
+            "noon": pa.Array.from_buffers(pa.date64(), 2_000, noon.buffers()),
+        }
+    )
+    made = generated(table)
+    assert made.schema.types == table.schema.types
+    assert pc.max(made["money"]).as_py() <= Decimal("999.99")
+    assert made["money"].null_count <= 5
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        pa.array(
+            [dt.datetime(2024, 1, 1 + row % 2, tzinfo=dt.UTC) for row in range(2_000)],
+            pa.timestamp("us", "Europe/Berlin"),
+        ),
+        pa.array([Decimal("1.50") if row % 2 else Decimal("2.00") for row in range(2_000)], pa.decimal128(5, 2)),
+        pa.array(["r" if row % 2 else "s" for row in range(2_000)]).dictionary_encode(),
+    ],
+    ids=["zoned time", "decimal", "dictionary"],
+)
+def test_a_label_comes_back_in_its_type(label: pa.Array) -> None:
+    assert generated(pa.table({**plain(), "y": label}), label="y")["y"].type == label.type
+
+
+def test_rows_obey_what_is_asked_for() -> None:
+    draw = np.random.default_rng(0)
+    low = draw.integers(0, 100, 3_000)
+    table = pa.table({"low": low, "high": low + draw.integers(0, 50, 3_000)})
+    model = tabad.fit(table, quality="fast", private=private())
+
+    def wrong(made: pa.Table) -> int:
+        return int(pc.sum(pc.greater(made["low"], made["high"])).as_py() or 0)
+
+    assert wrong(model.generate(1_000, constraints=None)) > 0
+    assert wrong(model.generate(1_000, constraints="low <= high")) == 0
+    assert model.generate(1_000, constraints="low <= high").num_rows == 1_000
+    with pytest.raises(UsageError, match="`nope` is no column of the model"):
+        model.generate(1, constraints="low <= nope")
+    with pytest.raises(UsageError, match="`device` is 'quantum'"):
+        model.generate(1, device="quantum")
+    with pytest.raises(UsageError, match="`seed` is -1"):
+        model.generate(1, seed=-1)
+
+
+@pytest.mark.parametrize(("key", "value"), [("decimals", -3), ("lower", 10**400), ("upper", float("inf"))])
+def test_bounds_that_say_nothing_are_refused(tmp_path: Path, key: str, value: float) -> None:
+    facts = {"kind": "number", "lower": 0, "upper": 1, key: value}
+    (tmp_path / "b.json").write_text(json.dumps({"columns": {"a": facts}}))
+    with pytest.raises(UsageError, match="the bounds of column `a` are wrong"):
+        tabad.fit(pa.table(plain()), quality="fast", private=private(bounds=str(tmp_path / "b.json")))
