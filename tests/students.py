@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def taught(table: pa.Table, *, layers: int = 1, rows: int = 1_500, steps: int = 80) -> tabad.Model:
+def taught(
+    table: pa.Table, *, layers: int = 1, rows: int = 1_500, steps: int = 80, given: tuple[str, ...] = ()
+) -> tabad.Model:
     """A fast model of the table with a student of 32, the teacher in use. Needs torch."""
     import torch
 
     from tabad.diffusion.distill import Size, distill
     from tabad.diffusion.layout import Layout
 
-    fit = _core.Fit(memory=256)
+    fit = _core.Fit(memory=256, given=list(given))
     fit.observe(table)
     shape = json.loads(fit.prepare())["network"]
     layout = Layout.of(shape["sizes"], shape["status_of_number"], shape["column_of_feature"])

@@ -38,6 +38,11 @@ impl Denoisers {
         self.mechanism
     }
 
+    /// Whether a feature is context.
+    pub fn is_given(&self, feature: usize) -> bool {
+        self.given.get(feature).copied().unwrap_or(false)
+    }
+
     /// The same mechanism and context with another memory.
     #[must_use]
     pub fn with_memory(&self, memory: Option<Memory>) -> Self {

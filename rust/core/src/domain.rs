@@ -60,9 +60,11 @@ pub struct Origin {
 impl Domain {
     /// Of rows; nothing of few.
     pub fn fit(rows: &Block, features: &[Feature], of: Origin) -> Self {
-        if rows.rows < FEWEST_ROWS {
-            return Self::default();
-        }
+        if rows.rows < FEWEST_ROWS { Self::default() } else { Self::of_any(rows, features, of) }
+    }
+
+    /// The same of however few rows: what others are widened by.
+    pub fn of_any(rows: &Block, features: &[Feature], of: Origin) -> Self {
         let numbers = || features.iter().filter(|feature| matches!(feature.slot, Slot::Number { .. }));
         let sides = 2 * numbers().filter(|feature| is_bounded(feature)).count();
         let chance = -(TABLES * (sides * rows.rows) as f64).ln();
@@ -82,6 +84,11 @@ impl Domain {
         let (low, high) = bounds.into_iter().unzip();
         let domain = Self { rows: rows.rows as u64, low, high, strange: told(&sets, rows, &sizes) };
         if of.normal { domain.holding(rows) } else { domain }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
     }
 
     /// The same, with all that these rows have within.

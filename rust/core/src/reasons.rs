@@ -131,7 +131,7 @@ fn weigh(tried: &mut [(usize, f32, usize)], prospects: &mut Prospects<'_>) {
     let weights: Vec<f64> = tried
         .iter()
         .zip(relief)
-        .map(|((_, share, _), relief)| f64::from(*share).sqrt() * (relief + UNREPAIRED * score))
+        .map(|((_, share, _), relief)| f64::from(*share).sqrt() * (relief + UNREPAIRED * score.max(0.0)))
         .collect();
     let all: f64 = weights.iter().sum();
     if all <= 0.0 {

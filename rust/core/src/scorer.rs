@@ -99,7 +99,11 @@ impl Scorer {
     pub fn squared_tails(&self, denoisers: &Denoisers, block: &Block) -> Vec<f32> {
         match self {
             Self::Teacher { reference, .. } => reference.squared_tails(&denoisers.energies(block), 0),
-            Self::Student { student, .. } => student.tails(block).into_iter().map(|tail| tail * tail).collect(),
+            // Context is what a row is judged by, and never for.
+            Self::Student { student, .. } => {
+                let tails = student.tails(block).into_iter().enumerate();
+                tails.map(|(at, tail)| if denoisers.is_given(at) { 0.0 } else { tail * tail }).collect()
+            }
         }
     }
 

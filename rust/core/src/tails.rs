@@ -49,7 +49,8 @@ impl Tails {
         let mut fitted = Self { energies: vec![first], tails: vec![0.0], slope: 0.0, pareto: None };
         let mut knot = (first, 0.0_f32);
         for (rank, &energy) in reference.iter().enumerate() {
-            let far = energy >= knot.0 + RESOLUTION;
+            // Beyond 2^19 the resolution is lost in rounding.
+            let far = energy > knot.0 && energy >= knot.0 + RESOLUTION;
             if far && (tail(rank) >= knot.1 + STEP || energy == last) {
                 // `rank` is the first with this energy: everything from it on is >= energy.
                 knot = (energy, tail(rank));

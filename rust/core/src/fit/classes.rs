@@ -31,7 +31,7 @@ pub(super) fn read_classes(
     }
     let normal = match &options.normal {
         None => None,
-        Some(wanted) => match values.iter().find(|value| same_label(value, wanted)) {
+        Some(wanted) => match values.iter().find(|value| *value == wanted).or_else(|| alike(&values, wanted)) {
             Some(value) => Some(value.clone()),
             None => return Err(unknown_normal(wanted, &column, &values)),
         },
@@ -41,6 +41,10 @@ pub(super) fn read_classes(
         .map(|value| values.binary_search(value).ok().and_then(|at| u16::try_from(at).ok()).unwrap_or(0))
         .collect();
     Ok((Some(Label { column, values, normal }), classes))
+}
+
+fn alike<'a>(values: &'a [String], wanted: &str) -> Option<&'a String> {
+    values.iter().find(|value| same_label(value, wanted))
 }
 
 /// `values`: those that there are, each once.

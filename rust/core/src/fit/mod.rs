@@ -110,9 +110,25 @@ impl Fit {
     /// Freezes the codecs, splits the sample, builds the memory.
     pub fn prepare(self) -> Result<Prepared> {
         let Some(table) = self.table else {
-            return Err(prepare::too_few(0));
+            return Err(too_few(0));
         };
         let Observed { schema, plans, states, labelled } = table;
         prepare::prepare(self.options, schema, plans, states, (self.sampler, labelled))
     }
+}
+
+fn too_few(rows: u64) -> Error {
+    let found = match rows {
+        0 => "the table has no rows".to_owned(),
+        1 => "the table has 1 row".to_owned(),
+        n => format!("the table has {n} rows"),
+    };
+    Error::input("table-too-small", format!("{found}; at least {FEWEST_ROWS} are needed to tell what is odd"))
+        .hint("score it with a model fitted on a larger table: -m MODEL")
+}
+
+fn all_labelled(others: usize) -> Error {
+    let message = format!("feedback leaves {others} rows without a label; at least {FEWEST_ROWS} are needed");
+    Error::input("feedback-too-much", message)
+        .hint("where every row is labelled, name the label instead: --label COL --normal VALUE")
 }

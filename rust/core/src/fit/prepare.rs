@@ -8,7 +8,7 @@ use super::classes::{normal_class, read_classes};
 use super::feedback::{Collector, Feedback};
 use super::parts::Parts;
 use super::units::Units;
-use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS, evidence};
+use super::{ColumnPlan, FEWEST_ROWS, Options, REFERENCE_ROWS, all_labelled, evidence, too_few};
 use crate::block::Block;
 use crate::calibration::{Calibration, Source};
 use crate::codec::{ColumnState, type_words};
@@ -64,24 +64,10 @@ pub struct Prepared {
     pub(super) domain: Domain,
     /// Rows read, and those of earlier fits.
     rows: u64,
+    /// Rows that trained, then and now.
+    trained: usize,
     seed: u64,
     unit: Option<String>,
-}
-
-pub fn too_few(rows: u64) -> Error {
-    let found = match rows {
-        0 => "the table has no rows".to_owned(),
-        1 => "the table has 1 row".to_owned(),
-        n => format!("the table has {n} rows"),
-    };
-    Error::input("table-too-small", format!("{found}; at least {FEWEST_ROWS} are needed to tell what is odd"))
-        .hint("score it with a model fitted on a larger table: -m MODEL")
-}
-
-fn all_labelled(others: usize) -> Error {
-    let message = format!("feedback leaves {others} rows without a label; at least {FEWEST_ROWS} are needed");
-    Error::input("feedback-too-much", message)
-        .hint("where every row is labelled, name the label instead: --label COL --normal VALUE")
 }
 
 pub fn prepare(
@@ -125,7 +111,8 @@ pub fn prepare(
         if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
     };
     let marginals = memory::marginal_counts(&training, &encoder.features, &normal);
-    let settings = Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen };
+    let settings =
+        Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen, mixed: false };
     let trusted = vec![true; known];
     let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let held = take(&sample, &parts.calibration)?;
@@ -155,6 +142,7 @@ pub fn prepare(
         inherited: None,
         reference,
         calibration,
+        trained: training.rows,
         training_classes: class_of(&parts.training),
         reference_classes: class_of(&parts.reference),
         encoder,
@@ -257,7 +245,7 @@ impl Prepared {
         (training, reference, calibration): (Block, Block, Block),
         denoisers: Denoisers,
         (settings, trusted, marginals): (Settings, Vec<bool>, Vec<Vec<u64>>),
-        (judged, constraints, domain, rows): (RecordBatch, Vec<Constraint>, Domain, u64),
+        (judged, constraints, domain, (rows, trained)): (RecordBatch, Vec<Constraint>, Domain, (u64, usize)),
         inherited: Option<Guide>,
     ) -> Self {
         let none = training.take(&[]);
@@ -282,6 +270,7 @@ impl Prepared {
             constraints,
             domain,
             rows: base.sizes.rows + rows,
+            trained,
             seed: base.sizes.seed,
             unit: base.unit.clone(),
         }
@@ -303,7 +292,7 @@ impl Prepared {
     pub fn sizes(&self) -> Sizes {
         Sizes {
             rows: self.rows,
-            training: self.training.rows,
+            training: self.trained,
             reference: self.reference.rows,
             calibration: self.calibration.rows,
             seed: self.seed,
@@ -336,10 +325,11 @@ impl Prepared {
         let parts: Vec<EnergyBlock> = self.denoisers.each().iter().map(|one| self.reference_energies(one)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
         let guide = self.inherited.clone().or_else(|| self.guide(&reference));
-        let (judged, energies) = match self.source {
+        let order = if self.source == Source::CrossFitted { fold_order(self.pool().rows) } else { Vec::new() };
+        let (mut judged, energies) = match self.source {
             Source::CrossFitted => {
                 let pool = self.pool();
-                (pool.take(&fold_order(pool.rows)), self.cross_energies(&self.denoisers, &pool))
+                (pool.take(&order), self.cross_energies(&self.denoisers, &pool))
             }
             Source::HeldOut | Source::OwnTable => {
                 (self.calibration.clone(), energies_of(&self.denoisers, &self.calibration))
@@ -347,6 +337,13 @@ impl Prepared {
         };
         let mut scores = score_rows(&judged, &energies, &reference, guide.as_ref());
         scores.iter_mut().zip(evidence).for_each(|(score, more)| *score += more);
+        // Rows known to be normal, the first of the training rows, train only: what they taught has lowered their scores.
+        let known = self.trusted.len();
+        if self.source == Source::CrossFitted && known > 0 {
+            let others: Vec<usize> = (0..order.len()).filter(|&place| order[place] >= known).collect();
+            scores = others.iter().map(|&place| scores[place]).collect();
+            judged = judged.take(&others);
+        }
         let keys = GroupKeys::of(self.encoder.context_categories(), &self.training, &self.normal, judged.rows);
         let sizes = self.sizes();
         let strata = if keys.tell_apart() { None } else { self.strata(&reference, guide.as_ref()) };

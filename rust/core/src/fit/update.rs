@@ -19,7 +19,7 @@ use crate::domain::{Domain, Origin};
 use crate::encoder::label_values;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
-use crate::memory::{self, Settings};
+use crate::memory::{self, Memory, Settings};
 use crate::model::{Label, Model};
 use crate::rules::Rules;
 use crate::sample::Sampler;
@@ -91,6 +91,10 @@ fn updated(
         }
         _ => {}
     }
+    if memory == 0 && base.denoisers.memory.is_some() {
+        let message = "no rows are to be kept, and an update goes on with the rows that the model keeps";
+        return Err(Error::usage("options-conflict", message).hint("leave out --memory none, or fit again"));
+    }
     if normal.len() < CROSS_FIT_ROWS {
         let found = if normal.len() < sample.num_rows() { " that are normal" } else { "" };
         let message = format!("the table has {} rows{found}; an update needs {CROSS_FIT_ROWS}", normal.len());
@@ -104,14 +108,20 @@ fn updated(
     let part = |rows: &[u32]| encode(&base.encoder, &take(sample, rows)?);
     let fresh = part(&trained)?;
     let of = Origin { normal: base.knows_normal(), sampled: rows > sample.num_rows() as u64 };
-    let of_fresh = Domain::fit(&fresh, &base.encoder.features, of);
-    let domain = base.domain.clone().widened(&fresh, &of_fresh);
     let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
+    let domain = if base.domain.is_empty() {
+        let domain = Domain::fit(&fresh, &base.encoder.features, of);
+        old.map_or_else(|| domain.clone(), |old| domain.clone().holding(&old.kept()))
+    } else {
+        base.domain.clone().widened(&fresh, &Domain::of_any(&fresh, &base.encoder.features, of))
+    };
+    let trained = base.sizes.training + fresh.rows;
     let marginals = match old {
         Some(old) => old.counts(base.sizes.training).into_iter().zip(fresh_counts).map(added).collect(),
         None => fresh_counts,
     };
-    let settings = Settings { rows: memory, clean: !base.knows_normal(), own_vote: false };
+    // Beyond the kept ones the rows are fresh alone.
+    let settings = Settings { rows: memory, clean: !base.knows_normal(), own_vote: false, mixed: true };
     let share = base.sizes.rows as f64 / (base.sizes.rows + rows) as f64;
     let (training, trusted) = match old {
         Some(old) => mixed(&old.kept(), &fresh, share, memory),
@@ -121,7 +131,9 @@ fn updated(
     let built = old.map(|_| {
         let pool =
             super::prepare::pool_of(&training, &(0..training.rows).collect::<Vec<_>>(), parts.source, &reference);
-        let memory = memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted, None);
+        // What few labels taught is told by these widths.
+        let levels = base.guide().and(old).map(Memory::levels);
+        let memory = memory::build(&pool, &base.encoder.features, &marginals, settings, &trusted, levels);
         match base.guide().and_then(Guide::known) {
             Some(known) => memory.anchored(&known),
             None => memory,
@@ -136,7 +148,7 @@ fn updated(
         (training, reference, calibration),
         denoisers,
         (settings, trusted, marginals),
-        (judged, constraints, domain, rows),
+        (judged, constraints, domain, (rows, trained)),
         guide,
     )
     .finish()?;
@@ -166,8 +178,10 @@ fn normal_rows(base: &Model, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<String
         return Err(Error::input("column-missing", message).hint("the model tells by it which rows are normal: add it"));
     };
     let mut values: Vec<String> = label_values(rows, at)?.into_iter().map(Option::unwrap_or_default).collect();
-    let places = all.filter(|&row| same_label(&values[row as usize], &normal)).collect();
-    values.retain(|value| !same_label(value, &normal));
+    let exact = values.contains(&normal);
+    let is_normal = |value: &String| *value == normal || !exact && same_label(value, &normal);
+    let places = all.filter(|&row| is_normal(&values[row as usize])).collect();
+    values.retain(|value| !is_normal(value));
     values.sort_unstable();
     values.dedup();
     Ok((places, values))

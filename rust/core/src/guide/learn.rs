@@ -89,7 +89,7 @@ impl Classroom<'_> {
     fn keep(&self, block: &Block) -> Memory {
         let rows: Vec<usize> = (0..block.rows).collect();
         let counts = memory::marginal_counts(block, self.features, &rows);
-        let settings = Settings { rows: rows.len(), clean: false, own_vote: false };
+        let settings = Settings { rows: rows.len(), clean: false, own_vote: false, mixed: false };
         memory::build(block, self.features, &counts, settings, &[], Some(self.memory.levels()))
     }
 

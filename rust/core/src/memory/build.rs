@@ -33,6 +33,8 @@ pub struct Settings {
     /// The training rows may be anomalies: two rounds drop the oddest fifth of the candidates.
     pub clean: bool,
     pub own_vote: bool,
+    /// Only the first `rows` rows are in proportion: old ones and fresh ones in turn, and then fresh ones alone.
+    pub mixed: bool,
 }
 
 /// No row from this place on can be kept: each of two rounds looks at a quarter more rows than are kept.
@@ -54,7 +56,8 @@ pub fn build(
     let rounds = if settings.clean { 2 } else { 0 };
     let mut candidates: Vec<usize> = (0..training.rows).collect();
     let (numbers, ..) = layout(features);
-    let spreads = spreads(training, SPREAD_ROWS, &numbers.iter().map(|number| number.status).collect::<Vec<_>>());
+    let most = if settings.mixed { settings.rows.min(SPREAD_ROWS) } else { SPREAD_ROWS };
+    let spreads = spreads(training, most, &numbers.iter().map(|number| number.status).collect::<Vec<_>>());
     for round in 0..=rounds {
         let kept: Vec<usize> = candidates.iter().copied().take(settings.rows).collect();
         let mut memory = keep(training, &kept, features, (marginals, &spreads));

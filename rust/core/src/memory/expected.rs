@@ -75,8 +75,10 @@ impl Memory {
             values.last().copied().unwrap_or(0.0)
         };
         let all = everyone(weights_m);
-        let middle = quantile(0.5, mass + all * values.len() as f32, all);
-        Some(Expected::Number { middle, low: quantile(0.05, mass, 0.0), high: quantile(0.95, mass, 0.0) })
+        let (low, high) = (quantile(0.05, mass, 0.0), quantile(0.95, mass, 0.0));
+        // Where two or three rows have all the weight, everyone's vote alone would lead away from them.
+        let middle = quantile(0.5, mass + all * values.len() as f32, all).clamp(low, high);
+        Some(Expected::Number { middle, low, high })
     }
 
     fn expected_category(&self, category: usize, weights_m: &[f32]) -> Expected {

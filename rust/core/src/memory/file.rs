@@ -83,7 +83,8 @@ impl Memory {
         }
         let level = |place: usize, name: &str| -> Result<Vec<f32>> {
             let count = value["levels"][place].as_u64().and_then(|n| usize::try_from(n).ok());
-            let count = count.filter(|&n| n <= 16).ok_or_else(|| damaged("levels"))?;
+            let fewest = if place < 2 { 1 } else { 0 };
+            let count = count.filter(|n| (fewest..=16).contains(n)).ok_or_else(|| damaged("levels"))?;
             let taus = store.get_f32(&format!("{prefix}.levels.{name}"), &[count])?;
             if taus.iter().any(|tau| !(tau.is_finite() && *tau >= super::LEVEL_FLOOR * 0.5)) {
                 return Err(damaged("levels"));
