@@ -52,9 +52,13 @@ def check_threads(threads: int) -> None:
 
 def label_text(value: Any) -> str:
     """A label as the text it is told by: `1` of 1, 1.0 and "1", `true` of True."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, str):
+        return value
+    import pyarrow as pa
+
+    from tabad import _core
+
+    return str(_core.label_texts(pa.table({"label": pa.array([value])}))[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,8 @@ class Fitted:
     """Columns that look like a label and were modelled all the same, with what was seen."""
     notes: list[str] = field(default_factory=list)
     """What the caller should hear of constraints that were given."""
+    rows: int | None = None
+    """Rows of the table that came to an earlier model; None where the model knows no others."""
 
 
 def fit_table(
@@ -110,11 +112,9 @@ def fit_table(
         # No student where nothing is held out, of a small table, of a model that follows feedback, of brief networks.
         if preset is None and not (options.all_rows or interrupted):
             interrupted = _teach_student(fit, parts, options, progress)
-    labels = (
-        {}
-        if table.head is None
-        else spot_labels(table.head, (*options.ignore, options.label or "", options.feedback or "", options.unit or ""))
-    )
+    answers = [name for name in (options.label, options.feedback) if name is not None]
+    skip = (*options.ignore, *answers, options.unit or "")
+    labels = {} if table.head is None else spot_labels(table.head, skip, told=bool(answers))
     model = Model(fit.finish())
     return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
 
@@ -193,7 +193,7 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     kept = max(KEPT_ROWS, model.manifest["kept_rows"]) if options.memory is None else options.memory
     updated: Model = table.reread(lambda: model.updated(table, memory=kept, seed=options.seed, threads=options.threads))
     table.on_rows = None
-    return Fitted(updated, notes=list(dict.fromkeys(table.notes)))
+    return Fitted(updated, notes=list(dict.fromkeys(table.notes)), rows=table.rows)
 
 
 @dataclass(frozen=True)

@@ -44,15 +44,16 @@ def looks_like_label(name: str) -> bool:
     return "_".join(words) in _ANSWER_NAMES or not _ANSWER_WORDS.isdisjoint(words)
 
 
-def spot_labels(head: Any, skip: Iterable[str] = ()) -> dict[str, str]:
+def spot_labels(head: Any, skip: Iterable[str] = (), *, told: bool = False) -> dict[str, str]:
     """Columns of a RecordBatch that look like a label, with what was seen: named so, or two values and one rare.
 
-    Rare flags are ordinary, so those are told only where no name gives the label away and at most three look so.
+    Rare flags are ordinary, so those are told only where no name gives the label away and at most three look so, and
+    not where the caller has `told` which column holds the answer.
     """
     left_out = set(skip)
     names = [name for name in head.schema.names if name not in left_out]
     found = {name: "its name says so" for name in names if looks_like_label(name)}
-    if found:
+    if found or told:
         return found
     rare = {}
     for name in names:

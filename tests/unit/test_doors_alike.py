@@ -1,5 +1,6 @@
 """What callers of other libraries meet: names of theirs, their NaN, their signs, their classes of columns."""
 
+import datetime as dt
 import signal
 import subprocess
 import sys
@@ -89,6 +90,13 @@ def test_what_a_csv_taught_late_is_said_by_every_verb(tmp_path: Path, monkeypatc
     model = tabad.fit(pa.table({"a": [row % 7 for row in range(300)]}), quality="fast")
     with pytest.warns(TabadWarning, match=said):
         model.score(path)
+
+
+def test_a_label_is_asked_for_as_it_is_told() -> None:
+    from tabad.config import label_text
+
+    said = [label_text(value) for value in ("1.0", 1, 1.0, 0.5, 1e16, True, np.float32(0.1), dt.datetime(2024, 1, 1))]
+    assert said == ["1.0", "1", "1", "0.5", "1e16", "true", "0.1", "2024-01-01T00:00:00"]
 
 
 def test_a_rule_about_whole_numbers_of_few_values_is_looked_at() -> None:

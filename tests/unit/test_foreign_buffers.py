@@ -100,6 +100,10 @@ def test_a_kind_is_no_obstacle_in_a_month_without_values() -> None:
             pa.table({"fee": column, "a": [row / 7 for row in range(100)]}), quality="fast", kinds={"fee": kind}
         )
         assert [one["kind"] for one in model.manifest["columns"]] == ["category", "number"]
+        empty = pa.table({"fee": pa.nulls(100), "a": [row / 7 for row in range(100)]})
+        assert tabad.fit(empty, quality="fast", kinds={"fee": kind}).manifest["columns"][0]["kind"] == "category"
+    ids = pa.table({"id": pa.nulls(100, pa.string()), "a": [row / 7 for row in range(100)]})
+    assert tabad.fit(ids, quality="fast", kinds={"id": "id"}).manifest["columns"][0]["kind"] == "id"
 
 
 def test_labels_are_told_by_one_text() -> None:

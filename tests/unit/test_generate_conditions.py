@@ -81,6 +81,14 @@ def test_a_date_and_a_time_are_compared_as_moments(model: tabad.Model, orders: p
     assert sum(flags) == 1
 
 
+def test_one_moment_in_two_units_is_in_order() -> None:
+    draw = np.random.default_rng(0)
+    micros = pa.array(1_700_000_000_000_000 + draw.integers(0, 10**12, 3_000)).cast(pa.timestamp("us"))
+    table = pa.table({"a": micros, "b": micros.cast(pa.timestamp("ns")), "x": draw.random(3_000)})
+    for rule in ("a <= b", "b <= a"):
+        assert not any(tabad.score(table, constraints=rule)["tabad_flag"].to_pylist())
+
+
 def test_what_cannot_be_compared_is_refused(orders: pa.Table) -> None:
     zoned = orders.append_column("utc", orders["shipped"].cast(pa.timestamp("us", "UTC")))
     for rule in ("placed <= net", "at <= took", "shipped <= utc"):
@@ -109,17 +117,20 @@ def test_text_has_no_order_however_it_is_stored(orders: pa.Table) -> None:
         ("0:01:30.5", pa.duration("ms"), dt.timedelta(seconds=90.5)),
         ("1:30", pa.duration("ms"), dt.timedelta(seconds=90)),
         ("90", pa.duration("s"), dt.timedelta(seconds=90)),
+        ("-0:30:00", pa.duration("s"), -dt.timedelta(minutes=30)),
+        (90, pa.duration("ms"), dt.timedelta(milliseconds=90)),
         ("2024-01-05 12:00", pa.timestamp("us", "Europe/Berlin"), dt.datetime(2024, 1, 5, 11, tzinfo=dt.UTC)),
         ("2024-01-05T12:00:00Z", pa.timestamp("us", "Europe/Berlin"), dt.datetime(2024, 1, 5, 12, tzinfo=dt.UTC)),
         ("12.50", pa.decimal128(8, 2), Decimal("12.50")),
     ],
 )
-def test_text_is_read_as_the_type_of_its_column(text: str, kind: pa.DataType, wanted: object) -> None:
+def test_text_is_read_as_the_type_of_its_column(text: object, kind: pa.DataType, wanted: object) -> None:
     assert _array(text, pa.field("a", kind))[0].as_py() == wanted
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [("1:2:3:4", pa.duration("s")), (10**30, pa.int64()), ("25:00", pa.time32("s"))]
+    ("value", "kind"),
+    [("1:2:3:4", pa.duration("s")), (10**30, pa.int64()), ("25:00", pa.time32("s")), ("12:30+05:00", pa.time32("s"))],
 )
 def test_what_is_no_value_of_a_column_is_refused(value: object, kind: pa.DataType) -> None:
     with pytest.raises(UsageError, match="is not a value of column `a`"):

@@ -112,3 +112,24 @@ def test_a_dictionary_keeps_its_order_and_new_values_follow() -> None:
     assert found.to_pylist() == ["S", "M", "L", "XL"]
     assert found.dictionary.to_pylist() == ["S", "M", "L", "XL"]
     assert as_type(chunked(pa.array(["L", None])), chunked(sizes)).chunk(0).indices.to_pylist() == [2, None]
+
+
+def test_pandas_labels_of_several_levels_stand() -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.random((300, 2)), columns=pd.MultiIndex.from_tuples([("x", 1), ("x", 2)]))
+    frame.iloc[::3, 1] = np.nan
+    filled = fitted(frame).impute(frame)
+    assert list(filled.columns) == [("x", 1), ("x", 2)]
+    assert not filled.isna().any().any()
+
+
+def test_rules_do_not_stand_in_the_way_of_other_types() -> None:
+    draw = np.random.default_rng(0)
+    low = draw.integers(0, 100, 600)
+    table = pa.table({"low": low, "high": low + 5, "k": pa.array(draw.integers(0, 3, 600)).dictionary_encode()})
+    model = fitted(table, constraints="low <= high")
+    other = table.set_column(2, "k", table["k"].cast(pa.int64()))
+    other = other.set_column(1, "high", table["high"].cast(pa.decimal128(20, 0)).cast(pa.decimal128(8, 2)))
+    filled = model.impute(holed(holed(other, "k"), "high"))
+    assert filled.schema == other.schema
+    assert filled["k"].null_count == filled["high"].null_count == 0

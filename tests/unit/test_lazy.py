@@ -74,3 +74,11 @@ def test_broken_package_is_not_called_missing(tmp_path: object, monkeypatch: pyt
         need("half_installed", extra="train")
 
     assert not isinstance(caught.value, tabad.MissingDependency)
+
+
+def test_a_rule_that_is_given_does_not_load_pandas(tmp_path: object) -> None:
+    csv = tmp_path / "t.csv"  # type: ignore[operator]
+    csv.write_text("a,b\n" + "".join(f"{i},{i + i % 7 if i % 5 else ''}\n" for i in range(60)))
+    code = f"from tabad.cli.run import run; run(['score', {str(csv)!r}, '--constraint', 'a <= b'])"
+
+    assert "pandas" not in _loaded_after(code)

@@ -116,6 +116,7 @@ def test_times_and_spans_are_read_from_the_json_lines_that_were_written(tmp_path
     table = pa.table(
         {
             "at": pa.array([dt.time(row % 24, 1, 2, 345) for row in range(60)], pa.time64("us")),
+            "ms": pa.array([dt.time(row % 24, 1, 2, 5_000) for row in range(60)], pa.time32("ms")),
             "took": pa.array([dt.timedelta(seconds=row, milliseconds=7) for row in range(60)], pa.duration("ms")),
             "day": pa.array([dt.date(2024, 1, 1 + row % 28) for row in range(60)]),
             "n": list(range(60)),
@@ -124,3 +125,19 @@ def test_times_and_spans_are_read_from_the_json_lines_that_were_written(tmp_path
     model = tabad.fit(table, quality="fast")
     model.score(table, output=tmp_path / "t.jsonl", prefix="x_")
     assert tabad.score(tmp_path / "t.jsonl", model)["tabad_score"].equals(model.score(table)["tabad_score"])
+
+
+def test_empty_lines_above_the_header_of_one_column_are_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("\n\nword\n" + "".join(f"w{row % 4}\n" for row in range(100)))
+    assert tabad.score(path)["word"].to_pylist() == [f"w{row % 4}" for row in range(100)]
+
+
+def test_what_is_false_is_not_what_is_missing(tmp_path: Path) -> None:
+    flags = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([row % 2 for row in range(50)], pa.int8()))
+    words = pa.array([b"\xc8" if row % 2 else b"" for row in range(50)]).dictionary_encode()
+    table = pa.table({"a": [row / 2 for row in range(50)], "f": flags, "w": words})
+    tabad.score(table, ignore=["f", "w"], output=tmp_path / "o.csv")
+    first, second = (tmp_path / "o.csv").read_text().splitlines()[1:3]
+    assert first.startswith('0,"false","",')
+    assert second.startswith('0.5,"true","yA==",')

@@ -295,7 +295,9 @@ def show_fit(fitted: "Fitted", table: str, output: str, *, as_json: bool) -> Non
             }
         )
         return
-    say(f"{table}   {facts['rows']:,} rows x {len(facts['columns'])} columns")
+    more = "" if fitted.rows is None else f" · {facts['rows']:,} with those before"
+    rows = facts["rows"] if fitted.rows is None else fitted.rows
+    say(f"{table}   {rows:,} rows x {len(facts['columns'])} columns{more}")
     say(*_columns_lines(facts))
     say(f"  fit      trained on {facts['training_rows']:,} rows · {_calibrated(facts)}")
     private = private_lines(facts)

@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
-from tabad.errors import Refused, TabadError
+from tabad.errors import Refused, TabadError, TabadWarning
 
 BUG = 5
 CANNOT_WRITE = 6
@@ -28,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
 
     from tabad.cli.app import app
 
+    warnings.showwarning = _said
     try:
         code = app(list(arguments), prog_name="tabad", standalone_mode=False)
         if code == INTERRUPTED:
@@ -72,6 +74,21 @@ _BUG_HINT = "this is a bug in tabad, not in your table: please report it with th
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _said(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What callers of Python are warned of, in the words of a command."""
+    if issubclass(category, TabadWarning):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
 def _no_more() -> int:

@@ -56,17 +56,21 @@ def measures(column: Any) -> Floats:
         micros = _clock(array.type)[1]
         width = {32: pa.int32(), 64: pa.int64()}[array.type.bit_width]
         array = array.cast(width)
-    numbers: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    numbers = _floats(array.cast(pa.float64(), safe=False))
     return numbers if micros == 1.0 else numbers * micros
 
 
 def in_order(low: Any, high: Any) -> tuple[Floats, Floats]:
     """Measures of two columns that can be compared: beside a date as days, for noon of a day is not after that day."""
     kinds = [plain(column).type for column in (low, high)]
-    measured = measures(low), measures(high)
-    if kinds[0] == kinds[1] or not any(pa.types.is_date(kind) for kind in kinds):
-        return measured
-    return np.floor(measured[0] / _DAY), np.floor(measured[1] / _DAY)
+    first, second = measures(low), measures(high)
+    if kinds[0] == kinds[1] or not is_time(kinds[0]):
+        return first, second
+    # Nanoseconds since 1970 are no exact doubles, whole microseconds are.
+    first, second = np.round(first), np.round(second)
+    if any(pa.types.is_date(kind) for kind in kinds):
+        return np.floor(first / _DAY), np.floor(second / _DAY)
+    return first, second
 
 
 def _clock(kind: pa.DataType) -> tuple[str, float]:
@@ -81,8 +85,32 @@ def _clock(kind: pa.DataType) -> tuple[str, float]:
 
 def valid(column: Any) -> npt.NDArray[np.bool_]:
     """Which cells are not null."""
-    flags: npt.NDArray[np.bool_] = plain(column).is_valid().to_numpy(zero_copy_only=False)
-    return flags
+    return _flags(plain(column).is_valid())
+
+
+def _chunks(column: Any) -> list[Any]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _floats(column: Any) -> Floats:
+    """Floats, NaN where there is none. By buffers: `to_numpy` imports pandas where it is installed, for seconds."""
+    parts = [np.zeros(0)]
+    for chunk in _chunks(column):
+        if not len(chunk):
+            continue
+        values = np.frombuffer(chunk.buffers()[1], "<f8", len(chunk), 8 * chunk.offset)
+        parts.append(np.where(_flags(chunk.is_valid()), values, np.nan) if chunk.null_count else values)
+    return np.concatenate(parts)
+
+
+def _flags(column: Any) -> npt.NDArray[np.bool_]:
+    """Booleans without nulls, likewise."""
+    parts = [np.zeros(0, bool)]
+    for chunk in _chunks(column):
+        if len(chunk):
+            bits = np.unpackbits(np.frombuffer(chunk.buffers()[1], np.uint8), bitorder="little")
+            parts.append(bits[chunk.offset : chunk.offset + len(chunk)].astype(bool))
+    return np.concatenate(parts)
 
 
 def texts(column: Any) -> pa.Array:

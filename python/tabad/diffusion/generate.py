@@ -66,6 +66,12 @@ def generated(
     sampler = Sampler(core, network, device)
     manifest = sampler.manifest
     class_of, label_column = _class_of(sampler, label)
+    if class_of is None and guidance != 1.0:
+        raise UsageError(
+            "guidance leans on a class, and none is asked for",
+            name="options-conflict",
+            hint="add --class VALUE (label=...), or leave --guidance out",
+        )
     values = _values(sampler, where)
     held = _standing(values)
     tests = [(one, value) for one, value in values if one.operator != "="]
@@ -207,8 +213,10 @@ def _array(value: Any, field: pa.Field) -> pa.Array:
     try:
         if isinstance(value, str) and pa.types.is_time(plain):
             value = datetime.time.fromisoformat(value)
-        elif isinstance(value, str | int | float) and pa.types.is_duration(plain):
-            value = _span(str(value))
+            if value.tzinfo is not None:
+                raise ValueError(value)
+        elif isinstance(value, str) and pa.types.is_duration(plain):
+            value = _span(value)
         try:
             array = pa.array([value], plain)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -233,11 +241,12 @@ def _read(text: str, kind: pa.DataType) -> pa.Array:
 
 def _span(text: str) -> datetime.timedelta:
     """`90`, `1:30` and `0:01:30.5`: hours and minutes where they are given, and seconds."""
-    *larger, seconds = text.split(":")
+    *larger, seconds = text.removeprefix("-").split(":")
     if len(larger) > 2:
         raise ValueError(text)
     hours, minutes = [0, 0, *(int(part) for part in larger)][-2:]
-    return datetime.timedelta(hours=hours, minutes=minutes, seconds=float(seconds))
+    span = datetime.timedelta(hours=hours, minutes=minutes, seconds=float(seconds))
+    return -span if text.startswith("-") else span
 
 
 def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:

@@ -22,7 +22,7 @@ import torch
 from tabad import tables
 from tabad.constraints import from_text
 from tabad.errors import InputError, UsageError
-from tabad.tables.cells import replaced
+from tabad.tables.cells import as_type, replaced
 from tabad.tables.views import without_view, without_views
 
 from .obey import Obedience, Rows
@@ -222,7 +222,7 @@ def _obeying(
         if name in free:
             mask = pa.array(free[name])
             columns[name] = replaced(
-                rows.column(name).cast(made.schema.field(name).type),
+                as_type(rows.column(name), made.column(name)),
                 pa.chunked_array([mask]),
                 made.column(name).filter(mask),
             )

@@ -72,6 +72,7 @@ def make_release(
     if label is not None and label in (options.unit, *ignore):
         what = "the unit" if label == options.unit else "ignored"
         raise UsageError(f"label column `{label}` is {what} too: it is modelled", name="options-conflict")
+    table = _plain(table)
     public = {} if options.bounds is None else read_bounds(options.bounds)
     ignore = (*ignore, *(() if options.unit is None else (options.unit,)))
     columns = declared(table.schema, public, ignore)
@@ -119,6 +120,36 @@ def make_release(
         )
     facts = _guarantee(options, budget, delta, delta_found, found, noise, trained, rows)
     return release, facts, drawn
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Dictionaries of anything but text as what they hold; text that is no UTF-8 as missing, cell by cell."""
+    for place, field in enumerate(table.schema):
+        column, kind = table.column(place), field.type
+        if pa.types.is_dictionary(kind) and not (
+            pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+        ):
+            column = column.cast(kind.value_type)
+            table = table.set_column(place, field.with_type(column.type), column)
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            table = table.set_column(place, field, pa.chunked_array([_texts(chunk) for chunk in column.chunks], kind))
+    return table
+
+
+def _texts(column: Any) -> Any:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        cells = column.cast(pa.large_binary()).to_pylist()
+        return pa.array([_decoded(cell) for cell in cells], column.type)
+    return column
+
+
+def _decoded(cell: bytes | None) -> str | None:
+    try:
+        return None if cell is None else cell.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _encode(

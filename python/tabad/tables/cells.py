@@ -44,6 +44,8 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_integer(wanted) and pa.types.is_floating(values.type):
         values = pc.round(values)
+    if pa.types.is_integer(values.type) and pa.types.is_decimal(wanted):  # what is there decides, not what could be
+        values = values.cast(pa.decimal128(20, 0))
     return values.cast(wanted)
 
 

@@ -26,7 +26,7 @@ def csv_batches(
     path: str, shown: str, dialect: Dialect, columns: list[str] | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of one CSV file. `shown` is the name for messages."""
-    header, delimiter = _header(path, shown)
+    header, delimiter, blank = _header(path, shown)
     _no_duplicates(header, shown)
     types = {**dialect.types, **dialect.learned}
     options = pyarrow.csv.ConvertOptions(
@@ -43,7 +43,10 @@ def csv_batches(
             source = io.BytesIO(file.read() + b"\n")
     try:
         reader = pyarrow.csv.open_csv(
-            source, read_options=pyarrow.csv.ReadOptions(block_size=BLOCK), parse_options=parse, convert_options=options
+            source,
+            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, skip_rows=blank if len(header) == 1 else 0),
+            parse_options=parse,
+            convert_options=options,
         )
     except (pa.ArrowException, OSError) as error:
         raise _csv_error(error, path, shown, header, delimiter, dialect) from error
@@ -61,10 +64,13 @@ def csv_batches(
     return reader.schema, batches()
 
 
-def _header(path: str, shown: str) -> tuple[list[str], str]:
+def _header(path: str, shown: str) -> tuple[list[str], str, int]:
+    """Names, delimiter, and how many empty lines stand above them."""
+    blank = 0
     with open_text(path) as file:
         line = file.readline(1 << 20)
         while line and not line.strip():
+            blank += 1
             line = file.readline(1 << 20)
         if not line:
             raise InputError(
@@ -77,7 +83,7 @@ def _header(path: str, shown: str) -> tuple[list[str], str]:
     with open_text(path) as file:
         for fields in csv.reader(file, delimiter=delimiter):
             if any(text.strip() for text in fields):
-                return fields, delimiter
+                return fields, delimiter, blank
     raise AssertionError("a line that is not blank was just read")
 
 

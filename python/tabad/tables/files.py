@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from tabad.errors import InputError, TableNotFound, UsageError
+from tabad.errors import InputError, TableNotFound, UsageError, WriteError
 
 ENDINGS = {
     ".parquet": "parquet",
@@ -189,6 +189,12 @@ def _from_stdin(format: str | None) -> Files:
             size = file.tell()
             with open(file.name, "rb") as copied:
                 head = copied.read(64)
+        except OSError as error:
+            os.unlink(file.name)
+            raise WriteError(
+                f"cannot copy standard input to {tempfile.gettempdir()}: {error.strerror or error}",
+                hint="free some space there, or name another folder in TMPDIR",
+            ) from error
         except BaseException:
             os.unlink(file.name)
             raise

@@ -194,7 +194,8 @@ class PandasTable(Table):
 
     def like(self, rows: pa.Table, *, changed: list[str] | None = None) -> Any:
         # Arrow knows columns by text; the frame may have numbers, or tuples.
-        labels = {str(label): label for label in self.frame.columns}
+        texts = pa.Schema.from_pandas(self.frame.iloc[:0], preserve_index=False).names
+        labels = dict(zip(texts, self.frame.columns, strict=True))
         rows = rows.select(rows.schema.names if changed is None else changed)
         made = rows.to_pandas()
         for place, name in enumerate(rows.schema.names):

@@ -60,7 +60,12 @@ def _meant(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
     if pa.types.is_time(kind):  # no kernel reads a time of day; a moment of the first day is read
-        return pc.binary_join_element_wise("1970-01-01T", column, "").cast(pa.timestamp(kind.unit)).cast(kind)
+        return (
+            pc.binary_join_element_wise("1970-01-01T", column, "")
+            .cast(pa.timestamp("ns"))
+            .cast(pa.timestamp(kind.unit), safe=False)
+            .cast(kind)
+        )
     if pa.types.is_duration(kind):
         ticks = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
         return pc.round(pc.multiply(column, ticks)).cast(pa.int64()).cast(kind)

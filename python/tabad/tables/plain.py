@@ -42,9 +42,11 @@ def flat_batch(batch: pa.RecordBatch, flat: pa.Schema) -> pa.RecordBatch:
     """The batch in the schema that `flat_schema` gave."""
     columns = []
     for field, column in zip(flat, batch.columns, strict=True):
+        if pa.types.is_dictionary(column.type) and _is_binary(column.type.value_type):
+            column = column.dictionary_decode()
         kind = column.type
         if pa.types.is_nested(kind) or pa.types.is_interval(kind):
-            column = _text_column(column, dumps)
+            column = _text_column(column, lambda value: dumps(value) if value else None)
         elif _is_binary(kind) or isinstance(kind, pa.BaseExtensionType):
             column = _text_column(column, _bare)
         elif column.type != field.type:
@@ -74,15 +76,16 @@ def _bare(value: Any) -> str:
     return str(json.loads(text)) if text.startswith('"') else text
 
 
-def _text_column(column: pa.Array, written: Callable[[Any], str]) -> pa.Array:
+def _text_column(column: pa.Array, written: Callable[[Any], str | None]) -> pa.Array:
     if column.null_count == len(column):
         return pa.nulls(len(column), pa.string())
     offsets, texts = array.array("i", [0]), []
     bits = bytearray((len(column) + 7) // 8)
     end = 0
     for row, value in enumerate(column.to_pylist()):
-        if value:
-            encoded = written(value).encode()
+        text = None if value is None else written(value)
+        if text is not None:
+            encoded = text.encode()
             texts.append(encoded)
             end += len(encoded)
             bits[row >> 3] |= 1 << (row & 7)

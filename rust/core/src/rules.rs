@@ -249,7 +249,8 @@ fn comparable(cells: Vec<(Arc<Float64Array>, DataType)>) -> Option<Vec<Arc<Float
     let (sort, _) = clock(&first.1)?;
     // Noon of a day is not after that day.
     let days = cells.iter().any(|(_, kind)| matches!(kind, DataType::Date32 | DataType::Date64));
-    let whole = |micros: f64| if days { (micros / DAY).floor() } else { micros };
+    // Nanoseconds since 1970 are no exact doubles, whole microseconds are.
+    let whole = |micros: f64| if days { (micros.round() / DAY).floor() } else { micros.round() };
     cells
         .iter()
         .map(|(cells, kind)| {

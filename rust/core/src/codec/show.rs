@@ -91,6 +91,9 @@ pub fn instant(micros: i64, data_type: &DataType) -> String {
 }
 
 pub fn clipped(text: &str) -> String {
+    if text.is_empty() {
+        return "\"\"".to_owned();
+    }
     match text.char_indices().nth(WIDTH) {
         Some(_) => text.chars().take(WIDTH - 1).chain(['…']).collect(),
         None => text.to_owned(),

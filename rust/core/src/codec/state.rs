@@ -149,7 +149,8 @@ impl ColumnState {
     /// Whether a column of this type can be of this kind, before anything is observed.
     pub fn type_accepts(&self, kind: Kind) -> bool {
         match self.family {
-            Family::Null => kind == Kind::Category,
+            // Whatever it was to be: of no values it is a category.
+            Family::Null => true,
             Family::Boolean => matches!(kind, Kind::Boolean | Kind::Category),
             Family::Integer => matches!(kind, Kind::Number | Kind::Category | Kind::Key | Kind::Id),
             Family::Float | Family::Decimal | Family::Duration => kind == Kind::Number,
@@ -168,7 +169,8 @@ impl ColumnState {
         if !self.accepts(kind) {
             return Err(refused(&column, kind, "its type does not allow that"));
         }
-        let kind = if self.valid == 0 { Kind::Category } else { kind };
+        let kind =
+            if self.valid == 0 && (kind != Kind::Id || self.family == Family::Null) { Kind::Category } else { kind };
         Ok(match kind {
             Kind::Number => Codec::Number(number::Number::fit(column, training)?),
             Kind::Category => Codec::Category(category::Category::fit(column, &self, training)?),
