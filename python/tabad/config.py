@@ -24,8 +24,6 @@ MECHANISMS: tuple[Mechanism, ...] = (
 DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 PRIVATE_METHODS: tuple[PrivateMethod, ...] = ("marginals", "dp-sgd")
 SCORERS: tuple[Scorer, ...] = ("teacher", "student")
-
-
 MOST_THREADS = 4_096
 
 

@@ -69,9 +69,7 @@ def register(
     function = f"{name}_row"
     with contextlib.suppress(engine.InvalidInputException, engine.CatalogException):  # not registered so far
         con.remove_function(function)
-    con.create_function(
-        function, _row_function(fitted, options, level), None, _RETURNS, type="arrow", null_handling="special"
-    )
+    con.create_function(function, _row_function(fitted, options), None, _RETURNS, type="arrow", null_handling="special")
     columns = [
         column["name"] for column in fitted.manifest["columns"] if column["kind"] not in ("id", "ignored", "label")
     ]
@@ -80,7 +78,8 @@ def register(
         con.execute(f"CREATE OR REPLACE TEMP MACRO {name}_{field}(t) AS {function}(struct_pack({packed})).{field}")
 
 
-def _row_function(model: "Model", options: ScoreOptions, level: float | None) -> Any:
+def _row_function(model: "Model", options: ScoreOptions) -> Any:
+    level = options.decision.level
     rule = {} if level is None else {"level": level}
 
     # No annotations: DuckDB would read them as the types of the function.

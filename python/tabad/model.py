@@ -147,7 +147,6 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file, whole or not at all. Raises `WriteError`, and `UsageError` for `-`."""
-        tables.check_model_destination(os.fspath(path))
         tables.write_bytes(self.to_bytes(), os.fspath(path))
 
     @property

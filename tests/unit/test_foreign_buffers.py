@@ -90,7 +90,7 @@ def test_a_value_seen_is_shown_digit_by_digit() -> None:
     # DuckDB's infinite date, days beyond what microseconds count.
     days = pa.array([*range(18_000, 18_599), 2**31 - 1], pa.int32()).cast(pa.date32())
     seen = tabad.score(pa.table({"d": days, "b": table["b"]}), explain="all")["tabad_reasons"][-1].as_py()
-    assert seen[0]["seen"].startswith("+294247-01-10") or seen[0]["seen"].startswith("294247-01-10")
+    assert seen[0]["seen"] == "294247-01-10"
 
 
 def test_a_kind_is_no_obstacle_in_a_month_without_values() -> None:

@@ -71,8 +71,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 _BUG_HINT = "this is a bug in tabad, not in your table: please report it with the lines above"
-
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

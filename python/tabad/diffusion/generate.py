@@ -274,7 +274,7 @@ class _Demands:
         self.obedience = Obedience(constraints, kinds)
         self.ties = Ties(constraints, sampler.owners, sampler.index)
         self.ids = [name for name, kind in kinds.items() if kind == "id"]
-        self.said = [f"`{one}`" for one in [*(test for test, _ in tests), *constraints]]
+        self.said = [*(f"`{test}`" for test, _ in tests), *self.obedience.said]
 
     def __bool__(self) -> bool:
         return bool(self.tests or self.obedience)

@@ -36,8 +36,8 @@ def without_copies(
 
     A copy equals, in all `columns`, a row that stands once in `train`, or is nearer to a training row than this share
     `near` of the training rows are to the nearest other one. `again(n, turn)` draws n more rows; in other columns, ids
-    among them, rows stay as they are. Raises `InputError`
-    where copies keep coming: what then stands in the table is the training table.
+    among them, rows stay as they are. Raises `InputError` where copies keep coming: what then stands in the table is
+    the training table; `UsageError` where `train` lacks a column.
     """
     absent = [column for column in columns if column not in train.column_names]
     if absent:

@@ -5,7 +5,6 @@ bounds are moved to the bound, values outside the vocabulary and what is missing
 code, where the column is not nullable).
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,18 +60,12 @@ def _ticks(column: Column, values: Any) -> Codes:
 
 def to_array(column: Column, codes: Codes) -> pa.Array:
     """Values of the column's own type from codes."""
-    if pa.types.is_dictionary(column.type):
-        flat = _plain_array(replace(column, type=column.type.value_type), codes).dictionary_encode()
-        indices = flat.indices.cast(column.type.index_type)
-        return pa.DictionaryArray.from_arrays(indices, flat.dictionary, ordered=column.type.ordered)
-    return _plain_array(column, codes)
-
-
-def _plain_array(column: Column, codes: Codes) -> pa.Array:
     gone = codes == MISSING
     if column.kind in ("category", "boolean"):
-        known = pa.array([_text(value) for value in column.values or ()], pa.large_string()).cast(column.type)
-        return known.take(pa.array(np.where(gone, 0, codes), mask=gone))
+        texts = pa.array([_text(value) for value in column.values or ()], pa.large_string())
+        plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        known = texts.cast(plain)
+        return known.take(pa.array(np.where(gone, 0, codes), mask=gone)).cast(column.type)
     ticks = codes + (column.lower or 0)
     if column.kind == "datetime":
         if pa.types.is_date(column.type):

@@ -16,8 +16,6 @@ __all__ = ["generated"]
 BATCH = 65_536
 LEAST_SHARE = 0.002
 """Below this share of rows that obey, conditions are given up."""
-
-
 _FEW = 0.1
 """Where fewer of the rows drawn obey, cells in the wrong order are exchanged."""
 

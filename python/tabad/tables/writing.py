@@ -56,10 +56,14 @@ def check_destination(destination: str, format: str | None = None) -> None:
 
 
 def check_model_destination(destination: str) -> None:
-    """Raise now what writing a model there would raise after the work: a model is a file."""
+    """Raise now what writing a model there would raise after the work."""
+    _refuse_standard_output(destination)
+    check_destination(destination, "arrow")
+
+
+def _refuse_standard_output(destination: str) -> None:
     if destination == "-":
         raise UsageError("a model is written to a file, not to standard output", name="model-destination")
-    check_destination(destination, "arrow")
 
 
 def write(reader: pa.RecordBatchReader, destination: str, format: str | None = None, *, whole: bool = False) -> int:
@@ -71,16 +75,19 @@ def write(reader: pa.RecordBatchReader, destination: str, format: str | None = N
     """
     format = destination_format(destination, format)
     path = None if destination == "-" else destination
-    begin = partial(_WRITERS[format], schema=reader.schema, path=path)
+
+    def begin(file: IO[bytes]) -> Callable[[contextlib.ExitStack], _Write]:
+        return partial(_WRITERS[format], file, reader.schema, path)
+
     if whole and (path is None or is_device(path)):
         with tempfile.TemporaryFile() as held:
-            rows = write_batches(reader, f"a temporary file in {tempfile.gettempdir()}", partial(begin, held))
+            rows = write_batches(reader, f"a temporary file in {tempfile.gettempdir()}", begin(held))
             held.seek(0)
             with _opened(path) as out, _reason(_shown(path)):
                 shutil.copyfileobj(held, out)
         return rows
     with _opened(path) as out:
-        return write_batches(reader, _shown(path), partial(begin, out))
+        return write_batches(reader, _shown(path), begin(out))
 
 
 def _shown(path: str | None) -> str:
@@ -100,7 +107,8 @@ def _opened(path: str | None) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(content: bytes, destination: str) -> None:
-    """Write a file, whole or not at all. Raises `WriteError`."""
+    """Write a model file, whole or not at all. Raises `WriteError`, and `UsageError` for `-`."""
+    _refuse_standard_output(destination)
     with _atomically(destination) as file, _reason(destination):
         file.write(content)
 
@@ -232,7 +240,7 @@ def write_batches(reader: pa.RecordBatchReader, shown: str, begin: Callable[[con
     return rows
 
 
-def _parquet(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:  # noqa: ARG001
+def _parquet(file: IO[bytes], schema: pa.Schema, _path: str | None, stack: contextlib.ExitStack) -> _Write:
     import pyarrow.parquet
 
     writer: Any = stack.enter_context(pyarrow.parquet.ParquetWriter(file, schema, **parquet_options(schema)))
@@ -250,7 +258,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     return {"compression": "zstd", "compression_level": 1, "use_dictionary": coded}
 
 
-def _arrow(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:
+def _arrow(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     new = pa.ipc.new_stream if path is None else pa.ipc.new_file
     options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
     writer: Any = stack.enter_context(new(file, schema, options=options))
@@ -258,7 +266,7 @@ def _arrow(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path
     return lambda batch: writer.write_batch(grown.extend(batch))
 
 
-def _csv(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:
+def _csv(file: IO[bytes], schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     import pyarrow.csv
 
     flat = plain.flat_schema(schema)
@@ -267,7 +275,7 @@ def _csv(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: 
     return lambda batch: writer.write_batch(plain.flat_batch(batch, flat))
 
 
-def _jsonl(file: IO[bytes], stack: contextlib.ExitStack, schema: pa.Schema, path: str | None) -> _Write:  # noqa: ARG001
+def _jsonl(file: IO[bytes], _schema: pa.Schema, path: str | None, stack: contextlib.ExitStack) -> _Write:
     out = _packed(file, stack, path)
     return lambda batch: out.write(plain.json_lines(batch)) and None
 
@@ -293,7 +301,7 @@ class _KeptOpen(io.RawIOBase):
         return self._file.write(data)
 
 
-_WRITERS: dict[str, Callable[..., _Write]] = {
+_WRITERS: dict[str, Callable[[IO[bytes], pa.Schema, str | None, contextlib.ExitStack], _Write]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "csv": _csv,

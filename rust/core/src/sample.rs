@@ -1,7 +1,7 @@
 //! One sample of a stream in one pass, the same whatever the batches: rows are kept by a hash of their
 //! number (never of their values: that would collapse duplicates).
 
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
@@ -56,20 +56,8 @@ impl Sampler {
         }
         let schema = self.schema.get_or_insert_with(|| plain_schema(&batch.schema()));
         let indices = UInt32Array::from(rows);
-        let columns: Result<Vec<ArrayRef>> = batch
-            .columns()
-            .iter()
-            .zip(schema.fields())
-            .map(|(column, field)| {
-                let taken = arrow_select::take::take(column, &indices, None)?;
-                let taken = unpacked(&taken)?;
-                Ok(if taken.data_type() == field.data_type() {
-                    taken
-                } else {
-                    arrow_cast::cast(&taken, field.data_type())?
-                })
-            })
-            .collect();
+        let columns: Result<Vec<ArrayRef>> =
+            batch.columns().iter().map(|column| unpacked(&arrow_select::take::take(column, &indices, None)?)).collect();
         self.chunks.push(RecordBatch::try_new(schema.clone(), columns?)?);
         if self.hashes.len() > self.size.saturating_mul(2).max(self.size + 65_536) {
             self.compact()?;

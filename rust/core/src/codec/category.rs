@@ -152,7 +152,7 @@ impl Category {
                 strings => Source::Text(table, strings),
             },
             Table::Integer(table, _) => {
-                let (rows, strange) = self.integers(array)?;
+                let (rows, strange) = read::integers_as(&self.column.data_type, array)?;
                 Source::Integer { table, rows, strange }
             }
             Table::Hashed(hashes) => self.open_hashed(hashes, array)?,
@@ -163,11 +163,6 @@ impl Category {
         })
     }
 
-    /// The column's integers, and which rows hold something else.
-    fn integers(&self, array: &dyn Array) -> Result<(Rows<i64>, Option<BooleanBuffer>)> {
-        read::integers_as(&self.column.data_type, array)
-    }
-
     fn open_hashed<'a>(&'a self, hashes: &Hashes, array: &'a dyn Array) -> Result<Source<'a>> {
         Ok(match family(&self.column.data_type) {
             Some(Family::Boolean) => {
@@ -175,7 +170,7 @@ impl Category {
                 Source::Boolean([hashes.code(b"false"), hashes.code(b"true")], values, nulls)
             }
             Some(Family::Integer) => {
-                let (rows, strange) = self.integers(array)?;
+                let (rows, strange) = read::integers_as(&self.column.data_type, array)?;
                 let unsigned = plain(&self.column.data_type) == &DataType::UInt64;
                 let text = |value| widen(value, unsigned).to_string();
                 let mut codes = each_once(rows.len(), |row| rows.get(row), |value| hashes.code(text(value).as_bytes()));

@@ -50,21 +50,19 @@ pub fn unpacked(array: &dyn Array) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            Ok(take(dictionary.values(), &places(dictionary)?, None)?)
+            let places = keys(dictionary)?.into_iter().map(|key| (key != NULL_KEY).then_some(key));
+            Ok(take(dictionary.values(), &UInt32Array::from_iter(places), None)?)
         }
         _ => Ok(array.slice(0, array.len())),
     }
 }
 
 /// The keys of a dictionary. One that is null, negative or past the end is a null row: foreign buffers are not validated.
-fn places(dictionary: &dyn AnyDictionaryArray) -> Result<UInt32Array> {
+fn keys(dictionary: &dyn AnyDictionaryArray) -> Result<Vec<u32>> {
     let keys = cast(dictionary.keys(), &DataType::UInt32)?;
-    let keys = primitive::<UInt32Type>(&keys)?;
-    let most = dictionary.values().len();
-    if keys.iter().flatten().all(|key| (key as usize) < most) {
-        return Ok(keys.clone());
-    }
-    Ok(keys.iter().map(|key| key.filter(|&key| (key as usize) < most)).collect())
+    let most = dictionary.values().len().min(NULL_KEY as usize);
+    let known = |key: Option<u32>| key.filter(|key| (*key as usize) < most).unwrap_or(NULL_KEY);
+    Ok(primitive::<UInt32Type>(&keys)?.iter().map(known).collect())
 }
 
 fn primitive<T: ArrowPrimitiveType>(array: &dyn Array) -> Result<&PrimitiveArray<T>> {
@@ -242,15 +240,14 @@ pub enum Strings<'a> {
     },
 }
 
-/// Key of a null row in [`Strings::Dictionary`].
+/// Key of a null row.
 pub const NULL_KEY: u32 = u32::MAX;
 
 impl<'a> Strings<'a> {
     pub fn new(array: &'a dyn Array) -> Result<Self> {
         if let Some(dictionary) = array.as_any_dictionary_opt() {
             let values = Self::plain(dictionary.values().as_ref())?;
-            let keys = places(dictionary)?.iter().map(|key| key.unwrap_or(NULL_KEY)).collect();
-            return Ok(Self::Dictionary { keys, values: Box::new(values) });
+            return Ok(Self::Dictionary { keys: keys(dictionary)?, values: Box::new(values) });
         }
         Self::plain(array)
     }

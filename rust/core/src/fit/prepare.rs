@@ -325,14 +325,14 @@ impl Prepared {
         let parts: Vec<EnergyBlock> = self.denoisers.each().iter().map(|one| self.reference_energies(one)).collect();
         let reference = Reference::fit(plan, &parts, contaminated);
         let guide = self.inherited.clone().or_else(|| self.guide(&reference));
-        let order = if self.source == Source::CrossFitted { fold_order(self.pool().rows) } else { Vec::new() };
-        let (mut judged, energies) = match self.source {
+        let (mut judged, energies, order) = match self.source {
             Source::CrossFitted => {
                 let pool = self.pool();
-                (pool.take(&order), self.cross_energies(&self.denoisers, &pool))
+                let order = fold_order(pool.rows);
+                (pool.take(&order), self.cross_energies(&self.denoisers, &pool), order)
             }
             Source::HeldOut | Source::OwnTable => {
-                (self.calibration.clone(), energies_of(&self.denoisers, &self.calibration))
+                (self.calibration.clone(), energies_of(&self.denoisers, &self.calibration), Vec::new())
             }
         };
         let mut scores = score_rows(&judged, &energies, &reference, guide.as_ref());

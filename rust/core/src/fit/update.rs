@@ -4,7 +4,6 @@
 //! their tables have rows; calibration rows are new ones alone, so that a p-value says how odd a row is today.
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-
 use rayon::ThreadPool;
 
 use super::classes::{same_label, unknown_normal};
@@ -111,11 +110,11 @@ fn updated(
     let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
     let domain = if base.domain.is_empty() {
         let domain = Domain::fit(&fresh, &base.encoder.features, of);
-        old.map_or_else(|| domain.clone(), |old| domain.clone().holding(&old.kept()))
+        if let Some(old) = old { domain.holding(&old.kept()) } else { domain }
     } else {
         base.domain.clone().widened(&fresh, &Domain::of_any(&fresh, &base.encoder.features, of))
     };
-    let trained = base.sizes.training + fresh.rows;
+    let trained_ever = base.sizes.training + fresh.rows;
     let marginals = match old {
         Some(old) => old.counts(base.sizes.training).into_iter().zip(fresh_counts).map(added).collect(),
         None => fresh_counts,
@@ -148,7 +147,7 @@ fn updated(
         (training, reference, calibration),
         denoisers,
         (settings, trusted, marginals),
-        (judged, constraints, domain, (rows, trained)),
+        (judged, constraints, domain, (rows, trained_ever)),
         guide,
     )
     .finish()?;

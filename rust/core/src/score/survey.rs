@@ -1,10 +1,9 @@
 //! A first pass over a table, for decisions that are about the whole of it (`--fdr`, `--top`, `--drift`).
 
 use arrow_array::RecordBatchReader;
+use rayon::ThreadPool;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-
-use rayon::ThreadPool;
 
 use super::each;
 use crate::drift::{Cells, Drift, Selection};
