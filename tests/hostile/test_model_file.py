@@ -212,7 +212,7 @@ def test_every_key_of_the_manifest_is_needed(content: bytes) -> None:
 def test_a_newer_format_says_what_to_do(content: bytes) -> None:
     manifest, tensors = take_apart(content)
 
-    with pytest.raises(tabad.ModelFileError, match="the file has format 99, this tabad reads format 3") as caught:
+    with pytest.raises(tabad.ModelFileError, match="the file has format 99, this tabad reads format 4") as caught:
         _core.Model.from_bytes(put_together({**manifest, "tabad": 99}, tensors))
 
     assert caught.value.hint == "install a newer tabad, or fit the model again"

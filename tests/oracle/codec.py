@@ -15,7 +15,7 @@ import numpy as np
 
 PRESENT, NULL, NAN, POS_INF, NEG_INF = range(5)
 MISSING, OTHER, FIRST_VALUE = range(3)
-DEPTH, WIDTH = 2, 1 << 15
+DEPTH, WIDTH, MOST = 2, 1 << 15, 50_000
 
 Scale = tuple[float, float]
 
@@ -148,22 +148,50 @@ def datetime(
     return x, status, hours, weekdays, months
 
 
-def fit_frequency(values: Sequence[Hashable], hash64: Callable[[bytes], int], own: int = 0) -> np.ndarray:
-    """Count-min cells as bytes: `round(8 ln(1 + count))`, `own` taken off each count first. `hash64` is xxh3_64."""
+def fit_frequency(values: Sequence[Hashable], hash64: Callable[[bytes], int], own: int = 0) -> dict[int, int]:
+    """The upper half of each value's hash and its count as a byte, `round(8 ln(1 + count))`, `own` taken off first.
+
+    `hash64` is xxh3_64. Of more than 50,000 values `fit_cells` is what is left.
+    """
+    counts = Counter(values)
+    assert len(counts) <= MOST
+    bytes_ = {hash64(_bytes(value)) >> 32: as_byte(count - own) for value, count in counts.items() if count > own}
+    return dict(sorted(bytes_.items()))
+
+
+def fit_cells(values: Sequence[Hashable], distinct: float, hash64: Callable[[bytes], int], own: int = 0) -> np.ndarray:
+    """Count-min cells as bytes: what is four deviations above a row's median is a value's own."""
     cells = np.zeros((DEPTH, WIDTH))
-    for value in values:
+    for value, count in Counter(values).items():
         first, second = _places(hash64(_bytes(value)))
-        cells[0, first] += 1
-        cells[1, second] += 1
-    # Halves are rounded up, as Rust does; numpy would round them to even.
-    return np.minimum(np.floor(8 * np.log1p(np.maximum(cells - own, 0)) + 0.5), 255)
+        cells[0, first] += count
+        cells[1, second] += count
+    frozen = np.zeros((DEPTH, WIDTH), "u1")
+    for row in range(DEPTH):
+        ordered = np.sort(cells[row])
+        median, low = ordered[WIDTH // 2], ordered[WIDTH * 16 // 100]
+        usual = max(round(median * WIDTH / distinct), 1)
+        own_share = np.where(cells[row] > median + 4 * max(median - low, 1), cells[row] - median, 0)
+        frozen[row] = [as_byte(max(usual + above - own, 0)) for above in own_share]
+    return frozen
 
 
-def log_frequency(value: Hashable, cells: np.ndarray, rows: int, hash64: Callable[[bytes], int]) -> float:
+def as_byte(count: float) -> int:
+    # Halves are rounded up, as Rust does; Python would round them to even.
+    return min(math.floor(8 * math.log1p(count) + 0.5), 255)
+
+
+def log_frequency(
+    value: Hashable, counts: dict[int, int] | np.ndarray, rows: int, hash64: Callable[[bytes], int]
+) -> float:
     """Logarithm of a value's count per thousand of the rows that have a value."""
-    first, second = _places(hash64(_bytes(value)))
-    count = math.expm1(min(cells[0, first], cells[1, second]) / 8)
-    return math.log((count + 0.5) / max(rows, 1) * 1e3)
+    hash_ = hash64(_bytes(value))
+    if isinstance(counts, dict):
+        byte = counts.get(hash_ >> 32, 0)
+    else:
+        first, second = _places(hash_)
+        byte = min(counts[0, first], counts[1, second])
+    return math.log((math.expm1(byte / 8) + 0.5) / max(rows, 1) * 1e3)
 
 
 def _places(value: int) -> tuple[int, int]:
@@ -177,10 +205,14 @@ def _bytes(value: Hashable) -> bytes:
 
 
 def key(
-    values: Sequence[Hashable | None], cells: np.ndarray, rows: int, scale: Scale, hash64: Callable[[bytes], int]
+    values: Sequence[Hashable | None],
+    counts: dict[int, int] | np.ndarray,
+    rows: int,
+    scale: Scale,
+    hash64: Callable[[bytes], int],
 ) -> tuple[list[float], list[int]]:
     """Frequency, status. `scale` is fitted on the log frequencies of the training values."""
-    logs = [None if value is None else log_frequency(value, cells, rows, hash64) for value in values]
+    logs = [None if value is None else log_frequency(value, counts, rows, hash64) for value in values]
     return number(logs, scale)
 
 
@@ -222,7 +254,7 @@ def text(
     values: Sequence[str | None],
     scales: tuple[Scale, Scale, Scale],
     shapes: Sequence[str],
-    cells: np.ndarray,
+    counts: dict[int, int] | np.ndarray,
     rows: int,
     frequency_scale: Scale,
     hash64: Callable[[bytes], int],
@@ -230,7 +262,7 @@ def text(
     """Length, digits, symbols, frequency, status, shape (the vocabulary of shapes holds 62 at most)."""
     looks = [None if value is None else look(value) for value in values]
     numbers = [number([None if seen is None else seen[part] for seen in looks], scales[part]) for part in range(3)]
-    frequency, status = key(values, cells, rows, frequency_scale, hash64)
+    frequency, status = key(values, counts, rows, frequency_scale, hash64)
     codes = category([None if value is None else shape(value) for value in values], shapes)
     return numbers[0][0], numbers[1][0], numbers[2][0], frequency, status, codes
 

@@ -35,6 +35,14 @@ class Column:
     def strings(self, part: str) -> list[str]:
         return strings(self.tensors, f"codec.0.{part}")
 
+    def counts(self) -> dict[int, int] | np.ndarray:
+        """Of a key or a text: by the upper half of a value's hash, or in cells where there are too many values."""
+        held = self.tensors["codec.0.counts"]
+        if not self.codec["exact"]:
+            return held.reshape(2, -1)
+        many = len(held) // 5
+        return dict(zip(held[: 4 * many].view("<u4").tolist(), held[4 * many :].tolist(), strict=True))
+
     def encode(self, array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """x [B, N] float32 and c [B, C] of the column alone."""
         rows, x, c = self.model.encode(self._table(array))

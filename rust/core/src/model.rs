@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::strata::Strata;
 
 /// Bumped when a file can no longer be read by the code of the last release.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 
 /// The label column: which values it had, and which one is normal.
 #[derive(Debug, Clone, PartialEq)]

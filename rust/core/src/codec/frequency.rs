@@ -1,20 +1,23 @@
 //! How often a value occurs, as a number: what identifiers and texts are judged by instead of by their value.
 //!
-//! `ln((count + 0.5) / rows * 1000)`, standardised. Counts come from a frozen count-min sketch whose cells are
-//! `round(8 ln(1 + count))` in a byte: 6 % steps, enough for a logarithm.
+//! `ln((count + 0.5) / rows * 1000)`, standardised.
 
+use serde_json::{Value, json};
+
+use super::counted::{Counted, count};
 use super::hashed::Veiled;
 use super::manifest::Fields;
 use super::scale::Scale;
-use super::sketch::{DEPTH, WIDTH, places};
+use super::show;
+use super::sketch::HASH;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::Store;
 
 #[derive(Debug, Clone)]
 pub struct Frequency {
-    cells: Vec<u8>,
-    /// Of a redacted model: the cells as they are in the file; without the key `cells` are 0.
+    counted: Counted,
+    /// Of a redacted model: the counts as they are in the file; without the key `counted` has none.
     veiled: Option<Veiled>,
     /// Rows with a value that were counted, at least 1.
     rows: u64,
@@ -25,63 +28,67 @@ pub struct Frequency {
 
 impl Frequency {
     /// `hashes`: those of the training rows, which set the scale.
-    pub fn fit(counts: &[u32], rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
-        let cells = counts.iter().map(|count| (8.0 * f64::from(*count).ln_1p()).round().min(255.0) as u8).collect();
-        let mut frequency = Self::new(cells, rows, Scale { mean: 0.0, std: 1.0 });
-        let values: Vec<f64> = hashes.map(|hash| frequency.log_share(frequency.cell(hash))).collect();
+    pub fn fit(counted: Counted, rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
+        let mut frequency = Self::new(counted, rows, Scale { mean: 0.0, std: 1.0 });
+        let values: Vec<f64> = hashes.map(|hash| frequency.log_share(frequency.counted.byte(hash))).collect();
         frequency.scale = Scale::fit(&values);
-        Self::new(frequency.cells, rows, frequency.scale)
+        Self::new(frequency.counted, rows, frequency.scale)
     }
 
-    fn new(cells: Vec<u8>, rows: u64, scale: Scale) -> Self {
-        let mut frequency = Self { cells, veiled: None, rows: rows.max(1), scale, encoded: Box::new([0.0; 256]) };
-        for cell in 0..=255_u8 {
-            frequency.encoded[usize::from(cell)] = scale.apply(frequency.log_share(cell));
+    fn new(counted: Counted, rows: u64, scale: Scale) -> Self {
+        let mut frequency = Self { counted, veiled: None, rows: rows.max(1), scale, encoded: Box::new([0.0; 256]) };
+        for byte in 0..=255_u8 {
+            frequency.encoded[usize::from(byte)] = scale.apply(frequency.log_share(byte));
         }
         frequency
     }
 
-    #[inline]
-    fn cell(&self, hash: u64) -> u8 {
-        let [first, second] = places(hash);
-        self.cells[first].min(self.cells[second])
-    }
-
-    fn log_share(&self, cell: u8) -> f64 {
-        let count = (f64::from(cell) / 8.0).exp_m1();
-        ((count + 0.5) / self.rows as f64 * 1e3).ln()
+    fn log_share(&self, byte: u8) -> f64 {
+        ((count(byte) + 0.5) / self.rows as f64 * 1e3).ln()
     }
 
     #[inline]
     pub fn encode(&self, hash: u64) -> f32 {
-        self.encoded[usize::from(self.cell(hash))]
+        self.encoded[usize::from(self.counted.byte(hash))]
     }
 
-    /// Share of the rows that have a value so frequent.
-    pub fn share(&self, x: f32) -> f64 {
-        self.scale.invert(x).exp() / 1e3
+    /// How many other rows have a value so frequent.
+    pub fn show(&self, x: f32) -> String {
+        show::occurrence(self.scale.invert(x).exp() / 1e3 * self.rows as f64 - 0.5, self.rows)
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {
-        Self { veiled: Some(Veiled::of(&self.cells, secret)), ..self.clone() }
+        let veiled = Veiled::of(&self.counted.to_bytes(), self.counted.is_exact(), secret);
+        Self { veiled: Some(veiled), ..self.clone() }
     }
 
     pub fn unlocked(&self, secret: &Secret) -> Result<Self> {
         let damaged = || Error::model_file("the counts of a column are not those that were hashed with this key");
-        let cells = self.veiled.as_ref().map(|veiled| veiled.open(secret).ok_or_else(damaged)).transpose()?;
-        Ok(Self { cells: cells.unwrap_or_else(|| self.cells.clone()), ..self.clone() })
+        let Some(veiled) = &self.veiled else { return Ok(self.clone()) };
+        let counted = Counted::from_bytes(&veiled.open(secret).ok_or_else(damaged)?, veiled.exact)?;
+        Ok(Self { counted, ..self.clone() })
     }
 
     pub fn is_veiled(&self) -> bool {
         self.veiled.is_some()
     }
 
-    pub fn write(&self, store: &mut Store, prefix: &str) {
-        match &self.veiled {
-            Some(veiled) => veiled.write(store, prefix),
-            None => store.put_u8(format!("{prefix}.counts"), self.cells.clone()),
-        }
+    /// What the manifest says of them.
+    pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
         store.put_f64(format!("{prefix}.frequency"), vec![self.scale.mean, self.scale.std]);
+        let mut value = json!({ "hash": HASH, "rows": self.rows });
+        match &self.veiled {
+            Some(veiled) => {
+                veiled.write(store, prefix);
+                value["hashed"] = json!(true);
+                value["exact"] = json!(veiled.exact);
+            }
+            None => {
+                store.put_u8(format!("{prefix}.counts"), self.counted.to_bytes());
+                value["exact"] = json!(self.counted.is_exact());
+            }
+        }
+        value
     }
 
     pub fn rows(&self) -> u64 {
@@ -89,18 +96,20 @@ impl Frequency {
     }
 
     pub fn read(fields: Fields<'_>, store: &Store, prefix: &str) -> Result<Self> {
-        let veiled = fields.hashed()?.then(|| Veiled::read(store, prefix, DEPTH * WIDTH)).transpose()?;
-        let cells = match veiled {
-            Some(_) => vec![0; DEPTH * WIDTH],
-            None => store.get_u8(&format!("{prefix}.counts"))?.to_vec(),
+        let exact = fields.flag("exact")?;
+        let veiled = fields.hashed()?.then(|| Veiled::read(store, prefix, exact)).transpose()?;
+        let counted = match veiled {
+            Some(_) => Counted::none(),
+            None => Counted::from_bytes(store.get_u8(&format!("{prefix}.counts"))?, exact)
+                .map_err(|_| Error::model_file(format!("tensor `{prefix}.counts` is damaged")))?,
         };
         let &[mean, std] = store.get_finite(&format!("{prefix}.frequency"), 2)? else {
             return Err(fields.damaged("frequency"));
         };
         let scale = Scale::checked(mean, std).ok_or_else(|| fields.damaged("frequency"))?;
-        if cells.len() != DEPTH * WIDTH || fields.text("hash")? != super::sketch::HASH {
+        if fields.text("hash")? != HASH {
             return Err(fields.damaged("hash"));
         }
-        Ok(Self { veiled, ..Self::new(cells, fields.count("rows")?, scale) })
+        Ok(Self { veiled, ..Self::new(counted, fields.count("rows")?, scale) })
     }
 }

@@ -7,6 +7,7 @@ use std::hash::Hash;
 
 use rayon::prelude::*;
 
+use super::counted::Counted;
 use super::read::{NULL_KEY, Strings};
 use super::sketch::FastMap;
 use crate::block::{FIRST_VALUE, MISSING, OTHER};
@@ -103,31 +104,33 @@ pub fn each_once<T: Copy + Eq + Hash>(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Veiled {
     start: Digest,
-    cells: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Whether the counts are those of each value.
+    pub exact: bool,
 }
 
 impl Veiled {
-    pub fn of(cells: &[u8], secret: &Secret) -> Self {
-        let start = secret.digest(cells);
-        Self { start, cells: secret.veil(&start, cells) }
+    pub fn of(counts: &[u8], exact: bool, secret: &Secret) -> Self {
+        let start = secret.digest(counts);
+        Self { start, bytes: secret.veil(&start, counts), exact }
     }
 
     /// None where the bytes are not those that were veiled.
     pub fn open(&self, secret: &Secret) -> Option<Vec<u8>> {
-        let cells = secret.veil(&self.start, &self.cells);
-        (secret.digest(&cells) == self.start).then_some(cells)
+        let counts = secret.veil(&self.start, &self.bytes);
+        (secret.digest(&counts) == self.start).then_some(counts)
     }
 
     pub fn write(&self, store: &mut Store, prefix: &str) {
-        store.put_u8(format!("{prefix}.counts"), self.cells.clone());
+        store.put_u8(format!("{prefix}.counts"), self.bytes.clone());
         store.put_u8(format!("{prefix}.counts.start"), self.start.to_vec());
     }
 
-    pub fn read(store: &Store, prefix: &str, size: usize) -> Result<Self> {
+    pub fn read(store: &Store, prefix: &str, exact: bool) -> Result<Self> {
         let damaged = || Error::model_file(format!("tensor `{prefix}.counts` is damaged"));
-        let cells = store.get_u8(&format!("{prefix}.counts"))?.to_vec();
+        let bytes = store.get_u8(&format!("{prefix}.counts"))?.to_vec();
         let start = store.get_u8(&format!("{prefix}.counts.start"))?.try_into().map_err(|_| damaged())?;
-        if cells.len() == size { Ok(Self { start, cells }) } else { Err(damaged()) }
+        if Counted::fits(bytes.len(), exact) { Ok(Self { start, bytes, exact }) } else { Err(damaged()) }
     }
 }
 

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::frequency::Frequency;
 use super::manifest::Fields;
 use super::read::{self, Rows, Strings};
-use super::sketch::{Digest, FastMap, HASH, Int, splitmix64};
+use super::sketch::{Digest, FastMap, Int, splitmix64};
 use super::state::{ColumnState, Values};
 use super::types::{Family, family};
 use super::{Cells, Column, Content, Out, Spec, build, show};
@@ -87,16 +87,16 @@ impl<'a> Hashed<'a> {
 impl Key {
     pub fn fit(column: Column, state: &ColumnState, training: &dyn Array, own_vote: bool) -> Result<Self> {
         let own = u32::from(own_vote);
-        let cells = match &state.values {
-            Values::Integer { counts, .. } => counts.cells::<Int>(own),
-            Values::Text { counts, .. } => counts.cells::<str>(own),
+        let counted = match &state.values {
+            Values::Integer { counts, .. } => counts.frozen::<Int>(own),
+            Values::Text { counts, .. } => counts.frozen::<str>(own),
             Values::Plain | Values::Boolean(_) => {
                 return Err(super::state::refused(&column, super::Kind::Key, "only integers and strings can"));
             }
         };
         let values = Hashed::new(&column, training)?;
         let hashes = (0..values.len()).filter_map(|row| values.hash(row));
-        let frequency = Frequency::fit(&cells, state.valid, hashes);
+        let frequency = Frequency::fit(counted, state.valid, hashes);
         let kept = match &values {
             Hashed::Integers(rows, _) => {
                 Kept::Integers(smallest(rows.iter().flatten().map(|value| (Int(value).digest(), value))))
@@ -165,7 +165,7 @@ impl Key {
     }
 
     pub fn show_number(&self, x: f32) -> String {
-        show::share_of_rows(self.frequency.share(x))
+        self.frequency.show(x)
     }
 
     pub(super) fn decode(&self, cells: Cells<'_>, first_row: u64) -> Result<ArrayRef> {
@@ -201,10 +201,9 @@ impl Key {
     }
 
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
-        self.frequency.write(store, prefix);
-        let mut value = json!({ "hash": HASH, "rows": self.frequency.rows() });
+        let value = self.frequency.write(store, prefix);
         match &self.kept {
-            _ if self.frequency.is_veiled() => value["hashed"] = json!(true),
+            _ if self.frequency.is_veiled() => {}
             Kept::Integers(values) => store.put_i64(format!("{prefix}.kept"), values.clone()),
             Kept::Strings(values) => store.put_strings(&format!("{prefix}.kept"), values),
         }

@@ -8,6 +8,7 @@ mod boolean;
 mod build;
 mod calendar;
 mod category;
+mod counted;
 mod date_text;
 mod datetime;
 mod frequency;

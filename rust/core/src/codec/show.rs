@@ -14,6 +14,8 @@ pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Characters of a text that are shown.
 const WIDTH: usize = 60;
+/// Most rows that are counted; `Frequency` knows more only roughly.
+const FEW: f64 = 8.0;
 
 /// The value in a row, `null` for none. An instant is shown in the zone of `fitted`, whatever the batch's own.
 pub fn cell(array: &dyn Array, row: usize, decimals: Option<u8>, fitted: &DataType) -> String {
@@ -140,13 +142,14 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// A share of the rows: `1 in 5,000 rows`, or per cent when common.
-pub fn share_of_rows(share: f64) -> String {
-    if !share.is_finite() || share <= 0.0 {
-        return "no row".to_owned();
+/// How many other rows of so many have a value: a number while it is small, `1 in 50 rows`, or per cent when common.
+pub fn occurrence(count: f64, rows: u64) -> String {
+    let share = count / rows.max(1) as f64;
+    match count.round() {
+        few if few < 1.0 => "no other row".to_owned(),
+        _ if share >= 0.1 => format!("{:.0} % of rows", (share * 100.0).min(100.0)),
+        1.0 => format!("1 other row of {}", grouped(rows)),
+        few if few <= FEW => format!("{few} other rows of {}", grouped(rows)),
+        _ => format!("1 in {} rows", grouped((1.0 / share).round() as u64)),
     }
-    if share >= 0.1 {
-        return format!("{:.0} % of rows", (share * 100.0).min(100.0));
-    }
-    format!("1 in {} rows", grouped((1.0 / share).round() as u64))
 }

@@ -1,8 +1,9 @@
 //! Exact counts of few values, and sketches of many: all mergeable in any order, and countable back.
 //!
-//! Counts are exact up to [`EXACT`] distinct values. Beyond, they live in a count-min sketch (Cormode and
-//! Muthukrishnan 2005) and the number of distinct values is estimated from the smallest hashes (Bar-Yossef et
-//! al. 2002). Counts are poured into the sketch when they overflow, so the end does not depend on when that was.
+//! Up to [`EXACT`] distinct values are known with their counts, up to [`MOST`] the counts by the values' hashes. Beyond,
+//! they live in a count-min sketch (Cormode and Muthukrishnan 2005) and the number of distinct values is estimated from
+//! the smallest hashes (Bar-Yossef et al. 2002). Counts are poured on when they overflow, so the end does not depend on
+//! when that was.
 //! The hash is xxh3_64 of the value's bytes (integers: little-endian i64), portable and named in the manifest.
 
 use std::borrow::Borrow;
@@ -11,8 +12,12 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Distinct values counted exactly.
+use super::counted::Counted;
+
+/// Distinct values that are known themselves.
 pub const EXACT: usize = 1024;
+/// Distinct values that are counted one by one.
+pub const MOST: usize = 50_000;
 /// Hashes kept to estimate the number of distinct values (1.1 % standard error).
 const SMALLEST: usize = 8192;
 pub const WIDTH: usize = 1 << 15;
@@ -84,9 +89,14 @@ pub fn splitmix64(counter: u64) -> u64 {
 
 /// How often each value of a column occurs.
 #[derive(Debug, Clone)]
-pub struct Counts<K> {
-    exact: FastMap<K, u64>,
-    sketch: Option<Box<Sketch>>,
+pub struct Counts<K>(Tier<K>);
+
+#[derive(Debug, Clone)]
+enum Tier<K> {
+    Values(FastMap<K, u64>),
+    /// By hash, those that `remove` left nothing of among them.
+    Hashes(FastMap<i64, u64>),
+    Sketch(Box<Sketch>),
 }
 
 #[derive(Debug, Clone)]
@@ -97,25 +107,40 @@ struct Sketch {
 
 impl<K> Default for Counts<K> {
     fn default() -> Self {
-        Self { exact: FastMap::default(), sketch: None }
+        Self(Tier::Values(FastMap::default()))
     }
 }
 
-impl<K: Hash + Eq + Ord + Clone> Counts<K> {
+impl<K: Hash + Eq> Counts<K> {
     pub fn add<Q>(&mut self, value: &Q, times: u64)
     where
         K: Borrow<Q> + for<'q> From<&'q Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(value.digest(), times);
-        } else if let Some(count) = self.exact.get_mut(value) {
+        let Tier::Values(counts) = &mut self.0 else { return self.add_hash(value.digest(), times) };
+        if let Some(count) = counts.get_mut(value) {
             *count += times;
         } else if times > 0 {
-            self.exact.insert(K::from(value), times);
-            if self.exact.len() > EXACT {
+            counts.insert(K::from(value), times);
+            if counts.len() > EXACT {
                 self.pour::<Q>();
             }
+        }
+    }
+
+    /// Not for values that are known themselves.
+    fn add_hash(&mut self, hash: u64, times: u64) {
+        match &mut self.0 {
+            Tier::Values(_) => {}
+            Tier::Hashes(counts) => {
+                *counts.entry(hash.cast_signed()).or_default() += times;
+                if counts.len() > MOST {
+                    let mut sketch = Sketch { cells: vec![0; DEPTH * WIDTH], smallest: Smallest::default() };
+                    counts.drain().for_each(|(hash, times)| sketch.add(hash.cast_unsigned(), times));
+                    self.0 = Tier::Sketch(Box::new(sketch));
+                }
+            }
+            Tier::Sketch(sketch) => sketch.add(hash, times),
         }
     }
 
@@ -125,81 +150,102 @@ impl<K: Hash + Eq + Ord + Clone> Counts<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        if let Some(sketch) = &mut self.sketch {
-            for place in places(value.digest()) {
-                if let Some(cell) = sketch.cells.get_mut(place) {
-                    *cell = cell.saturating_sub(u32::try_from(times).unwrap_or(u32::MAX));
+        match &mut self.0 {
+            Tier::Values(counts) => {
+                if let Some(count) = counts.get_mut(value) {
+                    *count = count.saturating_sub(times);
+                    if *count == 0 {
+                        counts.remove(value);
+                    }
                 }
             }
-        } else if let Some(count) = self.exact.get_mut(value) {
-            *count = count.saturating_sub(times);
-            if *count == 0 {
-                self.exact.remove(value);
+            Tier::Hashes(counts) => {
+                if let Some(count) = counts.get_mut(&value.digest().cast_signed()) {
+                    *count = count.saturating_sub(times);
+                }
+            }
+            Tier::Sketch(sketch) => {
+                for place in places(value.digest()) {
+                    if let Some(cell) = sketch.cells.get_mut(place) {
+                        *cell = cell.saturating_sub(u32::try_from(times).unwrap_or(u32::MAX));
+                    }
+                }
             }
         }
     }
 
-    pub fn merge<Q>(&mut self, mut other: Self)
+    pub fn merge<Q>(&mut self, other: Self)
     where
         K: Borrow<Q> + for<'q> From<&'q Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        if let Some(theirs) = other.sketch.take() {
-            if self.sketch.is_none() {
-                self.pour::<Q>();
+        let theirs = match other.0 {
+            Tier::Values(counts) => {
+                return counts.into_iter().for_each(|(value, times)| self.add(value.borrow(), times));
             }
-            if let Some(ours) = &mut self.sketch {
-                ours.merge(*theirs);
+            more => more,
+        };
+        self.pour::<Q>();
+        match (&mut self.0, theirs) {
+            (Tier::Sketch(ours), Tier::Sketch(theirs)) => ours.merge(*theirs),
+            (_, Tier::Sketch(theirs)) => {
+                let ours = std::mem::replace(&mut self.0, Tier::Sketch(theirs));
+                if let Tier::Hashes(counts) = ours {
+                    counts.into_iter().for_each(|(hash, times)| self.add_hash(hash.cast_unsigned(), times));
+                }
             }
-        }
-        for (value, times) in other.exact {
-            self.add(value.borrow(), times);
+            (_, Tier::Hashes(counts)) => {
+                counts.into_iter().for_each(|(hash, times)| self.add_hash(hash.cast_unsigned(), times));
+            }
+            (_, Tier::Values(_)) => {}
         }
     }
 
+    /// From values to their hashes.
     fn pour<Q>(&mut self)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        let mut sketch = Sketch { cells: vec![0; DEPTH * WIDTH], smallest: Smallest::default() };
-        for (value, times) in self.exact.drain() {
-            sketch.add(value.borrow().digest(), times);
+        if let Tier::Values(counts) = &mut self.0 {
+            let by_hash = counts.drain().map(|(value, times)| (value.borrow().digest().cast_signed(), times));
+            self.0 = Tier::Hashes(by_hash.collect());
         }
-        self.sketch = Some(Box::new(sketch));
     }
 
-    /// Exact counts by value, or `None` when there are too many values.
+    /// Counts by value, or `None` when there are too many values.
     pub fn exact(&self) -> Option<&FastMap<K, u64>> {
-        self.sketch.is_none().then_some(&self.exact)
-    }
-
-    /// Number of distinct values: exact, or an estimate over everything that was ever added.
-    pub fn distinct(&self) -> f64 {
-        match &self.sketch {
-            None => self.exact.len() as f64,
-            Some(sketch) => sketch.smallest.estimate(),
+        match &self.0 {
+            Tier::Values(counts) => Some(counts),
+            _ => None,
         }
     }
 
-    /// Count-min cells, `own` occurrences taken off each value.
-    pub fn cells<Q>(&self, own: u32) -> Vec<u32>
+    /// Number of distinct values, from the second tier on of all that were ever added: exact, or an estimate.
+    pub fn distinct(&self) -> f64 {
+        match &self.0 {
+            Tier::Values(counts) => counts.len() as f64,
+            Tier::Hashes(counts) => counts.len() as f64,
+            Tier::Sketch(sketch) => sketch.smallest.estimate(),
+        }
+    }
+
+    /// What is left of them in a model, `own` occurrences taken off each value.
+    pub fn frozen<Q>(&self, own: u32) -> Counted
     where
         K: Borrow<Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        let mut cells = match &self.sketch {
-            Some(sketch) => sketch.cells.clone(),
-            None => {
-                let mut poured = self.clone();
-                poured.pour::<Q>();
-                poured.sketch.map(|sketch| sketch.cells).unwrap_or_default()
+        let less = |times: u64| times.saturating_sub(u64::from(own));
+        match &self.0 {
+            Tier::Values(counts) => {
+                Counted::each(counts.iter().map(|(value, &times)| (value.borrow().digest(), less(times))))
             }
-        };
-        for cell in &mut cells {
-            *cell = cell.saturating_sub(own);
+            Tier::Hashes(counts) => {
+                Counted::each(counts.iter().map(|(hash, &times)| (hash.cast_unsigned(), less(times))))
+            }
+            Tier::Sketch(sketch) => Counted::together(&sketch.cells, self.distinct(), own),
         }
-        cells
     }
 }
 

@@ -118,21 +118,28 @@ proptest! {
 /// More values than are counted exactly: merged and single-pass sketches agree.
 #[test]
 fn overflowed_counts_merge_in_any_order() {
-    let values: Vec<i64> = (0..5_000).map(|i| i * i % 3_000).collect();
-    let array: ArrayRef = Arc::new(PrimitiveArray::<Int64Type>::from(values));
+    let few: Vec<i64> = (0..5_000).map(|i| i * i % 3_000).collect();
+    let many: Vec<i64> = (0..120_000).map(|i| i % 60_000).collect();
+    for values in [few, many] {
+        merge_in_any_order(&(Arc::new(PrimitiveArray::<Int64Type>::from(values)) as ArrayRef));
+    }
+}
+
+fn merge_in_any_order(array: &ArrayRef) {
+    let rows = array.len();
     let field = Field::new("x", DataType::Int64, true);
     let observed = |parts: &[ArrayRef]| {
         let mut state = ColumnState::new(&field).unwrap();
         parts.iter().for_each(|part| state.observe(part).unwrap());
         state
     };
-    let whole = written(observed(std::slice::from_ref(&array)), &array);
-    for cut in [10, 800, 4_990] {
-        let mut merged = observed(&[array.slice(cut, 5_000 - cut)]);
+    let whole = written(observed(std::slice::from_ref(array)), array);
+    for cut in [10, 800, rows / 2, rows - 10] {
+        let mut merged = observed(&[array.slice(cut, rows - cut)]);
         merged.merge(observed(&[array.slice(0, cut)]));
-        assert_eq!(written(merged, &array), whole);
+        assert_eq!(written(merged, array), whole);
         let mut removed = observed(&[array.clone(), array.slice(0, cut)]);
         removed.remove(&array.slice(0, cut)).unwrap();
-        assert_eq!(written(removed, &array), whole);
+        assert_eq!(written(removed, array), whole);
     }
 }

@@ -13,7 +13,7 @@ use super::lookup::StringTable;
 use super::manifest::Fields;
 use super::read::Strings;
 use super::scale::Scale;
-use super::sketch::{Digest, FastMap, HASH};
+use super::sketch::{Digest, FastMap};
 use super::state::{ColumnState, Values, for_each_string, refused};
 use super::types::{Family, family};
 use super::{Cells, Column, Content, Kind, Out, Spec, build, show};
@@ -125,7 +125,7 @@ impl Text {
             *shapes.entry(look.shape().to_owned()).or_default() += 1;
         }
         let hashes = strings.iter().flatten().map(Digest::digest);
-        let frequency = Frequency::fit(&counts.cells::<str>(u32::from(own_vote)), state.valid, hashes);
+        let frequency = Frequency::fit(counts.frozen::<str>(u32::from(own_vote)), state.valid, hashes);
         let mut shapes = vocabulary(shapes.into_iter().collect());
         shapes.truncate(SHAPES);
         let scales = numbers.map(|values| Scale::fit(&values));
@@ -200,7 +200,7 @@ impl Text {
             }
             Part::Digits => format!("{} digits", percent(digits)),
             Part::Symbols => format!("{} symbols", percent(symbols)),
-            Part::Frequency => show::share_of_rows(self.frequency.share(x)),
+            Part::Frequency => self.frequency.show(x),
             _ => String::new(),
         }
     }
@@ -232,15 +232,12 @@ impl Text {
     }
 
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
-        self.frequency.write(store, prefix);
+        let mut value = self.frequency.write(store, prefix);
         let scales = self.scales.iter().flat_map(|scale| [scale.mean, scale.std]).collect();
         store.put_f64(format!("{prefix}.scales"), scales);
-        let mut value = json!({ "hash": HASH, "rows": self.frequency.rows(), "shapes": self.count() });
+        value["shapes"] = json!(self.count());
         match &self.hashes {
-            Some(hashes) => {
-                hashes.write(store, &format!("{prefix}.hashes"));
-                value["hashed"] = json!(true);
-            }
+            Some(hashes) => hashes.write(store, &format!("{prefix}.hashes")),
             None => {
                 store.put_strings(&format!("{prefix}.shapes"), &self.shapes);
                 store.put_strings(&format!("{prefix}.kept"), &self.kept);
