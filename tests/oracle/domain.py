@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 TABLES, LEAST_OF_A_CODE, ROWS_OF_ONE, LIMIT = 20.0, 10, 200.0, 30.0
-START, PRIOR, SLACK = 0.80, 0.25, 0.5
+START, PRIOR, SLACK, COMMON = 0.80, 0.25, 0.5, 200
 
 
 def bounds(x_B: np.ndarray, rows: int, sides: int, *, normal: bool) -> tuple[float, float]:
@@ -27,13 +27,20 @@ def on_scale(u: float) -> float:
 
 
 def _bound(u_B: np.ndarray, chance: float, normal: bool) -> float:
-    tail = pareto(np.sort(u_B), 0.998 if normal else 0.95)
+    """Where more than one row in 200 is beyond it, the bound of a tail that is told with these."""
+    bound = max(_reached(u_B, chance, 0.998 if normal else 0.95), 0.0)
+    if normal:
+        return max(bound, u_B.max())
+    return max(bound, _reached(u_B, chance, 0.998)) if (u_B > bound).sum() * COMMON > len(u_B) else bound
+
+
+def _reached(u_B: np.ndarray, chance: float, trim: float) -> float:
+    tail = pareto(np.sort(u_B), trim)
     if tail is None:
         return np.inf
     start, log_share, scale, shape = tail
     nats = max(log_share - chance, 0.0)
-    reached = start + scale * (nats if shape == 0 else np.expm1(shape * nats) / shape)
-    return max(reached, u_B.max() if normal else 0.0, 0.0)
+    return float(start + scale * (nats if shape == 0 else np.expm1(shape * nats) / shape))
 
 
 def pareto(ascending: np.ndarray, trim: float) -> tuple[float, float, float, float] | None:

@@ -75,9 +75,11 @@ def test_inspect_lists_what_has_bounds_and_known_values(model: tabad.Model) -> N
     }
 
 
-@pytest.mark.parametrize("normal", [True, False])
-def test_bounds_and_codes_are_those_of_the_twin(normal: bool) -> None:
+@pytest.mark.parametrize(("normal", "refunds"), [(True, 0), (False, 0), (False, 60)])
+def test_bounds_and_codes_are_those_of_the_twin(normal: bool, refunds: int) -> None:
     table = _table(3_000, 4)
+    amounts = table["amount"].to_pylist()
+    table = _with(table, "amount", [*[-40 * amount for amount in amounts[:refunds]], *amounts[refunds:]])
     options: dict[str, Any] = {"label": "state", "normal": "fine"} if normal else {}
     model = tabad.fit(_normal(table) if normal else table, quality="fast", all_rows=True, **options)
     manifest, tensors = take_apart(model.to_bytes())
@@ -159,6 +161,18 @@ def test_a_screened_table_shows_what_is_beyond_all_bounds() -> None:
     assert len(flags) <= 4
     firsts = [scored["tabad_reasons"].to_pylist()[row][0]["column"] for row in rows]
     assert firsts == ["weight"] * 3
+
+
+@pytest.mark.parametrize(("every", "worth"), [(1_000, math.log(20 * 4_001)), (100, 0)])
+def test_what_one_row_in_a_hundred_has_is_within_the_bounds(every: int, worth: float) -> None:
+    """Refunds: of 161 among 15,156 purchases each one stood out."""
+    table = _table(4_000, 5)
+    amounts = [-40 * one if row % every == 0 else one for row, one in enumerate(table["amount"].to_pylist())]
+    table = _with(table, "amount", amounts)
+
+    raised = _raised(tabad.fit(table, quality="fast", all_rows=True), table)
+
+    np.testing.assert_allclose(raised[::every], worth, atol=1e-5)
 
 
 def test_an_update_opens_sets_and_widens_bounds() -> None:

@@ -3,8 +3,8 @@
 //!
 //! Where columns are many or hang together, one cell that is out of this world does not make a row odd: what is rare in any one of
 //! fifty columns is not rare. A bound is where less than one table in twenty of as many rows that are all right would have a value
-//! beyond it, by a generalised Pareto tail of the column's own values (`pareto`); of rows that are known to be normal no value is
-//! beyond it. A row beyond a bound is raised by ln(20 (n + 1)), n rows.
+//! beyond it, by a generalised Pareto tail of the column's own values (`pareto`) without the uppermost twentieth, which may be odd; where that leaves
+//! one row in 200 beyond it, with them. Of rows that are known to be normal no value is beyond it. A row beyond a bound is raised by ln(20 (n + 1)), n rows.
 //!
 //! A code that no row has is told by how many are expected, of n rows, to have one of those. Where each code that occurs has ten
 //! rows or more that is a twentieth, as for bounds: what occurs was then seen often. Else it is one more than the codes that occur once
@@ -27,6 +27,8 @@ use crate::store::Store;
 const FEWEST_ROWS: usize = 500;
 /// Each code of a closed set has so many rows.
 const ROWS_OF_A_CODE: u64 = 10;
+/// What more than one row in so many has beyond a bound belongs to the table: the bound is told with it.
+const COMMON: usize = 200;
 /// Rows for each that is expected to have a code of an open set, or it says nothing.
 const ROWS_OF_ONE: f64 = 200.0;
 /// Tables whose rows are all right, of which one holds a value beyond a bound, or a code out of a closed set.
@@ -282,6 +284,8 @@ fn bounds(rows: &Block, (dim, status): (usize, usize), normal: bool, chance: f64
 
 /// The value that one beyond it has this log probability, in the direction in which values ascend.
 fn bound(ascending: &[f64], normal: bool, chance: f64) -> f64 {
-    let Some(tail) = ParetoTail::fit_values(ascending, normal) else { return f64::INFINITY };
-    tail.value_at(chance).max(0.0)
+    let of_tail = |whole| ParetoTail::fit_values(ascending, whole).map_or(f64::INFINITY, |tail| tail.value_at(chance));
+    let bound = of_tail(normal).max(0.0);
+    let beyond = ascending.len() - ascending.partition_point(|value| *value <= bound);
+    if beyond * COMMON > ascending.len() { of_tail(true).max(bound) } else { bound }
 }
