@@ -161,6 +161,20 @@ def test_the_reason_says_what_would_obey(model: tabad.Model) -> None:
         assert first["expected"] == limit[first["column"]]
 
 
+def test_of_two_broken_orders_the_narrower_is_what_is_expected() -> None:
+    draw = np.random.default_rng(6)
+    first, second = draw.uniform(0, 50, (2, ROWS)).round(2)
+    last = (np.maximum(first, second) + draw.uniform(1, 40, ROWS)).round(2)
+    table = pa.table({"first": first, "second": second, "last": last})
+    model = tabad.fit(table, quality="fast")
+    wrong = _with(table.slice(0, 60), "last", lambda row: min(row["first"], row["second"]) - 20)
+
+    for row in model.score(wrong, explain="all").to_pylist():
+        reason = next(one for one in row["tabad_reasons"] if one["column"] == "last")
+        limit, name = max((row["first"], "first"), (row["second"], "second"))
+        assert reason["expected"] == f"at least {limit:.2f} ({name})"
+
+
 def test_a_context_column_is_not_to_blame() -> None:
     pytest.importorskip("torch")
     model = _brief(_table(ROWS, 1).drop_columns(["net", "tax", "total"]), given=["start"])

@@ -203,6 +203,14 @@ impl Check<'_> {
         Some(if place == 0 { parts } else { cell(0) - parts + cell(place) })
     }
 
+    /// Of a broken order: the column's cell, whether the other is its upper end, and how far beyond that it is.
+    pub fn beyond(&self, column: &str, row: usize) -> Option<(f64, bool, f64)> {
+        let [first, second, ..] = self.cells.as_slice() else { return None };
+        let (low, high) = (first.value(row), second.value(row));
+        let is_first = self.constraint.columns.first().is_some_and(|first| first == column);
+        (self.constraint.rule == Rule::AtMost).then_some((if is_first { low } else { high }, is_first, low - high))
+    }
+
     fn breaks(&self, row: usize) -> bool {
         if self.cells.iter().any(|cells| cells.is_null(row)) {
             return false;

@@ -23,7 +23,7 @@ pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Ve
             let Some(name) = names.get(rank).filter(|name| reasons.iter().all(|reason| reason.column != **name)) else {
                 continue;
             };
-            let found = reason(model, case, check, name);
+            let found = reason(model, case, binding(check, broken, name, case.row), name);
             reasons.extend(found.map(|reason| Reason { share: weight, ..reason }));
         }
     }
@@ -97,6 +97,18 @@ fn mended(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Op
     let mut scores = Vec::new();
     model.scorer.scores_into(&model.denoisers, None, &block, &mut model.scorer.room(), &mut scores).ok()?;
     scores.first().copied()
+}
+
+/// Of the broken orders that end a column on one side the narrowest: what obeys that obeys the others.
+fn binding<'c, 'a>(check: &'c Check<'a>, broken: &[&'c Check<'a>], column: &str, row: usize) -> &'c Check<'a> {
+    let Some((cell, upper, _)) = check.beyond(column, row) else { return check };
+    let alike =
+        broken.iter().filter(|one| one.constraint.columns.iter().any(|name| name == column)).filter_map(|one| {
+            let (own, side, far) = one.beyond(column, row)?;
+            // In the same unit.
+            (own.total_cmp(&cell).is_eq() && side == upper).then_some((far, *one))
+        });
+    alike.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(check, |(_, one)| one)
 }
 
 fn reason(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<Reason> {
