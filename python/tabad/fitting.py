@@ -113,9 +113,12 @@ def fit_table(
         if preset is None and not (options.all_rows or interrupted):
             interrupted = _teach_student(fit, parts, options, progress)
     answers = [name for name in (options.label, options.feedback) if name is not None]
-    skip = (*options.ignore, *answers, options.unit or "")
-    labels = {} if table.head is None else spot_labels(table.head, skip, told=bool(answers))
     model = Model(fit.finish())
+    ignored = [c["name"] for c in model.manifest["columns"] if c["kind"] == "ignored"]
+    skip = (*ignored, *answers, options.unit or "")
+    labels = {} if table.head is None else spot_labels(table.head, skip, told=bool(answers))
+    if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:
+        table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")
     return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
 
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::block::{Block, BlockMut, Feature, Part, Slot};
 use crate::codec::{CHUNK, Codec, Source, check_text, type_words, unpacked};
-use crate::error::{Error, Result, list_names};
+use crate::error::{Error, Result, list_names, unknown_columns};
 use crate::store::Store;
 
 /// Rows that one task opens and encodes: few enough that columns cast to doubles stay in the cache.
@@ -198,8 +198,7 @@ impl Encoder {
         let unknown: Vec<String> = names.iter().filter(|name| place(name).is_none()).cloned().collect();
         if !unknown.is_empty() {
             let have: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-            return Err(Error::usage("column-unknown", format!("the table has no column {}", list_names(&unknown)))
-                .hint(format!("its columns are {}", list_names(&have))));
+            return Err(unknown_columns(&unknown, &have));
         }
         Ok(names.iter().filter_map(place).collect())
     }

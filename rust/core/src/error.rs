@@ -3,7 +3,11 @@
 //! The message says what was found and where; the hint says what to do next. `rust/py` maps `Group`
 //! to a Python exception class and an exit code; nothing else is decided outside this file.
 
+use std::collections::BTreeSet;
+
 use arrow_schema::ArrowError;
+
+use crate::spelling::meant;
 
 /// Which Python exception and exit code an error becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +72,16 @@ impl From<ArrowError> for Error {
         // A reader's own message travels unchanged: it names the file and the place.
         Self { group: Group::Stream, name: "stream-failed", message: error.to_string(), hint: None }
     }
+}
+
+/// Names that no column of a table has: those that may have been meant, and what there is.
+pub fn unknown_columns(unknown: &[String], have: &[String]) -> Error {
+    let lower: Vec<String> = have.iter().map(|name| name.to_lowercase()).collect();
+    let near: BTreeSet<usize> = unknown.iter().flat_map(|name| meant(&name.to_lowercase(), &lower)).collect();
+    let near: Vec<String> = near.into_iter().filter_map(|at| have.get(at)).map(|name| format!("`{name}`")).collect();
+    let meant = if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) };
+    Error::usage("column-unknown", format!("the table has no column {}", list_names(unknown)))
+        .hint(format!("{meant}its columns are {}", list_names(have)))
 }
 
 /// At most ten names and a count, so that one message can report all of them.

@@ -7,8 +7,9 @@ use arrow_schema::SchemaRef;
 use crate::block::{Feature, Slot};
 use crate::codec::{ColumnState, Kind, type_words};
 use crate::encoder::{Encoder, Role};
-use crate::error::{Error, Result, list_names};
+use crate::error::{Error, Result, list_names, unknown_columns};
 use crate::mechanism::Mechanism;
+use crate::score::Names;
 
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -80,8 +81,7 @@ impl Options {
         let unknown: Vec<String> = named.filter(|name| schema.index_of(name).is_err()).cloned().collect();
         if !unknown.is_empty() {
             let have: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-            return Err(Error::usage("column-unknown", format!("the table has no column {}", list_names(&unknown)))
-                .hint(format!("its columns are {}", list_names(&have))));
+            return Err(unknown_columns(&unknown, &have));
         }
         let mut names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
         names.sort_unstable();
@@ -91,6 +91,7 @@ impl Options {
             return Err(Error::input("column-twice", format!("column {} occurs more than once", list_names(&twice)))
                 .hint("rename the columns: they are matched by name"));
         }
+        let scored = self.scored(schema);
         let mut nested = Vec::new();
         let mut plans = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
@@ -101,7 +102,7 @@ impl Options {
                 Plan::Feedback
             } else if self.unit.as_ref() == Some(name) {
                 Plan::Unit
-            } else if self.ignore.contains(name) {
+            } else if self.ignore.contains(name) || scored.contains(name) {
                 Plan::Ignore
             } else {
                 Plan::Model
@@ -131,6 +132,18 @@ impl Options {
             return Err(Error::input("column-nested", message).hint(format!("leave them out: {}", ignore.join(" "))));
         }
         Ok(plans)
+    }
+
+    /// What an earlier scoring added, by whatever prefix: all four columns, and nobody named one of them.
+    fn scored(&self, schema: &SchemaRef) -> Vec<String> {
+        let named = |name: &String| {
+            let alone = [&self.label, &self.feedback, &self.unit];
+            alone.into_iter().flatten().chain(&self.given).chain(self.kinds.keys()).any(|one| one == name)
+        };
+        let is_there = |name: &String| schema.index_of(name).is_ok() && !named(name);
+        let [_, p_value, ..] = Names::new("").all();
+        let prefixes = schema.fields().iter().filter_map(|field| field.name().strip_suffix(&p_value));
+        prefixes.map(|prefix| Names::new(prefix).all()).filter(|added| added.iter().all(is_there)).flatten().collect()
     }
 
     /// What can be checked once the kinds of the columns are known.
