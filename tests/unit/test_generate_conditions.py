@@ -55,6 +55,20 @@ def test_few_rows_are_no_sign_that_few_obey(model: tabad.Model) -> None:
         assert model.generate(n, where="net > 1").num_rows == n
 
 
+def test_a_held_value_that_the_model_does_not_know_is_said(orders: pa.Table) -> None:
+    model = fitted(orders, constraints=["none"])
+    with pytest.warns(tabad.TabadWarning) as caught:
+        made = model.generate(5, where=["town=Atlantis", "net=5000", "tax=1.5"])
+
+    assert set(made["town"].to_pylist()) == {"Atlantis"}
+    assert set(made["net"].to_pylist()) == {5000}
+    most = max(orders["net"].to_pylist())
+    assert [str(one.message) for one in caught] == [
+        "no row of the fit has Atlantis in `town`: rows are made as for any such value",
+        f"`net` of 5000.0 is beyond what the model knows: rows are made as for {most}",
+    ]
+
+
 def test_what_a_held_key_determines_is_looked_up_for_that_key(model: tabad.Model) -> None:
     made = model.generate(60, where={"zip": "Z10035"})
     assert set(made["zip"].to_pylist()) == {"Z10035"}
@@ -65,7 +79,8 @@ def test_the_parts_of_a_held_total_make_that_total(model: tabad.Model) -> None:
     made = model.generate(20, where={"total": 60.0})
     assert all(abs(row["net"] + row["tax"] - 60.0) < 1e-6 for row in made.select(["net", "tax"]).to_pylist())
     # No two parts that were ever seen make 5,000: rows that break the rule are not handed out.
-    with pytest.raises(InputError, match=r"rows drawn obey .*total = net \+ tax.*: too few"):
+    beyond = pytest.warns(tabad.TabadWarning, match="`total` of 5000.0 is beyond what the model knows")
+    with beyond, pytest.raises(InputError, match=r"rows drawn obey .*total = net \+ tax.*: too few"):
         model.generate(20, where={"total": 5_000.0})
 
 

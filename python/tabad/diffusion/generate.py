@@ -10,6 +10,7 @@ Axes: B rows, P table columns.
 from __future__ import annotations
 
 import datetime
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from tabad.errors import InputError, UsageError
+from tabad.errors import InputError, TabadWarning, UsageError
 
 from .obey import Obedience
 from .rows import Sampler
@@ -42,6 +43,8 @@ _PATIENCE = 5
 """How many times `1 / LEAST_SHARE` rows are drawn before that is decided."""
 _FEW, _TRIED = 0.1, 8_192
 """Where fewer of so many rows drawn obey the constraints, cells in the wrong order are exchanged."""
+_APART = 1e-3
+"""Standard deviations by which a value that is known may come back otherwise, by rounding."""
 _UNORDERED = ("category", "boolean", "text", "key")
 
 
@@ -86,6 +89,8 @@ def generated(
     schema = pa.schema(fields)
     _check_ids(manifest, schema, rows)
     demands = _Demands(sampler, tests, constraints, held)
+    for note in _unknown(sampler, held):
+        warnings.warn(note, TabadWarning, stacklevel=2)
 
     def batches() -> Iterator[pa.RecordBatch]:
         generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
@@ -253,6 +258,26 @@ def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:
     """One row with the values that stand, on the network's scale."""
     x_BN, c_BC = sampler.encode(pa.table(list(held.values()), names=list(held)))
     return Given(x_BN, c_BC, sampler.given(list(held), 1))
+
+
+def _unknown(sampler: Sampler, held: dict[str, pa.Array]) -> list[str]:
+    """What to hear of held values that the network has no word for: another comes back for them."""
+    columns = [c for c in sampler.manifest["columns"] if c["name"] in held and c["kind"] in ("number", "category")]
+    if not columns:
+        return []
+    x_BN, c_BC = sampler.encode(pa.table(list(held.values()), names=list(held)))
+    made = sampler.decode(x_BN, c_BC, first_row=0)
+    back_BN, back_BC = sampler.encode(pa.table([made.column(name) for name in held], names=list(held)))
+    notes = []
+    for column in columns:
+        name = column["name"]
+        value, known = held[name][0], made.column(name)[0]
+        for feature in column["features"]:
+            if "number" in feature and abs(x_BN[0, feature["number"]] - back_BN[0, feature["number"]]) > _APART:
+                notes.append(f"`{name}` of {value} is beyond what the model knows: rows are made as for {known}")
+            elif "number" not in feature and c_BC[0, feature["category"]] != back_BC[0, feature["category"]]:
+                notes.append(f"no row of the fit has {value} in `{name}`: rows are made as for any such value")
+    return notes
 
 
 def _repeated(held: Given, rows: int) -> Given:
