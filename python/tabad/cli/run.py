@@ -51,7 +51,11 @@ def run(arguments: Sequence[str]) -> int:
             return 2
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "tabad"
-        return fail("usage", _sentence(error.format_message()), f"see: {command} --help", 2, as_json)
+        message = _sentence(error.format_message())
+        several = "several tables are one folder, or one pattern in quotes: 'part-*.parquet'; " * (
+            "extra arg" in message
+        )
+        return fail("usage", message, f"{several}see: {command} --help", 2, as_json)
     except TabadError as error:
         # Most refusals come after the answer, which is the JSON on stdout already.
         answered = isinstance(error, Refused) and error.answered

@@ -119,12 +119,17 @@ def check_columns(constraints: Iterable[Constraint], columns: Iterable[str], whe
     for one in constraints:
         strange = [name for name in one.columns if name not in known]
         if strange:
+            parts = {part.strip() for name in strange for part in name.split("+")}
+            spaced = len(parts) > len(strange) and parts <= set(known)
+            more = "join tables before the fit"
+            if spaced:
+                more = "+ wants a space on each side: " + " = ".join(re.sub(r"\s*\+\s*", " + ", c) for c in one.columns)
             shown = ", ".join(f"`{name}`" for name in strange[:10])
             raise UsageError(
                 f"`{one}`: {shown} {'is' if len(strange) == 1 else 'are'} no column of {where}, and a constraint "
                 "is about one row of one table: keys between several tables and sequences of rows are not generated",
                 name="constraint-column",
-                hint=f"columns are {', '.join(f'`{name}`' for name in known[:10])}; join tables before the fit",
+                hint=f"columns are {', '.join(f'`{name}`' for name in known[:10])}; {more}",
             )
 
 

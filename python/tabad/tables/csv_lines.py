@@ -14,11 +14,13 @@ import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
-from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 _CONVERSION = re.compile(
     r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to ([^:]+): invalid value '(.*)'", re.S
 )
+_LOST = "\ufffd"
+"""What stands for bytes that are no UTF-8."""
 _SPECIAL_INTS = frozenset(("null", "int64"))
 
 
@@ -67,7 +69,7 @@ def csv_batches(
 def _header(path: str, shown: str) -> tuple[list[str], str, int]:
     """Names, delimiter, and how many empty lines stand above them."""
     blank = 0
-    with open_text(path) as file:
+    with open_text(path, shown) as file:
         line = file.readline(1 << 20)
         while line and not line.strip():
             blank += 1
@@ -80,7 +82,7 @@ def _header(path: str, shown: str) -> tuple[list[str], str, int]:
             )
         bare = re.sub(r'"[^"]*"', "", line)
         delimiter = max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))
-    with open_text(path) as file:
+    with open_text(path, shown) as file:
         for fields in csv.reader(file, delimiter=delimiter):
             if any(text.strip() for text in fields):
                 return fields, delimiter, blank
@@ -99,7 +101,7 @@ def _no_duplicates(header: list[str], shown: str) -> None:
 
 def _one_line(path: str) -> bool:
     """True for a header without a line end, which pyarrow takes for an empty file."""
-    if os.path.getsize(path) > 1 << 20 or path.endswith(COMPRESSED):
+    if os.path.getsize(path) > 1 << 20 or path.endswith(tuple(COMPRESSED)):
         return False
     with open(path, "rb") as file:
         content = file.read()
@@ -132,14 +134,14 @@ def _csv_error(
     error: Exception, path: str, shown: str, header: list[str], delimiter: str, dialect: Dialect
 ) -> InputError | Retype:
     message = str(error)
-    if "invalid UTF8" in message:
-        return _not_utf8(shown)
+    if "invalid UTF8" in message or _LOST in "".join(header):
+        return _not_utf8(f"the header of {shown}" if _LOST in "".join(header) else shown)
     found = _CONVERSION.search(message)
     if found is not None:
         return _csv_value(header[int(found[1])], found[2], found[3], path, shown, header, delimiter, dialect)
     if "CSV parse error" in message:
         return _csv_ragged(message, path, shown, len(header), delimiter, dialect)
-    return InputError(f"cannot read {shown}: {message}", name="table-unreadable")
+    return unreadable(error, shown)
 
 
 def _csv_value(
@@ -147,6 +149,7 @@ def _csv_value(
 ) -> InputError | Retype:
     line = _line_where(
         path,
+        shown,
         delimiter,
         lambda fields: len(fields) == len(header) and fields[header.index(column)].strip() == value.strip(),
     )
@@ -174,7 +177,7 @@ def _csv_ragged(
             return True
         return False
 
-    line = _line_where(path, delimiter, ragged)
+    line = _line_where(path, shown, delimiter, ragged)
     if line is None and not dialect.newlines:
         return Retype({}, newlines=True)  # a quoted cell with a line break lay across two blocks
     if line is None:
@@ -187,8 +190,8 @@ def _csv_ragged(
     )
 
 
-def _line_where(path: str, delimiter: str, wrong: Callable[[list[str]], bool]) -> int | None:
-    with open_text(path) as file:
+def _line_where(path: str, shown: str, delimiter: str, wrong: Callable[[list[str]], bool]) -> int | None:
+    with open_text(path, shown) as file:
         reader = csv.reader(file, delimiter=delimiter)
         try:
             for fields in reader:

@@ -28,7 +28,9 @@ ENDINGS = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".br")
+COMPRESSED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".zst": b"\x28\xb5\x2f\xfd", ".lz4": b"\x04\x22\x4d\x18", ".br": b""}
+"""Endings that pyarrow unpacks by, and what such files begin with."""
+_CODECS = {".gz": "gzip", ".zst": "zstd"}
 FORMATS = ("parquet", "csv", "jsonl", "arrow")
 _FORMAT_HINT = (
     "tabad reads and writes .parquet, .csv, .jsonl (.ndjson) and .arrow (.feather, .ipc); or name one with --format"
@@ -189,6 +191,7 @@ def _from_stdin(format: str | None) -> Files:
             size = file.tell()
             with open(file.name, "rb") as copied:
                 head = copied.read(64)
+            path, head = _unpacked(file.name, head)
         except OSError as error:
             os.unlink(file.name)
             raise WriteError(
@@ -201,4 +204,20 @@ def _from_stdin(format: str | None) -> Files:
     if size == 0:
         os.unlink(file.name)
         raise InputError("standard input is empty: 0 bytes", name="table-empty", hint="pipe a table into it")
-    return Files("standard input", (file.name,), format or format_by_bytes(head), temporary=True)
+    return Files("standard input", (path,), format or format_by_bytes(head), temporary=True)
+
+
+def _unpacked(path: str, head: bytes) -> tuple[str, bytes]:
+    """A copy that is compressed by a name that says so, and what it begins with."""
+    for ending, magic in COMPRESSED.items():
+        if magic and head.startswith(magic):
+            import pyarrow as pa
+
+            with open(path, "rb") as packed:
+                try:
+                    head = pa.input_stream(packed, compression=_CODECS.get(ending, ending[1:])).read(64)
+                except OSError:  # cut short: whoever reads it all says so
+                    head = b""
+            os.rename(path, path + ending)
+            return path + ending, head
+    return path, head

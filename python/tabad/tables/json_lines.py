@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.json
 
 from tabad.errors import InputError
-from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line
+from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 
 def json_batches(path: str, shown: str, dialect: Dialect) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -76,7 +76,7 @@ def _json_error(error: Exception, path: str, shown: str, dialect: Dialect) -> In
     """pyarrow names no column: read the file once more, slowly, and say what each column holds."""
     seen: dict[str, set[type]] = {}
     first_text: dict[str, int] = {}
-    with open_text(path) as file:
+    with open_text(path, shown) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -118,7 +118,7 @@ def _json_error(error: Exception, path: str, shown: str, dialect: Dialect) -> In
     }
     learned = {name: kind for name, kind in types.items() if name not in dialect.types}
     if dialect.learned == learned:
-        return InputError(f"cannot read {shown}: {error}", name="table-unreadable")
+        return unreadable(error, shown)
     return Retype(learned)
 
 

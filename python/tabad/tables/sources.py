@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tabad.errors import InputError
 from tabad.tables import binary, csv_lines, json_lines, text
+from tabad.tables.disguised import refuse_disguised
 from tabad.tables.files import Files, not_empty
 from tabad.tables.table import Scoring, Table
 
@@ -27,6 +28,8 @@ class FileTable(Table):
             self.remove_at_end(*files.paths)
         for path in files.paths:
             not_empty(path)
+            if files.format in ("csv", "jsonl"):
+                refuse_disguised(path, self._shown(path), files.format)
         if files.format == "parquet" and not files.hive:
             self.rows = sum(self._parquet(path).metadata.num_rows for path in files.paths)
 

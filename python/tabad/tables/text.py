@@ -7,10 +7,13 @@ turn such a stop into `Retype` (read again with this column as that type) or int
 import io
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
 
 BLOCK = 4 << 20
@@ -62,11 +65,24 @@ def readable_types(schema: pa.Schema) -> dict[str, pa.DataType]:
     return types
 
 
-def open_text(path: str) -> io.TextIOWrapper:
-    """The file as text, unpacked where its ending says so; for looking at single lines, not for reading."""
-    return io.TextIOWrapper(
-        pa.input_stream(path, compression="detect"), encoding="utf-8-sig", errors="replace", newline=""
-    )
+@contextmanager
+def open_text(path: str, shown: str) -> Iterator[io.TextIOWrapper]:
+    """The file as text, unpacked where its ending says so; for looking at single lines, not for reading.
+
+    Raises `InputError` where it cannot be read or unpacked.
+    """
+    try:
+        packed = pa.input_stream(path, compression="detect")
+        with io.TextIOWrapper(packed, encoding="utf-8-sig", errors="replace", newline="") as file:
+            yield file
+    except OSError as error:
+        raise unreadable(error, shown) from error
+
+
+def unreadable(error: Exception, shown: str) -> InputError:
+    """What a file that cannot be read or unpacked is refused with."""
+    hint = "write or copy it again: a copy cut short looks like this" if isinstance(error, OSError) else None
+    return InputError(f"cannot read {shown}: {error}", name="table-unreadable", hint=hint)
 
 
 def show_line(number: int, shown: str) -> str:
