@@ -182,15 +182,21 @@ def as_byte(count: float) -> int:
 
 
 def log_frequency(
-    value: Hashable, counts: dict[int, int] | np.ndarray, rows: int, hash64: Callable[[bytes], int]
+    value: Hashable, counts: dict[int, int] | np.ndarray, rows: int, hash64: Callable[[bytes], int], less: int = 0
 ) -> float:
-    """Logarithm of a value's count per thousand of the rows that have a value."""
+    """Logarithm of a value's count per thousand of the rows that have a value.
+
+    `less` is 1 for a row that was counted itself, unless `own` was taken off.
+    """
     hash_ = hash64(_bytes(value))
     if isinstance(counts, dict):
         byte = counts.get(hash_ >> 32, 0)
     else:
         first, second = _places(hash_)
         byte = min(counts[0, first], counts[1, second])
+    if less:
+        count = math.expm1(byte / 8)
+        byte = as_byte(max((math.floor(count + 0.5) if count < 8.5 else count) - 1, 0))
     return math.log((math.expm1(byte / 8) + 0.5) / max(rows, 1) * 1e3)
 
 

@@ -12,6 +12,8 @@ from tests.oracle import codec as oracle
 from tests.oracle.fitted import fit_column
 from tests.oracle.xxh3 import xxh3_64
 
+from tabad import _core
+
 TEXTS = st.text("aZb9 -_.é中ß²", max_size=40).map(lambda text: f"{text} {text}")
 # One of every length that the hash treats apart.
 LENGTHS = [0, 1, 2, 3, 4, 8, 9, 16, 17, 32, 33, 64, 65, 96, 97, 128, 129, 144, 240, 241, 1024, 1025, 2500]
@@ -56,6 +58,24 @@ def test_texts_that_stand_once_are_as_rare_as_each_other(screen: bool) -> None:
     assert len(np.unique(x[1:, 3])) == (1 if screen else 2)
     assert len(np.unique(new[:, 3])) == 1
     assert x[0, 3] > x[1:, 3].max()
+
+
+def test_training_rows_do_not_count_themselves() -> None:
+    """A text that no other row has is as rare among training rows as in a new row: it was once more common there."""
+    texts = [f"order {number * 7919} of customer {number % 13}" for number in range(2_000)]
+    fit = _core.Fit(memory=16, threads=1)
+    fit.observe(pa.table({"v": [*texts, *["twice"] * 2, *["nine"] * 9], "x": range(2_011)}))
+    fit.prepare()
+    rows, x, *_ = fit.training_block()
+    trained = np.frombuffer(x, "<f4").reshape(rows, -1)[:, 3]
+    model = fit.finish()
+
+    _, new, _ = model.encode(pa.table({"v": ["new", "nine"], "x": [1, 2]}))
+
+    unseen, often = np.frombuffer(new, "<f4").reshape(2, -1)[:, 3]
+    assert (trained == unseen).sum() >= rows - 11
+    # Eight others, or fewer where some were held out; a new row has one more.
+    assert sorted(set(trained))[-1] < often
 
 
 def test_what_comes_back_is_a_text_of_the_table_or_null() -> None:

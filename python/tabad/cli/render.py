@@ -83,7 +83,12 @@ def reasons_text(reasons: list[dict[str, Any]]) -> str:
 
 def _short(text: str | None) -> str:
     flat = "missing" if text is None else " ".join(text.split())
-    return flat if len(flat) <= 40 else flat[:39] + "…"
+    if len(flat) <= 40:
+        return flat
+    _, mark, odd = flat.rpartition(" (")
+    # What is odd of the cell is worth more than its end.
+    whole = f"{mark}{odd}" if 0 < len(odd) < 24 else ""
+    return f"{flat[: 39 - len(whole)]}…{whole}"
 
 
 def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:

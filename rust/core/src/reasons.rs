@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 
 use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
-use crate::codec::Codec;
+use crate::codec::{ANOTHER, Codec};
 use crate::memory::Expected;
 use crate::model::Model;
 use crate::repairs::Prospects;
@@ -148,15 +148,23 @@ struct View<'b> {
 }
 
 impl View<'_> {
-    /// The cell as it was; with how often it occurs where that is what is odd.
+    /// The cell as it was; with what of it is odd where the cell does not show that at a glance.
     fn seen(&self, feature: usize, cell: String) -> String {
         let spec = self.model.encoder.features[feature];
-        match spec.slot {
-            Slot::Number { dim, .. } if spec.part == Part::Frequency => {
-                format!("{cell} ({})", self.codec.show_number(spec.part, self.block.x_row(0)[dim]))
+        let odd = match (spec.part, spec.slot) {
+            (Part::Frequency | Part::Length | Part::Digits | Part::Symbols, Slot::Number { dim, .. }) => {
+                self.codec.show_number(spec.part, self.block.x_row(0)[dim])
             }
-            _ => cell,
-        }
+            (Part::Weekday | Part::Month | Part::Shape, Slot::Category { index, .. }) => {
+                let code = self.block.c_row(0)[index];
+                if code < FIRST_VALUE {
+                    return cell;
+                }
+                self.codec.show_category(spec.part, code)
+            }
+            _ => return cell,
+        };
+        format!("{cell} ({odd})")
     }
 
     /// The known values that an unknown one may be a slip of, as codes; none where it is known.
@@ -252,8 +260,9 @@ impl View<'_> {
                 names.push(name);
             }
         }
+        names.sort_by_key(|name| name == ANOTHER);
         match names.as_slice() {
-            [] => "another value".to_owned(),
+            [] => ANOTHER.to_owned(),
             [only] => only.clone(),
             [first @ .., last] => format!("{} or {last}", first.join(", ")),
         }

@@ -7,6 +7,8 @@
 use super::sketch::{DEPTH, MOST, WIDTH, places};
 use crate::error::{Error, Result};
 
+/// Rows up to which a byte is exact, rounded.
+pub const FEW: f64 = 8.0;
 /// Bytes of one value: its hash and its count.
 const EACH: usize = 5;
 
@@ -123,9 +125,15 @@ impl Counted {
     }
 }
 
-/// How often a byte says.
+/// How often a byte says, about.
 pub fn count(byte: u8) -> f64 {
     (f64::from(byte) / 8.0).exp_m1()
+}
+
+/// The byte of one row less: a byte that others have as well, or the two would be told apart by that.
+pub fn less_one(of: u8) -> u8 {
+    let count = count(of);
+    byte((if count.round() <= FEW { count.round() } else { count } - 1.0).max(0.0))
 }
 
 fn byte(count: f64) -> u8 {
@@ -145,9 +153,17 @@ mod tests {
     #[test]
     fn a_byte_is_exact_up_to_eight() {
         for often in 0..=8 {
-            assert!((count(byte(f64::from(often))).round() - f64::from(often)).abs() < 0.01, "{often}");
+            assert_eq!(count(byte(f64::from(often))).round(), f64::from(often));
         }
         assert_eq!(byte(1e30), 255);
+    }
+
+    #[test]
+    fn one_row_less_is_a_byte_of_its_own() {
+        let fewer = (0..=9).map(|often| less_one(byte(f64::from(often)))).collect::<Vec<_>>();
+        assert_eq!(fewer[..9], [0, 0, 1, 2, 3, 4, 5, 6, 7].map(|often| byte(f64::from(often))));
+        // Of many rows one is less than a step.
+        assert_eq!([40, 100, 255].map(less_one), [40, 100, 255]);
     }
 
     #[test]

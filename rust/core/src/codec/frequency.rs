@@ -1,10 +1,10 @@
 //! How often a value occurs, as a number: what identifiers and texts are judged by instead of by their value.
 //!
-//! `ln((count + 0.5) / rows * 1000)`, standardised.
+//! `ln((count + 0.5) / rows * 1000)`, standardised. The count is that of other rows: of a row that was counted itself, one less.
 
 use serde_json::{Value, json};
 
-use super::counted::{Counted, count};
+use super::counted::{Counted, count, less_one};
 use super::hashed::Veiled;
 use super::manifest::Fields;
 use super::scale::Scale;
@@ -21,35 +21,44 @@ pub struct Frequency {
     veiled: Option<Veiled>,
     /// Rows with a value that were counted, at least 1.
     rows: u64,
+    /// The rows to be scored were counted, and each count lacks one already.
+    own: bool,
     pub scale: Scale,
     /// Encoded frequency of each byte, so that encoding needs no logarithm.
     encoded: Box<[f32; 256]>,
+    /// The same of rows that were counted.
+    of_counted: Box<[f32; 256]>,
 }
 
 impl Frequency {
-    /// `hashes`: those of the training rows, which set the scale.
-    pub fn fit(counted: Counted, rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
-        let mut frequency = Self::new(counted, rows, Scale { mean: 0.0, std: 1.0 });
-        let values: Vec<f64> = hashes.map(|hash| frequency.log_share(frequency.counted.byte(hash))).collect();
-        frequency.scale = Scale::fit(&values);
-        Self::new(frequency.counted, rows, frequency.scale)
+    /// `hashes`: those of the training rows, which were counted and set the scale. `own`: each count lacks one.
+    pub fn fit((counted, own): (Counted, bool), rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
+        let byte = |hash| if own { counted.byte(hash) } else { less_one(counted.byte(hash)) };
+        let values: Vec<f64> = hashes.map(|hash| log_share(byte(hash), rows.max(1))).collect();
+        Self::new((counted, own), rows, Scale::fit(&values))
     }
 
-    fn new(counted: Counted, rows: u64, scale: Scale) -> Self {
-        let mut frequency = Self { counted, veiled: None, rows: rows.max(1), scale, encoded: Box::new([0.0; 256]) };
-        for byte in 0..=255_u8 {
-            frequency.encoded[usize::from(byte)] = scale.apply(frequency.log_share(byte));
-        }
-        frequency
-    }
-
-    fn log_share(&self, byte: u8) -> f64 {
-        ((count(byte) + 0.5) / self.rows as f64 * 1e3).ln()
+    fn new((counted, own): (Counted, bool), rows: u64, scale: Scale) -> Self {
+        let rows = rows.max(1);
+        let encoded: [f32; 256] = std::array::from_fn(|byte| scale.apply(log_share(byte as u8, rows)));
+        let less = |byte| encoded[usize::from(less_one(byte as u8))];
+        let of_counted = Box::new(if own { encoded } else { std::array::from_fn(less) });
+        Self { counted, veiled: None, rows, own, scale, encoded: Box::new(encoded), of_counted }
     }
 
     #[inline]
     pub fn encode(&self, hash: u64) -> f32 {
         self.encoded[usize::from(self.counted.byte(hash))]
+    }
+
+    /// Of a value of the rows that were counted.
+    pub fn encode_counted(&self, hash: u64) -> f32 {
+        self.of_counted[usize::from(self.counted.byte(hash))]
+    }
+
+    /// For rows that were counted.
+    pub fn for_counted(&self) -> Self {
+        Self { encoded: self.of_counted.clone(), ..self.clone() }
     }
 
     /// How many other rows have a value so frequent.
@@ -76,7 +85,7 @@ impl Frequency {
     /// What the manifest says of them.
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
         store.put_f64(format!("{prefix}.frequency"), vec![self.scale.mean, self.scale.std]);
-        let mut value = json!({ "hash": HASH, "rows": self.rows });
+        let mut value = json!({ "hash": HASH, "rows": self.rows, "own": self.own });
         match &self.veiled {
             Some(veiled) => {
                 veiled.write(store, prefix);
@@ -110,6 +119,10 @@ impl Frequency {
         if fields.text("hash")? != HASH {
             return Err(fields.damaged("hash"));
         }
-        Ok(Self { veiled, ..Self::new(counted, fields.count("rows")?, scale) })
+        Ok(Self { veiled, ..Self::new((counted, fields.flag("own")?), fields.count("rows")?, scale) })
     }
+}
+
+fn log_share(byte: u8, rows: u64) -> f64 {
+    ((count(byte) + 0.5) / rows as f64 * 1e3).ln()
 }

@@ -96,7 +96,7 @@ impl Key {
         };
         let values = Hashed::new(&column, training)?;
         let hashes = (0..values.len()).filter_map(|row| values.hash(row));
-        let frequency = Frequency::fit(counted, state.valid, hashes);
+        let frequency = Frequency::fit((counted, own_vote), state.valid, hashes);
         let kept = match &values {
             Hashed::Integers(rows, _) => {
                 Kept::Integers(smallest(rows.iter().flatten().map(|value| (Int(value).digest(), value))))
@@ -115,7 +115,7 @@ impl Key {
             Kept::Strings(values) => values.iter().map(|value| value.digest()).collect(),
         };
         let mut by_frequency: Vec<(f32, u32)> =
-            (0..).zip(&hashes).map(|(place, hash)| (frequency.encode(*hash), place)).collect();
+            (0..).zip(&hashes).map(|(place, hash)| (frequency.encode_counted(*hash), place)).collect();
         by_frequency.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         Self { column, frequency, kept, by_frequency }
     }
@@ -148,6 +148,10 @@ impl Key {
             Kept::Strings(values) => values.len(),
         };
         Content { kept, counts: true, veiled: self.frequency.is_veiled(), ..Content::default() }
+    }
+
+    pub fn for_counted(&self) -> Self {
+        Self { frequency: self.frequency.for_counted(), ..self.clone() }
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {

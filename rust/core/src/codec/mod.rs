@@ -48,6 +48,7 @@ use crate::store::Store;
 use manifest::Fields;
 
 pub(crate) use read::unpacked;
+pub(crate) use show::ANOTHER;
 pub use state::ColumnState;
 pub use types::{parse as parse_type, write as type_name};
 pub(crate) use utf8::check as check_text;
@@ -267,6 +268,16 @@ impl Codec {
             Self::Key(codec) => Self::Key(codec.unlocked(secret)?),
             Self::Number(_) | Self::Boolean(_) | Self::Datetime(_) | Self::Id(_) => self.clone(),
         })
+    }
+
+    /// For rows that were counted when it was fitted: a value of theirs is as common as it is in the others.
+    #[must_use]
+    pub fn for_counted(&self) -> Self {
+        match self {
+            Self::Text(codec) => Self::Text(codec.for_counted()),
+            Self::Key(codec) => Self::Key(codec.for_counted()),
+            other => other.clone(),
+        }
     }
 
     /// Whether a column of this type can be encoded.

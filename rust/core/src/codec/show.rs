@@ -5,6 +5,7 @@ use arrow_cast::display::array_value_to_string;
 use arrow_schema::DataType;
 
 use super::calendar::local_once;
+use super::counted::FEW;
 use super::date_text::{self, Layout};
 use super::read;
 use super::types::{Family, family, plain};
@@ -14,8 +15,8 @@ pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Characters of a text that are shown.
 const WIDTH: usize = 60;
-/// Most rows that are counted; `Frequency` knows more only roughly.
-const FEW: f64 = 8.0;
+/// A value that has no code.
+pub const ANOTHER: &str = "another value";
 
 /// The value in a row, `null` for none. An instant is shown in the zone of `fitted`, whatever the batch's own.
 pub fn cell(array: &dyn Array, row: usize, decimals: Option<u8>, fitted: &DataType) -> String {
@@ -104,12 +105,12 @@ pub fn clipped(text: &str) -> String {
 
 pub fn status(code: u16) -> &'static str {
     match code {
-        PRESENT => "present",
+        PRESENT => "a value",
         NULL => "null",
         NAN => "NaN",
         POS_INF => "+inf",
         NEG_INF => "-inf",
-        _ => "another value",
+        _ => ANOTHER,
     }
 }
 
@@ -117,8 +118,8 @@ pub fn status(code: u16) -> &'static str {
 pub fn coded<'a>(code: u16, value: impl Fn(usize) -> Option<&'a str>) -> String {
     match code {
         MISSING => "null".to_owned(),
-        OTHER => "another value".to_owned(),
-        code => value(usize::from(code - FIRST_VALUE)).map_or_else(|| "another value".to_owned(), clipped),
+        OTHER => ANOTHER.to_owned(),
+        code => value(usize::from(code - FIRST_VALUE)).map_or_else(|| ANOTHER.to_owned(), clipped),
     }
 }
 

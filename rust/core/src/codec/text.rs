@@ -125,7 +125,8 @@ impl Text {
             *shapes.entry(look.shape().to_owned()).or_default() += 1;
         }
         let hashes = strings.iter().flatten().map(Digest::digest);
-        let frequency = Frequency::fit(counts.frozen::<str>(u32::from(own_vote)), state.valid, hashes);
+        let counted = counts.frozen::<str>(u32::from(own_vote));
+        let frequency = Frequency::fit((counted, own_vote), state.valid, hashes);
         let mut shapes = vocabulary(shapes.into_iter().collect());
         shapes.truncate(SHAPES);
         let scales = numbers.map(|values| Scale::fit(&values));
@@ -136,7 +137,7 @@ impl Text {
         let table = StringTable::new(&shapes);
         let look = |text: &String| {
             let look = Look::new(text);
-            (scales[0].apply(look.numbers[0]), frequency.encode(text.digest()), table.code(look.shape()))
+            (scales[0].apply(look.numbers[0]), frequency.encode_counted(text.digest()), table.code(look.shape()))
         };
         let looks = kept.iter().map(look).collect();
         Self { column, scales, frequency, shapes, table, hashes: None, kept, looks }
@@ -171,6 +172,10 @@ impl Text {
             veiled: self.frequency.is_veiled(),
             ..Content::default()
         }
+    }
+
+    pub fn for_counted(&self) -> Self {
+        Self { frequency: self.frequency.for_counted(), ..self.clone() }
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {

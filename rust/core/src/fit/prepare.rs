@@ -105,7 +105,8 @@ pub fn prepare(
     let parts = Parts::new(&options, &normal[known..], sample.num_rows(), units.transpose()?.as_ref())?;
     let held_out = held_out(&sample, &parts, feedback.as_ref())?;
     let encoder = fit_codecs(&options, &schema, &plans, states, (&sample, &held_out), &parts)?;
-    let training = encode(&encoder, &take(&sample, &parts.training)?)?;
+    let counted = encoder.for_counted();
+    let training = encode(&counted, &take(&sample, &parts.training)?)?;
     let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
     let class_of = |rows: &[u32]| {
         if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
@@ -114,7 +115,7 @@ pub fn prepare(
     let settings =
         Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen, mixed: false };
     let trusted = vec![true; known];
-    let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
+    let reference = encode(&counted, &take(&sample, &parts.reference)?)?;
     let held = take(&sample, &parts.calibration)?;
     let calibration = encode(&encoder, &held)?;
     let judged = match parts.source {
@@ -126,18 +127,20 @@ pub fn prepare(
     };
     let constraints = if options.rules { evidence::rules(&sample, &encoder, &parts, &normal)? } else { Vec::new() };
     let pool = pool_of(&training, &normal, parts.source, &reference);
-    let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
-        Some(feedback) => encode(&encoder, pick(feedback)),
+    let labelled = |encoder: &Encoder, pick: fn(&Feedback) -> &RecordBatch| match &feedback {
+        Some(feedback) => encode(encoder, pick(feedback)),
         None => Ok(training.take(&[])),
     };
-    let known_normal = labelled(|feedback| &feedback.normals)?;
+    let known_normal = labelled(&counted, |feedback| &feedback.normals)?;
+    let of_anomalies = if parts.source == Source::HeldOut { &encoder } else { &counted };
+    let anomalies = labelled(of_anomalies, |feedback| &feedback.anomalies)?;
     let of = Origin { normal: !settings.clean, sampled: rows > sample.num_rows() as u64 };
     let domain = evidence::domain(parts.source, &pool, (&encoder.features, of), &known_normal);
     let built = (options.memory > 0)
         .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     Ok(Prepared {
-        anomalies: labelled(|feedback| &feedback.anomalies)?,
+        anomalies,
         known_normal,
         inherited: None,
         reference,
