@@ -15,7 +15,7 @@ from tabad.config import KEPT_ROWS, FitOptions
 from tabad.constraints import AT_MOST, SUM, Constraint, from_text, parse
 from tabad.errors import UsageError
 from tabad.model import Model
-from tabad.schema import spot_labels
+from tabad.schema import spot_labels, spot_numbers
 from tabad.tables import Table, open_table, refuse_text
 from tabad.tables.views import without_views
 
@@ -117,6 +117,8 @@ def fit_table(
     ignored = [c["name"] for c in model.manifest["columns"] if c["kind"] == "ignored"]
     skip = (*ignored, *answers, options.unit or "")
     labels = {} if table.head is None else spot_labels(table.head, skip, told=bool(answers))
+    for name, seen in ({} if table.head is None else spot_numbers(table.head, skip)).items():
+        table.notes.append(f"column `{name}` is text such as '{seen}': only plain numbers (1234.5) are read as numbers")
     if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:
         table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")
     return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])

@@ -20,6 +20,12 @@ _ANSWER_WORDS = frozenset(
 _ANSWER_NAMES = frozenset(
     ("class", "target", "y", "attack", "attack_type", "bad", "outcome", "default", "churn", "ground_truth")
 )
+# A number in a dress: money before or after it, per cent, marks of thousands, a decimal point or comma.
+_MONEY = "(?:[$€£¥%]|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|CAD|AUD|BRL)"
+_DIGITS = r"(?:\d{1,3}(?:[.,'\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+_DRESSED = re.compile(rf"[-+(]?\s*{_MONEY}?\s*[-+]?{_DIGITS}\s*{_MONEY}?\)?")
+_MARK = re.compile(rf"{_MONEY}|\d[,']\d|\.\d{{3}},")
+_FIRST_VALUES, _LEAST_VALUES = 200, 20
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -61,6 +67,23 @@ def spot_labels(head: Any, skip: Iterable[str] = (), *, told: bool = False) -> d
         if share is not None:
             rare[name] = f"two values, one in {share:.1%} of the rows"
     return rare if len(rare) <= 3 else {}
+
+
+def spot_numbers(head: Any, skip: Iterable[str] = ()) -> dict[str, str]:
+    """Columns of text of a RecordBatch that hold numbers with signs of money or marks of thousands, with one each."""
+    left_out = set(skip)
+    found = {}
+    for name in head.schema.names:
+        column = head.column(name)
+        if name in left_out or not str(column.type).startswith(("string", "large_string")):
+            continue
+        texts = [text for text in column.drop_null().slice(0, _FIRST_VALUES).to_pylist() if text.strip()]
+        dressed = [text for text in texts if _DRESSED.fullmatch(text.strip()) and _MARK.search(text)]
+        if len(texts) >= _LEAST_VALUES and len(dressed) >= 0.5 * len(texts):
+            plain = sum(bool(_DRESSED.fullmatch(text.strip())) for text in texts)
+            if plain >= 0.95 * len(texts):
+                found[name] = dressed[0]
+    return found
 
 
 def _rare_share(column: Any) -> float | None:

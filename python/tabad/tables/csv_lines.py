@@ -8,6 +8,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.csv
@@ -21,6 +22,9 @@ _CONVERSION = re.compile(
 )
 _LOST = "\ufffd"
 """What stands for bytes that are no UTF-8."""
+_FIRST_ROWS = 1_000
+_POINTED, _COMMAED = (re.compile(rf"\s*[-+]?\d*{mark}\d+([eE][-+]?\d+)?\s*") for mark in (r"\.", ","))
+_THOUSANDS = re.compile(r"\s*[-+]?\d{1,3},\d{3}\s*")
 _SPECIAL_INTS = frozenset(("null", "int64"))
 
 
@@ -28,12 +32,13 @@ def csv_batches(
     path: str, shown: str, dialect: Dialect, columns: list[str] | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of one CSV file. `shown` is the name for messages."""
-    header, delimiter, blank = _header(path, shown)
+    header, delimiter, blank, point = _header(path, shown)
     _no_duplicates(header, shown)
     types = {**dialect.types, **dialect.learned}
     options = pyarrow.csv.ConvertOptions(
         column_types={name: types[name] for name in header if name in types},
         include_columns=[name for name in header if columns is None or name in columns],
+        decimal_point=point,
     )
     # Of one column an empty line is a row without a value; between rows of several it is nothing.
     parse = pyarrow.csv.ParseOptions(
@@ -66,8 +71,8 @@ def csv_batches(
     return reader.schema, batches()
 
 
-def _header(path: str, shown: str) -> tuple[list[str], str, int]:
-    """Names, delimiter, and how many empty lines stand above them."""
+def _header(path: str, shown: str) -> tuple[list[str], str, int, str]:
+    """Names, delimiter, how many empty lines stand above them, and the decimal point of the first rows."""
     blank = 0
     with open_text(path, shown) as file:
         line = file.readline(1 << 20)
@@ -83,10 +88,28 @@ def _header(path: str, shown: str) -> tuple[list[str], str, int]:
         bare = re.sub(r'"[^"]*"', "", line)
         delimiter = max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))
     with open_text(path, shown) as file:
-        for fields in csv.reader(file, delimiter=delimiter):
+        reader = csv.reader(file, delimiter=delimiter)
+        for fields in reader:
             if any(text.strip() for text in fields):
-                return fields, delimiter, blank
+                # In a file with commas between the cells "1,234" is a thousand.
+                return fields, delimiter, blank, "." if delimiter == "," else _decimal_point(reader)
     raise AssertionError("a line that is not blank was just read")
+
+
+def _decimal_point(rows: Iterator[list[str]]) -> str:
+    """A comma where the first rows have numbers with one and none with a point, as much of Europe writes them.
+
+    Where three digits stand behind every comma they may be thousands.
+    """
+    commas = False
+    try:
+        for fields in islice(rows, _FIRST_ROWS):
+            if any(_POINTED.fullmatch(field) for field in fields):
+                return "."
+            commas = commas or any(_COMMAED.fullmatch(field) and not _THOUSANDS.fullmatch(field) for field in fields)
+    except csv.Error:
+        return "."
+    return "," if commas else "."
 
 
 def _no_duplicates(header: list[str], shown: str) -> None:
