@@ -130,3 +130,16 @@ def test_a_sum_without_spaces_is_said_how_to_write() -> None:
         tabad.score(table, constraints=["total=net+tax"])
 
     assert caught.value.hint == ("columns are `net`, `tax`, `total`; + wants a space on each side: total = net + tax")
+
+
+def test_json_lines_of_another_encoding_are_refused_in_what_is_written(tmp_path: Path) -> None:
+    """A column that is left out is not looked at, until it is written."""
+    rows = b"".join(b'{"s":"Stra%se","m":%d.5}\n' % (b"\xdf" if row == 50 else b"ss", row % 7) for row in range(100))
+    (tmp_path / "t.jsonl").write_bytes(rows)
+
+    with pytest.raises(InputError) as caught:
+        tabad.score(str(tmp_path / "t.jsonl"), ignore=["s"], output=str(tmp_path / "out.jsonl"))
+
+    assert str(caught.value) == "column `s` holds text that is not UTF-8, and JSON lines have no other"
+    assert caught.value.name == "text-encoding"
+    assert os.listdir(tmp_path) == ["t.jsonl"]

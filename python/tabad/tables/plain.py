@@ -96,8 +96,31 @@ def _text_column(column: pa.Array, written: Callable[[Any], str | None]) -> pa.A
 
 
 def json_lines(batch: pa.RecordBatch) -> bytes:
-    """The rows as JSON lines. Times are ISO text, binary is base64, NaN and infinities are null."""
-    return "".join(dumps(row) + "\n" for row in batch.to_pylist()).encode()
+    """The rows as JSON lines. Times are ISO text, binary is base64, NaN and infinities are null.
+
+    Raises `InputError` for text that is not UTF-8: JSON has no other.
+    """
+    try:
+        rows = batch.to_pylist()
+    except UnicodeDecodeError:
+        raise _not_utf8(batch) from None
+    return "".join(dumps(row) + "\n" for row in rows).encode()
+
+
+def _not_utf8(batch: pa.RecordBatch) -> InputError:
+    def is_text(name: str) -> bool:
+        try:
+            batch.column(name).to_pylist()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    lost = next(name for name in batch.schema.names if not is_text(name))
+    return InputError(
+        f"column `{lost}` holds text that is not UTF-8, and JSON lines have no other",
+        name="text-encoding",
+        hint="write parquet or CSV, or the table again from its source in UTF-8",
+    )
 
 
 def dumps(value: Any) -> str:
