@@ -78,6 +78,12 @@ def test_a_model_in_place_of_a_table_is_said(tmp_path: Path) -> None:
     assert caught.value.hint == f"name the table, and the model by -m: tabad score TABLE -m {model}"
 
 
+def test_a_header_that_begins_like_a_magic_is_none(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("BZhash,PK\n1,2\n")
+
+    assert open_table(tmp_path / "t.csv").open().read_all().to_pydict() == {"BZhash": [1], "PK": [2]}
+
+
 @pytest.mark.parametrize("codec", ["gzip", "bz2", "zstd", "lz4"])
 def test_standard_input_is_unpacked(codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -13,7 +13,9 @@ from tabad.tables import open_table
 
 def _read(path: Path, text: str) -> pa.Table:
     path.write_text(text, "utf-8")
-    return open_table(path).open().read_all()
+    table = open_table(path)
+    read: pa.Table = table.reread(lambda: table.open().read_all())
+    return read
 
 
 def test_decimal_commas_are_read_where_no_number_has_a_point(tmp_path: Path) -> None:
@@ -34,6 +36,14 @@ def test_decimal_commas_are_read_where_no_number_has_a_point(tmp_path: Path) -> 
 )
 def test_what_may_be_something_else_is_left(text: str, expected: list[object], tmp_path: Path) -> None:
     assert _read(tmp_path / "t.tsv", text)["a"].to_pylist() == expected
+
+
+def test_a_comma_after_whole_numbers_makes_numbers_of_them(tmp_path: Path) -> None:
+    rows = [f"{row};x{'y' * 40}" for row in range(120_000)]  # more than a block
+    table = _read(tmp_path / "t.csv", "a;b\n0,5;x\n" + "\n".join([*rows, "12,5;x", ""]))
+    late = _read(tmp_path / "u.csv", "a;b;c\n0;x;0,5\n" + "\n".join([*(f"{row};1" for row in rows), "12,5;x;2", ""]))
+
+    assert table["a"].to_pylist()[-2:] == late["a"].to_pylist()[-2:] == [119_999.0, 12.5]
 
 
 def test_a_model_reads_commas_too(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _no_duplicates(header: list[str], shown: str) -> None:
 
 def _one_line(path: str) -> bool:
     """True for a header without a line end, which pyarrow takes for an empty file."""
-    if os.path.getsize(path) > 1 << 20 or path.endswith(tuple(COMPRESSED)):
+    if os.path.getsize(path) > 1 << 20 or path.endswith(COMPRESSED):
         return False
     with open(path, "rb") as file:
         content = file.read()
@@ -183,7 +183,8 @@ def _csv_value(
             name="csv-value",
             hint="correct the cell, or fit again on data as it really is",
         )
-    if wanted in _SPECIAL_INTS and _is_float(value):
+    # Read again with a comma, where that is no decimal point after all, it stops once more.
+    if wanted in _SPECIAL_INTS and _is_float(value.replace(",", ".")):
         return Retype({column: pa.float64()})
     note = f"column `{column}` looks like {wanted} at first, but reads '{value}' in {where}: it is read as text"
     return Retype({column: pa.string()}, notes=(note,))

@@ -1,7 +1,9 @@
 """Files whose first bytes say that they are no text, though they are to be read as CSV or JSON lines."""
 
+import shlex
+
 from tabad.errors import InputError
-from tabad.tables.files import COMPRESSED, format_by_bytes, readable
+from tabad.tables.files import COMPRESSED, compression, format_by_bytes, readable
 
 __all__ = ["refuse_disguised"]
 
@@ -12,7 +14,7 @@ _WORDS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "a parquet file", "arr
 
 def refuse_disguised(path: str, shown: str, format: str) -> None:  # noqa: A002  (what everyone calls it)
     """Raise `InputError` where a file of text is something else: pyarrow would call it a header of strange names."""
-    if path.endswith(tuple(COMPRESSED)):
+    if path.endswith(COMPRESSED):
         return
     with readable(path) as file:
         head = file.read(64)
@@ -27,13 +29,13 @@ def _found(head: bytes, shown: str) -> tuple[str, str] | None:
     kind = format_by_bytes(head)
     if kind in ("parquet", "arrow"):
         return _WORDS[kind], f"read it as that: --format {kind} (format={kind!r}), or let its name end in .{kind}"
-    for ending, magic in COMPRESSED.items():
-        if magic and head.startswith(magic):
-            return f"compressed ({ending[1:]})", f"let its name end in {ending}: {shown}{ending}"
+    ending = compression(head)
+    if ending is not None:
+        return f"compressed ({ending[1:]})", f"let its name end in {ending}: {shown}{ending}"
     if head.startswith(_SPREADSHEET):
         return "a spreadsheet or a zip archive", "export the sheet as CSV, or unpack the archive"
     if head.startswith(_UTF16):
-        return "text in UTF-16", f"convert it: iconv -f UTF-16 -t UTF-8 {shown} > utf8.csv"
+        return "text in UTF-16", f"convert it: iconv -f UTF-16 -t UTF-8 {shlex.quote(shown)} > utf8.csv"
     # A length, and JSON of that length.
     if head[8:9] == b"{" and b"\0" in head[4:8]:
         return "a model", f"name the table, and the model by -m: tabad score TABLE -m {shown}"

@@ -8,6 +8,7 @@ folders are expanded here, because `pyarrow.dataset` imports pandas where it is 
 # ruff: noqa: A001, A002  (`format` is what everyone calls it)
 import glob
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -28,8 +29,14 @@ ENDINGS = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-COMPRESSED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".zst": b"\x28\xb5\x2f\xfd", ".lz4": b"\x04\x22\x4d\x18", ".br": b""}
-"""Endings that pyarrow unpacks by, and what such files begin with."""
+COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".br")
+_MAGIC = {
+    ".gz": rb"\x1f\x8b",
+    ".bz2": rb"BZh[1-9]1AY&SY",
+    ".zst": rb"\x28\xb5\x2f\xfd",
+    ".lz4": rb"\x04\x22\x4d\x18",
+}
+"""What compressed files begin with; those of Brotli begin with anything."""
 _CODECS = {".gz": "gzip", ".zst": "zstd"}
 FORMATS = ("parquet", "csv", "jsonl", "arrow")
 _FORMAT_HINT = (
@@ -69,6 +76,11 @@ def format_by_bytes(head: bytes) -> str:
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return "arrow"
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
+
+
+def compression(head: bytes) -> str | None:
+    """The ending that a file with these first bytes should have, where they say that it is compressed."""
+    return next((ending for ending, magic in _MAGIC.items() if re.match(magic, head)), None)
 
 
 def find(path: str, format: str | None = None) -> Files:
@@ -209,15 +221,15 @@ def _from_stdin(format: str | None) -> Files:
 
 def _unpacked(path: str, head: bytes) -> tuple[str, bytes]:
     """A copy that is compressed by a name that says so, and what it begins with."""
-    for ending, magic in COMPRESSED.items():
-        if magic and head.startswith(magic):
-            import pyarrow as pa
+    ending = compression(head)
+    if ending is None:
+        return path, head
+    import pyarrow as pa
 
-            with open(path, "rb") as packed:
-                try:
-                    head = pa.input_stream(packed, compression=_CODECS.get(ending, ending[1:])).read(64)
-                except OSError:  # cut short: whoever reads it all says so
-                    head = b""
-            os.rename(path, path + ending)
-            return path + ending, head
-    return path, head
+    with open(path, "rb") as packed:
+        try:
+            head = pa.input_stream(packed, compression=_CODECS.get(ending, ending[1:])).read(64)
+        except OSError:  # cut short: whoever reads it all says so
+            head = b""
+    os.rename(path, path + ending)
+    return path + ending, head

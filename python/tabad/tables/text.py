@@ -87,5 +87,5 @@ def unreadable(error: Exception, shown: str) -> InputError:
 
 def show_line(number: int, shown: str) -> str:
     """The command that prints one line of a file."""
-    plain = os.path.isfile(shown) and not shown.endswith(tuple(COMPRESSED))
+    plain = os.path.isfile(shown) and not shown.endswith(COMPRESSED)
     return f"sed -n {number}p {shlex.quote(shown)}" if plain else f"sed -n {number}p"

@@ -26,7 +26,7 @@ impl Counted {
     pub fn each(counts: impl Iterator<Item = (u64, u64)>) -> Self {
         let known = counts.filter(|(_, count)| *count > 0);
         let mut pairs: Vec<(u32, u8)> = known.map(|(hash, count)| (upper(hash), byte(count as f64))).collect();
-        // Two values with one upper half (once in 3,000 columns of the most values): the commoner counts for both.
+        // Two values with one upper half (a pair in every third column of the most values): the commoner counts for both.
         pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
         pairs.dedup_by_key(|pair| pair.0);
         let (hashes, counts) = pairs.into_iter().unzip();
@@ -56,7 +56,7 @@ impl Counted {
             let mut sorted = row.to_vec();
             sorted.sort_unstable();
             let (median, low) = (sorted[row.len() / 2], sorted[row.len() * 16 / 100]);
-            let most = median + 4 * (median - low).max(1);
+            let most = median.saturating_add((median - low).max(1).saturating_mul(4));
             let usual = (f64::from(median) * row.len() as f64 / distinct).round().max(1.0);
             row.iter().map(move |&cell| {
                 let above = if cell > most { f64::from(cell - median) } else { 0.0 };
@@ -78,8 +78,7 @@ impl Counted {
                 let sought = upper(hash);
                 let place = (sought >> shift) as usize;
                 let (from, to) = (starts[place] as usize, starts[place + 1] as usize);
-                let at = hashes[from..to].iter().position(|known| *known == sought);
-                at.map_or(0, |at| counts[from + at])
+                hashes[from..to].binary_search(&sought).map_or(0, |at| counts[from + at])
             }
             Self::Together(cells) => {
                 let [first, second] = places(hash);
