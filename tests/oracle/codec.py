@@ -159,8 +159,8 @@ def fit_frequency(values: Sequence[Hashable], hash64: Callable[[bytes], int], ow
     return dict(sorted(bytes_.items()))
 
 
-def fit_cells(values: Sequence[Hashable], distinct: float, hash64: Callable[[bytes], int], own: int = 0) -> np.ndarray:
-    """Count-min cells as bytes: what is four deviations above a row's median is a value's own."""
+def fit_cells(values: Sequence[Hashable], distinct: float, hash64: Callable[[bytes], int]) -> np.ndarray:
+    """Count-min cells as bytes, one taken off: what is four deviations above a row's median is a value's own."""
     cells = np.zeros((DEPTH, WIDTH))
     for value, count in Counter(values).items():
         first, second = _places(hash64(_bytes(value)))
@@ -172,7 +172,7 @@ def fit_cells(values: Sequence[Hashable], distinct: float, hash64: Callable[[byt
         median, low = ordered[WIDTH // 2], ordered[WIDTH * 16 // 100]
         usual = max(round(median * WIDTH / distinct), 1)
         own_share = np.where(cells[row] > median + 4 * max(median - low, 1), cells[row] - median, 0)
-        frozen[row] = [as_byte(max(usual + above - own, 0)) for above in own_share]
+        frozen[row] = [as_byte(usual + above - 1) for above in own_share]
     return frozen
 
 

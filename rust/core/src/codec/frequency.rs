@@ -33,6 +33,7 @@ pub struct Frequency {
 impl Frequency {
     /// `hashes`: those of the training rows, which were counted and set the scale. `own`: each count lacks one.
     pub fn fit((counted, own): (Counted, bool), rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
+        let own = own || !counted.is_exact();
         let byte = |hash| if own { counted.byte(hash) } else { less_one(counted.byte(hash)) };
         let values: Vec<f64> = hashes.map(|hash| log_share(byte(hash), rows.max(1))).collect();
         Self::new((counted, own), rows, Scale::fit(&values))

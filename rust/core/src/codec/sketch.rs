@@ -244,7 +244,7 @@ impl<K: Hash + Eq> Counts<K> {
             Tier::Hashes(counts) => {
                 Counted::each(counts.iter().map(|(hash, &times)| (hash.cast_unsigned(), less(times))))
             }
-            Tier::Sketch(sketch) => Counted::together(&sketch.cells, self.distinct(), own),
+            Tier::Sketch(sketch) => Counted::together(&sketch.cells, self.distinct()),
         }
     }
 }
