@@ -148,14 +148,14 @@ def datetime(
     return x, status, hours, weekdays, months
 
 
-def fit_frequency(values: Sequence[Hashable], hash64: Callable[[bytes], int], own: int = 0) -> dict[int, int]:
-    """The upper half of each value's hash and its count as a byte, `round(8 ln(1 + count))`, `own` taken off first.
+def fit_frequency(values: Sequence[Hashable], hash64: Callable[[bytes], int]) -> dict[int, int]:
+    """The upper half of each value's hash and its count, one less, as a byte: `round(8 ln(1 + count))`.
 
     `hash64` is xxh3_64. Of more than 50,000 values `fit_cells` is what is left.
     """
     counts = Counter(values)
     assert len(counts) <= MOST
-    bytes_ = {hash64(_bytes(value)) >> 32: as_byte(count - own) for value, count in counts.items() if count > own}
+    bytes_ = {hash64(_bytes(value)) >> 32: as_byte(count - 1) for value, count in counts.items() if count > 1}
     return dict(sorted(bytes_.items()))
 
 
@@ -182,21 +182,15 @@ def as_byte(count: float) -> int:
 
 
 def log_frequency(
-    value: Hashable, counts: dict[int, int] | np.ndarray, rows: int, hash64: Callable[[bytes], int], less: int = 0
+    value: Hashable, counts: dict[int, int] | np.ndarray, rows: int, hash64: Callable[[bytes], int]
 ) -> float:
-    """Logarithm of a value's count per thousand of the rows that have a value.
-
-    `less` is 1 for a row that was counted itself, unless `own` was taken off.
-    """
+    """Logarithm of a value's count per thousand of the rows that have a value."""
     hash_ = hash64(_bytes(value))
     if isinstance(counts, dict):
         byte = counts.get(hash_ >> 32, 0)
     else:
         first, second = _places(hash_)
         byte = min(counts[0, first], counts[1, second])
-    if less:
-        count = math.expm1(byte / 8)
-        byte = as_byte(max((math.floor(count + 0.5) if count < 8.5 else count) - 1, 0))
     return math.log((math.expm1(byte / 8) + 0.5) / max(rows, 1) * 1e3)
 
 

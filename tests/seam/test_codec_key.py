@@ -27,8 +27,8 @@ def test_frequencies_are_the_oracles(screen: bool, text: bool, seed: int) -> Non
     values = [cell for cell in cells if cell is not None]
 
     counts = column.counts()
-    assert counts == oracle.fit_frequency(values, xxh3_64, own=int(screen))
-    logs = [oracle.log_frequency(value, counts, len(values), xxh3_64, less=int(not screen)) for value in values]
+    assert counts == oracle.fit_frequency(values, xxh3_64)
+    logs = [oracle.log_frequency(value, counts, len(values), xxh3_64) for value in values]
     mean, std = oracle.fit_scale(logs)
     assert column.scale("frequency") == (pytest.approx(mean, rel=1e-9), pytest.approx(std, rel=1e-9))
     compared = [*cells, "new" if text else 77]
@@ -61,8 +61,7 @@ def test_of_too_many_values_those_that_stand_out_are_told(screen: bool) -> None:
 @pytest.mark.parametrize("text", [False, True])
 def test_a_value_of_the_same_frequency_comes_back(text: bool) -> None:
     array = pa.array(keys(9, text))
-    # As rows that were counted are encoded: what is generated is like those.
-    column = fit_column(array, "key", name="customer_id", screen=True)
+    column = fit_column(array, "key", name="customer_id")
 
     back = column.round_trip(array)
 

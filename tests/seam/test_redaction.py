@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,10 @@ def test_no_integer_and_no_unkeyed_hash_of_a_value_is_in_the_file(redacted: taba
 
 
 def test_counts_do_not_tell_who_was_there(model: tabad.Model, parts: tuple[dict[str, object], Tensors]) -> None:
-    there = sorted({word for word in table(3_000, 1)["person"].to_pylist() if word})
+    known = Counter(word for word in table(3_000, 1)["person"].to_pylist() if word)
+    # A value of one row leaves no trace, and calibration rows are not counted.
+    there = sorted(word for word, often in known.items() if often >= 4)
+    assert len(there) > 40
     absent = [f"stranger-{number:06d}" for number in range(len(there))]
 
     def seen(counts: np.ndarray) -> list[float]:
@@ -94,12 +98,11 @@ def test_counts_do_not_tell_who_was_there(model: tabad.Model, parts: tuple[dict[
         return [np.mean([xxh3_64(word.encode()) >> 32 in hashes for word in group]) for group in (there, absent)]
 
     readable, veiled = take_apart(model.to_bytes())[1]["codec.0.counts"], parts[1]["codec.0.counts"]
-    # Those of calibration rows alone are not counted.
-    assert seen(readable)[0] > 0.75
+    assert seen(readable)[0] > 0.9
     assert seen(readable)[1] == 0
     # Under the veil every byte is random.
     assert seen(veiled) == [0, 0]
-    assert len(veiled) == len(readable) > 1_000
+    assert len(veiled) == len(readable) > 300
     expected = len(veiled) / 256
     assert np.square(np.bincount(veiled, minlength=256) - expected).sum() / expected < 330  # chi-squared, 1 in 1,000
 

@@ -97,16 +97,6 @@ impl Encoder {
         Self { columns, features: numbers, numbers: counts.0, categories: counts.1, places }
     }
 
-    /// For rows that the codecs have counted.
-    #[must_use]
-    pub fn for_counted(&self) -> Self {
-        let columns = self.columns.iter().map(|column| match &column.role {
-            Role::Modelled(codec) => Column { role: Role::Modelled(Box::new(codec.for_counted())), ..column.clone() },
-            Role::Ignored | Role::Label => column.clone(),
-        });
-        Self { columns: columns.collect(), ..self.clone() }
-    }
-
     pub fn codec(&self, column: usize) -> Option<&Codec> {
         match self.columns.get(column).map(|column| &column.role) {
             Some(Role::Modelled(codec)) => Some(codec),

@@ -1,5 +1,8 @@
 //! How often each value of a column occurred, frozen: what is left of [`Counts`](super::sketch::Counts) in a model.
 //!
+//! One less: a row of the fit has its own value once at least, and a new row whose value nobody has must look like one whose
+//! value nobody else has. So must a row of the fit that is scored later: a value that occurs once is as good as none.
+//!
 //! Value by value where there were few enough: the upper half of the value's hash, and its count. Else count-min cells,
 //! which tell only values that stand out from what falls into a cell by chance. A count is a byte, `round(8 ln(1 + count))`:
 //! 6 % steps, enough for a logarithm, and exact up to 8.
@@ -22,9 +25,9 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// Of the counts of distinct values, by their hash; a count of 0 is as good as none.
+    /// Of the counts of distinct values, by their hash, one less each; a count of 0 is as good as none.
     pub fn each(counts: impl Iterator<Item = (u64, u64)>) -> Self {
-        let known = counts.filter(|(_, count)| *count > 0);
+        let known = counts.map(|(hash, count)| (hash, count.saturating_sub(1))).filter(|(_, count)| *count > 0);
         let mut pairs: Vec<(u32, u8)> = known.map(|(hash, count)| (upper(hash), byte(count as f64))).collect();
         // Two values with one upper half (a pair in every third column of the most values): the commoner counts for both.
         pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
@@ -47,8 +50,7 @@ impl Counted {
         Self::Each { hashes, counts, starts, shift }
     }
 
-    /// Of count-min cells of about so many distinct values, one occurrence taken off each: of a value that does not stand
-    /// out nobody can tell whether a row was counted.
+    /// Of count-min cells of about so many distinct values, one less each.
     ///
     /// The lower half of a row's cells says what falls into a cell by chance: what is more than four deviations above
     /// the median is a value's own, less counts as often as one of the values in a cell like that.
@@ -130,12 +132,6 @@ pub fn count(byte: u8) -> f64 {
     (f64::from(byte) / 8.0).exp_m1()
 }
 
-/// The byte of one row less: a byte that others have as well, or the two would be told apart by that.
-pub fn less_one(of: u8) -> u8 {
-    let count = count(of);
-    byte((if count.round() <= FEW { count.round() } else { count } - 1.0).max(0.0))
-}
-
 fn byte(count: f64) -> u8 {
     (8.0 * count.ln_1p()).round().min(255.0) as u8
 }
@@ -159,17 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn one_row_less_is_a_byte_of_its_own() {
-        let fewer = (0..=9).map(|often| less_one(byte(f64::from(often)))).collect::<Vec<_>>();
-        assert_eq!(fewer[..9], [0, 0, 1, 2, 3, 4, 5, 6, 7].map(|often| byte(f64::from(often))));
-        // Of many rows one is less than a step.
-        assert_eq!([40, 100, 255].map(less_one), [40, 100, 255]);
-    }
-
-    #[test]
     fn each_value_has_its_own_count_and_others_none() {
         for values in [0, 1, 2, 3, 1_000, MOST as u64] {
-            let counted = Counted::each((0..values).map(|value| (splitmix64(value), value % 7)));
+            let counted = Counted::each((0..values).map(|value| (splitmix64(value), value % 7 + 1)));
             let (known, others) = (0..values, values..2 * values);
             assert!(known.clone().all(|value| counted.byte(splitmix64(value)) == byte((value % 7) as f64)), "{values}");
             // An upper half that is another value's: once in 2^32 / 50,000.
@@ -180,8 +168,8 @@ mod tests {
 
     #[test]
     fn values_of_one_upper_half_count_as_the_commoner() {
-        let counted = Counted::each([(5 << 32, 1), (5 << 32 | 9, 6), (7 << 32, 2)].into_iter());
-        assert_eq!([5, 6, 7].map(|upper| counted.byte(upper << 32)), [byte(6.0), 0, byte(2.0)]);
+        let counted = Counted::each([(5 << 32, 2), (5 << 32 | 9, 7), (7 << 32, 3), (8 << 32, 1)].into_iter());
+        assert_eq!([5, 6, 7, 8].map(|upper| counted.byte(upper << 32)), [byte(6.0), 0, byte(2.0), 0]);
     }
 
     #[test]
@@ -201,7 +189,7 @@ mod tests {
 
     #[test]
     fn counts_that_are_no_counts_are_refused() {
-        let good = Counted::each([(1 << 32, 1), (2 << 32, 3)].into_iter()).to_bytes();
+        let good = Counted::each([(1 << 32, 2), (2 << 32, 4)].into_iter()).to_bytes();
         assert_eq!(good, [1, 0, 0, 0, 2, 0, 0, 0, 6, 11]);
         let changed = |at: usize, to: u8| {
             let mut bytes = good.clone();

@@ -1,10 +1,10 @@
 //! How often a value occurs, as a number: what identifiers and texts are judged by instead of by their value.
 //!
-//! `ln((count + 0.5) / rows * 1000)`, standardised. The count is that of other rows: of a row that was counted itself, one less.
+//! `ln((count + 0.5) / rows * 1000)`, standardised, of counts that are one less (`counted`).
 
 use serde_json::{Value, json};
 
-use super::counted::{Counted, count, less_one};
+use super::counted::{Counted, count};
 use super::hashed::Veiled;
 use super::manifest::Fields;
 use super::scale::Scale;
@@ -21,30 +21,22 @@ pub struct Frequency {
     veiled: Option<Veiled>,
     /// Rows with a value that were counted, at least 1.
     rows: u64,
-    /// The rows to be scored were counted, and each count lacks one already.
-    own: bool,
     pub scale: Scale,
     /// Encoded frequency of each byte, so that encoding needs no logarithm.
     encoded: Box<[f32; 256]>,
-    /// The same of rows that were counted.
-    of_counted: Box<[f32; 256]>,
 }
 
 impl Frequency {
-    /// `hashes`: those of the training rows, which were counted and set the scale. `own`: each count lacks one.
-    pub fn fit((counted, own): (Counted, bool), rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
-        let own = own || !counted.is_exact();
-        let byte = |hash| if own { counted.byte(hash) } else { less_one(counted.byte(hash)) };
-        let values: Vec<f64> = hashes.map(|hash| log_share(byte(hash), rows.max(1))).collect();
-        Self::new((counted, own), rows, Scale::fit(&values))
+    /// `hashes`: those of the training rows, which set the scale.
+    pub fn fit(counted: Counted, rows: u64, hashes: impl Iterator<Item = u64>) -> Self {
+        let values: Vec<f64> = hashes.map(|hash| log_share(counted.byte(hash), rows.max(1))).collect();
+        Self::new(counted, rows, Scale::fit(&values))
     }
 
-    fn new((counted, own): (Counted, bool), rows: u64, scale: Scale) -> Self {
+    fn new(counted: Counted, rows: u64, scale: Scale) -> Self {
         let rows = rows.max(1);
-        let encoded: [f32; 256] = std::array::from_fn(|byte| scale.apply(log_share(byte as u8, rows)));
-        let less = |byte| encoded[usize::from(less_one(byte as u8))];
-        let of_counted = Box::new(if own { encoded } else { std::array::from_fn(less) });
-        Self { counted, veiled: None, rows, own, scale, encoded: Box::new(encoded), of_counted }
+        let encoded = Box::new(std::array::from_fn(|byte| scale.apply(log_share(byte as u8, rows))));
+        Self { counted, veiled: None, rows, scale, encoded }
     }
 
     #[inline]
@@ -52,19 +44,9 @@ impl Frequency {
         self.encoded[usize::from(self.counted.byte(hash))]
     }
 
-    /// Of a value of the rows that were counted.
-    pub fn encode_counted(&self, hash: u64) -> f32 {
-        self.of_counted[usize::from(self.counted.byte(hash))]
-    }
-
-    /// For rows that were counted.
-    pub fn for_counted(&self) -> Self {
-        Self { encoded: self.of_counted.clone(), ..self.clone() }
-    }
-
-    /// How many other rows have a value so frequent.
+    /// How many rows have a value so frequent.
     pub fn show(&self, x: f32) -> String {
-        show::occurrence(self.scale.invert(x).exp() / 1e3 * self.rows as f64 - 0.5, self.rows)
+        show::occurrence(self.scale.invert(x).exp() / 1e3 * self.rows as f64 + 0.5, self.rows)
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {
@@ -86,7 +68,7 @@ impl Frequency {
     /// What the manifest says of them.
     pub fn write(&self, store: &mut Store, prefix: &str) -> Value {
         store.put_f64(format!("{prefix}.frequency"), vec![self.scale.mean, self.scale.std]);
-        let mut value = json!({ "hash": HASH, "rows": self.rows, "own": self.own });
+        let mut value = json!({ "hash": HASH, "rows": self.rows });
         match &self.veiled {
             Some(veiled) => {
                 veiled.write(store, prefix);
@@ -120,7 +102,7 @@ impl Frequency {
         if fields.text("hash")? != HASH {
             return Err(fields.damaged("hash"));
         }
-        Ok(Self { veiled, ..Self::new((counted, fields.flag("own")?), fields.count("rows")?, scale) })
+        Ok(Self { veiled, ..Self::new(counted, fields.count("rows")?, scale) })
     }
 }
 

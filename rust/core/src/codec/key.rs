@@ -85,18 +85,17 @@ impl<'a> Hashed<'a> {
 }
 
 impl Key {
-    pub fn fit(column: Column, state: &ColumnState, training: &dyn Array, own_vote: bool) -> Result<Self> {
-        let own = u32::from(own_vote);
+    pub fn fit(column: Column, state: &ColumnState, training: &dyn Array) -> Result<Self> {
         let counted = match &state.values {
-            Values::Integer { counts, .. } => counts.frozen::<Int>(own),
-            Values::Text { counts, .. } => counts.frozen::<str>(own),
+            Values::Integer { counts, .. } => counts.frozen::<Int>(),
+            Values::Text { counts, .. } => counts.frozen::<str>(),
             Values::Plain | Values::Boolean(_) => {
                 return Err(super::state::refused(&column, super::Kind::Key, "only integers and strings can"));
             }
         };
         let values = Hashed::new(&column, training)?;
         let hashes = (0..values.len()).filter_map(|row| values.hash(row));
-        let frequency = Frequency::fit((counted, own_vote), state.valid, hashes);
+        let frequency = Frequency::fit(counted, state.valid, hashes);
         let kept = match &values {
             Hashed::Integers(rows, _) => {
                 Kept::Integers(smallest(rows.iter().flatten().map(|value| (Int(value).digest(), value))))
@@ -115,7 +114,7 @@ impl Key {
             Kept::Strings(values) => values.iter().map(|value| value.digest()).collect(),
         };
         let mut by_frequency: Vec<(f32, u32)> =
-            (0..).zip(&hashes).map(|(place, hash)| (frequency.encode_counted(*hash), place)).collect();
+            (0..).zip(&hashes).map(|(place, hash)| (frequency.encode(*hash), place)).collect();
         by_frequency.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         Self { column, frequency, kept, by_frequency }
     }
@@ -148,10 +147,6 @@ impl Key {
             Kept::Strings(values) => values.len(),
         };
         Content { kept, counts: true, veiled: self.frequency.is_veiled(), ..Content::default() }
-    }
-
-    pub fn for_counted(&self) -> Self {
-        Self { frequency: self.frequency.for_counted(), ..self.clone() }
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {

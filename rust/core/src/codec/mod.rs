@@ -270,16 +270,6 @@ impl Codec {
         })
     }
 
-    /// For rows that were counted when it was fitted: a value of theirs is as common as it is in the others.
-    #[must_use]
-    pub fn for_counted(&self) -> Self {
-        match self {
-            Self::Text(codec) => Self::Text(codec.for_counted()),
-            Self::Key(codec) => Self::Key(codec.for_counted()),
-            other => other.clone(),
-        }
-    }
-
     /// Whether a column of this type can be encoded.
     pub fn fits(&self, data_type: &DataType) -> bool {
         read::readable(self.data_type(), data_type)

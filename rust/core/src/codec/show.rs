@@ -143,14 +143,14 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// How many other rows of so many have a value: a number while it is small, `1 in 50 rows`, or per cent when common.
+/// How many rows of so many have a value: a number while it is small, `1 in 50 rows`, or per cent when common. Of a value
+/// that one row has nobody can tell whether it is the row that is looked at.
 pub fn occurrence(count: f64, rows: u64) -> String {
     let share = count / rows.max(1) as f64;
     match count.round() {
-        few if few < 1.0 => "no other row".to_owned(),
+        few if few < 1.5 => format!("at most 1 row of {}", grouped(rows)),
         _ if share >= 0.1 => format!("{:.0} % of rows", (share * 100.0).min(100.0)),
-        1.0 => format!("1 other row of {}", grouped(rows)),
-        few if few <= FEW => format!("{few} other rows of {}", grouped(rows)),
+        few if few <= FEW => format!("{few} rows of {}", grouped(rows)),
         _ => format!("1 in {} rows", grouped((1.0 / share).round() as u64)),
     }
 }

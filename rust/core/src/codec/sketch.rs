@@ -230,20 +230,17 @@ impl<K: Hash + Eq> Counts<K> {
         }
     }
 
-    /// What is left of them in a model, `own` occurrences taken off each value.
-    pub fn frozen<Q>(&self, own: u32) -> Counted
+    /// What is left of them in a model.
+    pub fn frozen<Q>(&self) -> Counted
     where
         K: Borrow<Q>,
         Q: Hash + Eq + Digest + ?Sized,
     {
-        let less = |times: u64| times.saturating_sub(u64::from(own));
         match &self.0 {
             Tier::Values(counts) => {
-                Counted::each(counts.iter().map(|(value, &times)| (value.borrow().digest(), less(times))))
+                Counted::each(counts.iter().map(|(value, &times)| (value.borrow().digest(), times)))
             }
-            Tier::Hashes(counts) => {
-                Counted::each(counts.iter().map(|(hash, &times)| (hash.cast_unsigned(), less(times))))
-            }
+            Tier::Hashes(counts) => Counted::each(counts.iter().map(|(hash, &times)| (hash.cast_unsigned(), times))),
             Tier::Sketch(sketch) => Counted::together(&sketch.cells, self.distinct()),
         }
     }

@@ -162,8 +162,8 @@ impl ColumnState {
     }
 
     /// Freezes the column as `kind`. `training` are sample rows of the training part only: quantiles and scales come
-    /// from them. `own_vote`: the rows to be scored were counted, so one is taken off each value's count.
-    pub fn finish(self, field: &Field, kind: Kind, training: &dyn Array, own_vote: bool) -> Result<Codec> {
+    /// from them.
+    pub fn finish(self, field: &Field, kind: Kind, training: &dyn Array) -> Result<Codec> {
         let column =
             Column { name: field.name().clone(), data_type: field.data_type().clone(), nullable: field.is_nullable() };
         if !self.accepts(kind) {
@@ -176,8 +176,8 @@ impl ColumnState {
             Kind::Category => Codec::Category(category::Category::fit(column, &self, training)?),
             Kind::Boolean => Codec::Boolean(boolean::Boolean { column }),
             Kind::Datetime => Codec::Datetime(datetime::Datetime::fit(column, training)?),
-            Kind::Text => Codec::Text(text::Text::fit(column, &self, training, own_vote)?),
-            Kind::Key => Codec::Key(key::Key::fit(column, &self, training, own_vote)?),
+            Kind::Text => Codec::Text(text::Text::fit(column, &self, training)?),
+            Kind::Key => Codec::Key(key::Key::fit(column, &self, training)?),
             Kind::Id => Codec::Id(id::Id { column }),
         })
     }

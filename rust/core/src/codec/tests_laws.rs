@@ -29,7 +29,7 @@ fn any_column() -> impl Strategy<Value = ArrayRef> {
 fn written(state: ColumnState, array: &ArrayRef) -> String {
     let field = Field::new("x", array.data_type().clone(), true);
     let kinds = Kind::ALL.into_iter().filter(|kind| state.accepts(*kind));
-    let codecs = kinds.filter_map(|kind| state.clone().finish(&field, kind, array, false).ok());
+    let codecs = kinds.filter_map(|kind| state.clone().finish(&field, kind, array).ok());
     codecs
         .map(|codec| {
             let mut store = crate::store::Store::default();
@@ -94,7 +94,7 @@ proptest! {
             let field = Field::new("x", array.data_type().clone(), true);
             let mut state = ColumnState::new(&field).unwrap();
             state.observe(&array).unwrap();
-            let Ok(codec) = state.finish(&field, kind, &array, false) else { continue };
+            let Ok(codec) = state.finish(&field, kind, &array) else { continue };
             let mut store = crate::store::Store::default();
             let written = codec.redacted(&secret).write(&mut store, "c");
             let locked = Codec::read(&written, &store, "c").unwrap();

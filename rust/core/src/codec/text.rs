@@ -112,7 +112,7 @@ impl Look {
 }
 
 impl Text {
-    pub fn fit(column: Column, state: &ColumnState, training: &dyn Array, own_vote: bool) -> Result<Self> {
+    pub fn fit(column: Column, state: &ColumnState, training: &dyn Array) -> Result<Self> {
         let Values::Text { counts, .. } = &state.values else {
             return Err(refused(&column, Kind::Text, "only strings can"));
         };
@@ -125,8 +125,8 @@ impl Text {
             *shapes.entry(look.shape().to_owned()).or_default() += 1;
         }
         let hashes = strings.iter().flatten().map(Digest::digest);
-        let counted = counts.frozen::<str>(u32::from(own_vote));
-        let frequency = Frequency::fit((counted, own_vote), state.valid, hashes);
+        let counted = counts.frozen::<str>();
+        let frequency = Frequency::fit(counted, state.valid, hashes);
         let mut shapes = vocabulary(shapes.into_iter().collect());
         shapes.truncate(SHAPES);
         let scales = numbers.map(|values| Scale::fit(&values));
@@ -137,7 +137,7 @@ impl Text {
         let table = StringTable::new(&shapes);
         let look = |text: &String| {
             let look = Look::new(text);
-            (scales[0].apply(look.numbers[0]), frequency.encode_counted(text.digest()), table.code(look.shape()))
+            (scales[0].apply(look.numbers[0]), frequency.encode(text.digest()), table.code(look.shape()))
         };
         let looks = kept.iter().map(look).collect();
         Self { column, scales, frequency, shapes, table, hashes: None, kept, looks }
@@ -172,10 +172,6 @@ impl Text {
             veiled: self.frequency.is_veiled(),
             ..Content::default()
         }
-    }
-
-    pub fn for_counted(&self) -> Self {
-        Self { frequency: self.frequency.for_counted(), ..self.clone() }
     }
 
     pub fn redacted(&self, secret: &Secret) -> Self {

@@ -105,8 +105,7 @@ pub fn prepare(
     let parts = Parts::new(&options, &normal[known..], sample.num_rows(), units.transpose()?.as_ref())?;
     let held_out = held_out(&sample, &parts, feedback.as_ref())?;
     let encoder = fit_codecs(&options, &schema, &plans, states, (&sample, &held_out), &parts)?;
-    let counted = encoder.for_counted();
-    let training = encode(&counted, &take(&sample, &parts.training)?)?;
+    let training = encode(&encoder, &take(&sample, &parts.training)?)?;
     let normal: Vec<usize> = (0..training.rows).filter(|&at| is_normal(parts.training[at] as usize)).collect();
     let class_of = |rows: &[u32]| {
         if classes.is_empty() { Vec::new() } else { rows.iter().map(|&r| classes[r as usize]).collect() }
@@ -115,7 +114,7 @@ pub fn prepare(
     let settings =
         Settings { rows: options.memory, clean: options.normal.is_none(), own_vote: options.screen, mixed: false };
     let trusted = vec![true; known];
-    let reference = encode(&counted, &take(&sample, &parts.reference)?)?;
+    let reference = encode(&encoder, &take(&sample, &parts.reference)?)?;
     let held = take(&sample, &parts.calibration)?;
     let calibration = encode(&encoder, &held)?;
     let judged = match parts.source {
@@ -127,20 +126,18 @@ pub fn prepare(
     };
     let constraints = if options.rules { evidence::rules(&sample, &encoder, &parts, &normal)? } else { Vec::new() };
     let pool = pool_of(&training, &normal, parts.source, &reference);
-    let labelled = |encoder: &Encoder, pick: fn(&Feedback) -> &RecordBatch| match &feedback {
-        Some(feedback) => encode(encoder, pick(feedback)),
+    let labelled = |pick: fn(&Feedback) -> &RecordBatch| match &feedback {
+        Some(feedback) => encode(&encoder, pick(feedback)),
         None => Ok(training.take(&[])),
     };
-    let known_normal = labelled(&counted, |feedback| &feedback.normals)?;
-    let of_anomalies = if parts.source == Source::HeldOut { &encoder } else { &counted };
-    let anomalies = labelled(of_anomalies, |feedback| &feedback.anomalies)?;
+    let known_normal = labelled(|feedback| &feedback.normals)?;
     let of = Origin { normal: !settings.clean, sampled: rows > sample.num_rows() as u64 };
     let domain = evidence::domain(parts.source, &pool, (&encoder.features, of), &known_normal);
     let built = (options.memory > 0)
         .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
     Ok(Prepared {
-        anomalies,
+        anomalies: labelled(|feedback| &feedback.anomalies)?,
         known_normal,
         inherited: None,
         reference,
@@ -224,7 +221,7 @@ fn fit_codecs(
                     state.remove(held_out.column(at).as_ref())?;
                     let kind = options.kinds.get(field.name()).copied();
                     let kind = kind.unwrap_or_else(|| state.infer(field.name(), values.as_ref()));
-                    Role::Modelled(Box::new(state.finish(field, kind, values.as_ref(), options.screen)?))
+                    Role::Modelled(Box::new(state.finish(field, kind, values.as_ref())?))
                 }
                 (ColumnPlan::Ignore | ColumnPlan::Feedback | ColumnPlan::Unit | ColumnPlan::Model, _) => Role::Ignored,
             };
