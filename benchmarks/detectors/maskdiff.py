@@ -8,7 +8,6 @@ The first layer over all embeddings is linear, so it is folded into one table pe
 the same gradients at a fraction of the cost. Axes: B rows, C columns, V codes of all columns, W width.
 """
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.detectors import Method, Scored, Task, fixed
-from benchmarks.detectors.training import seeded, train
+from benchmarks.detectors.training import clock, seeded, train
 
 RATES = tuple(k / 10 for k in range(1, 10))
 VIEWS, EMBEDDING, WIDTH, EPOCHS, BATCH = 16, 256, 512, 20, 512
@@ -92,11 +91,11 @@ def score(task: Task) -> Scored:
 
     note = train(step, len(codes), epochs=EPOCHS, batch=BATCH, generator=generator, seconds=task.budget / 2)
     net.eval()
-    total, views, started = torch.zeros(len(test)), 0, time.perf_counter()
+    total, views, started = torch.zeros(len(test)), 0, clock()
     with torch.no_grad():
         table_VW = net.table()
         for _ in range(VIEWS):
-            if views and time.perf_counter() - started > task.budget / 2:
+            if views and clock() - started > task.budget / 2:
                 note = f"{note} {views} of {VIEWS} views a rate".strip()
                 break
             for rate in range(len(RATES)):

@@ -32,6 +32,11 @@ def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor
             yield batch
 
 
+def clock() -> float:
+    """Seconds of a budget; on a processor those that this thread worked: other work there costs a peer no steps."""
+    return time.perf_counter() if torch.cuda.is_available() else time.thread_time()
+
+
 def train(
     step: Callable[[Tensor], None],
     rows: int,
@@ -41,11 +46,7 @@ def train(
     generator: torch.Generator,
     seconds: float,
 ) -> str:
-    """Run `step` on every batch of every epoch; a note where the time was up before the published end.
-
-    On a processor the seconds are those that this thread worked: what else the machine does costs a peer no steps.
-    """
-    clock = time.perf_counter if torch.cuda.is_available() else time.thread_time
+    """Run `step` on every batch of every epoch; a note where the time was up before the published end."""
     started, done = clock(), 0
     per_epoch = -(-rows // batch)
     for _ in range(epochs):

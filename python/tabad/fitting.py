@@ -115,9 +115,11 @@ def fit_table(
     answers = [name for name in (options.label, options.feedback) if name is not None]
     model = Model(fit.finish())
     ignored = [c["name"] for c in model.manifest["columns"] if c["kind"] == "ignored"]
-    skip = (*ignored, *answers, options.unit or "")
-    labels = {} if table.head is None else spot_labels(table.head, skip, told=bool(answers))
-    for name, seen in ({} if table.head is None else spot_numbers(table.head, skip)).items():
+    labels, dressed = {}, {}
+    if table.head is not None:
+        skip = (*ignored, *answers)
+        labels, dressed = spot_labels(table.head, skip, told=bool(answers)), spot_numbers(table.head, skip)
+    for name, seen in dressed.items():
         table.notes.append(f"column `{name}` is text such as '{seen}': only plain numbers (1234.5) are read as numbers")
     if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:
         table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")

@@ -78,11 +78,11 @@ def spot_numbers(head: Any, skip: Iterable[str] = ()) -> dict[str, str]:
         if name in left_out or not str(column.type).startswith(("string", "large_string")):
             continue
         texts = [text for text in column.drop_null().slice(0, _FIRST_VALUES).to_pylist() if text.strip()]
-        dressed = [text for text in texts if _DRESSED.fullmatch(text.strip()) and _MARK.search(text)]
-        if len(texts) >= _LEAST_VALUES and len(dressed) >= 0.5 * len(texts):
-            plain = sum(bool(_DRESSED.fullmatch(text.strip())) for text in texts)
-            if plain >= 0.95 * len(texts):
-                found[name] = dressed[0]
+        numbers = [text for text in texts if _DRESSED.fullmatch(text.strip())]
+        dressed = [text for text in numbers if _MARK.search(text)]
+        enough = len(numbers) >= 0.95 * len(texts) and len(dressed) >= 0.5 * len(texts)
+        if len(texts) >= _LEAST_VALUES and enough:
+            found[name] = dressed[0]
     return found
 
 

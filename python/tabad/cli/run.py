@@ -51,11 +51,10 @@ def run(arguments: Sequence[str]) -> int:
             return 2
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "tabad"
-        message = _sentence(error.format_message())
-        several = "several tables are one folder, or one pattern in quotes: 'part-*.parquet'; " * (
-            "extra arg" in message
-        )
-        return fail("usage", message, f"{several}see: {command} --help", 2, as_json)
+        message, hint = _sentence(error.format_message()), f"see: {command} --help"
+        if "extra arg" in message:
+            hint = f"several tables are one folder, or one pattern in quotes: 'part-*.parquet'; {hint}"
+        return fail("usage", message, hint, 2, as_json)
     except TabadError as error:
         # Most refusals come after the answer, which is the JSON on stdout already.
         answered = isinstance(error, Refused) and error.answered

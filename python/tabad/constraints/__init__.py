@@ -120,10 +120,9 @@ def check_columns(constraints: Iterable[Constraint], columns: Iterable[str], whe
         strange = [name for name in one.columns if name not in known]
         if strange:
             parts = {part.strip() for name in strange for part in name.split("+")}
-            spaced = len(parts) > len(strange) and parts <= set(known)
             more = "join tables before the fit"
-            if spaced:
-                more = "+ wants a space on each side: " + " = ".join(re.sub(r"\s*\+\s*", " + ", c) for c in one.columns)
+            if len(parts) > len(strange) and parts <= set(known):
+                more = "+ wants a space on each side: " + re.sub(r"\s*\+\s*", " + ", str(one))
             shown = ", ".join(f"`{name}`" for name in strange[:10])
             raise UsageError(
                 f"`{one}`: {shown} {'is' if len(strange) == 1 else 'are'} no column of {where}, and a constraint "

@@ -89,12 +89,12 @@ def generated(
     schema = pa.schema(fields)
     _check_ids(manifest, schema, rows)
     demands = _Demands(sampler, tests, constraints, held)
-    for note in _unknown(sampler, held):
+    given = _held(sampler, held) if held else None
+    for note in [] if given is None else _unknown(sampler, held, given):
         warnings.warn(note, TabadWarning, stacklevel=2)
 
     def batches() -> Iterator[pa.RecordBatch]:
         generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
-        given = _held(sampler, held) if held else None
         done = drawn = obeyed = 0
         while done < rows:
             count = REDRAWN if tests else min(BATCH, rows - done)
@@ -260,12 +260,10 @@ def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:
     return Given(x_BN, c_BC, sampler.given(list(held), 1))
 
 
-def _unknown(sampler: Sampler, held: dict[str, pa.Array]) -> list[str]:
+def _unknown(sampler: Sampler, held: dict[str, pa.Array], given: Given) -> list[str]:
     """What to hear of held values that the network has no word for: another comes back for them."""
     columns = [c for c in sampler.manifest["columns"] if c["name"] in held and c["kind"] in ("number", "category")]
-    if not columns:
-        return []
-    x_BN, c_BC = sampler.encode(pa.table(list(held.values()), names=list(held)))
+    x_BN, c_BC = given.x_BN, given.c_BC
     made = sampler.decode(x_BN, c_BC, first_row=0)
     back_BN, back_BC = sampler.encode(pa.table([made.column(name) for name in held], names=list(held)))
     notes = []

@@ -12,7 +12,7 @@ _SPREADSHEET = b"PK\x03\x04"
 _WORDS = {"csv": "CSV", "jsonl": "JSON lines", "parquet": "a parquet file", "arrow": "an Arrow file"}
 
 
-def refuse_disguised(path: str, shown: str, format: str) -> None:  # noqa: A002  (what everyone calls it)
+def refuse_disguised(path: str, shown: str, wanted: str) -> None:
     """Raise `InputError` where a file of text is something else: pyarrow would call it a header of strange names."""
     if path.endswith(COMPRESSED):
         return
@@ -21,7 +21,7 @@ def refuse_disguised(path: str, shown: str, format: str) -> None:  # noqa: A002 
     found = _found(head, shown)
     if found is not None:
         what, hint = found
-        raise InputError(f"{shown} is {what}, not {_WORDS[format]}", name="table-unreadable", hint=hint)
+        raise InputError(f"{shown} is {what}, not {_WORDS[wanted]}", name="table-unreadable", hint=hint)
 
 
 def _found(head: bytes, shown: str) -> tuple[str, str] | None:
