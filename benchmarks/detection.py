@@ -102,13 +102,16 @@ def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], method
     for setting in dict.fromkeys(r["setting"] for r in found):
         these = [r for r in found if r["setting"] == setting]
         complete = summary.complete_methods(these, methods)
-        left_out = [m for m in methods if m not in complete]
-        if left_out:
-            print(f"{setting}: not on every set, so not compared: {', '.join(left_out)}", file=sys.stderr)
+        ours = [m for m in OURS if m in complete]
         table = summary.Table.of(these, complete)
-        facts[setting] = summary.facts(table, [m for m in OURS if m in complete])
+        facts[setting] = summary.facts(table, ours)
         _print(setting, table, facts[setting])
-        rows += table.rows()
+        has_run = {r["method"] for r in these}
+        partly = [m for m in methods if m in has_run and m not in complete]
+        if partly:
+            facts[setting]["on_fewer_sets"] = {m: summary.on_fewer_sets(these, ours, m) for m in partly}
+            _print_partly(setting, facts[setting]["on_fewer_sets"])
+        rows += summary.rows(these, methods)
     settings = {
         "methods": options.methods or "all",
         "setting": options.setting,
@@ -140,6 +143,15 @@ def _print(setting: str, table: summary.Table, facts: dict[str, Any]) -> None:
             print(f"more than 2 points below kNN over seeds: {', '.join(below)}")
     for note in table.notes:
         print(f"  note: {note}")
+
+
+def _print_partly(setting: str, partly: dict[str, Any]) -> None:
+    for peer, facts in partly.items():
+        print(f"\n{setting}: {peer} has run on {len(facts['sets'])} sets, and is compared on those")
+        header = ["method", "AUROC", "AP"]
+        print(render(header, [[m, of["auroc"], of["ap"]] for m, of in facts["methods"].items()]))
+        lines = [[m, *_difference(d["auroc"]), *_difference(d["ap"])] for m, d in facts["differences"].items()]
+        print(render(["less the peer", "AUROC", "interval", "w/t/l", "AP", "interval", "w/t/l"], lines))
 
 
 def _difference(facts: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -58,22 +59,35 @@ class Table:
         families = tuple(family[s] for s in sets)
         return cls(tuple(methods), sets, families, kept, means("auroc"), means("ap"), tuple(notes))
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per set and method, with what each seed gave."""
-        out = []
-        for name in self.sets:
-            for method in self.methods:
-                mine = [r for r in self.results if r["set"] == name and r["method"] == method]
-                mine.sort(key=lambda r: r["seed"])
-                row = {key: mine[0][key] for key in _SHARED}
-                row["seeds"] = [r["seed"] for r in mine]
-                row["auroc"] = [round(r["auroc"], 5) for r in mine]
-                row["ap"] = [round(r["ap"], 5) for r in mine]
-                row["seconds"] = round(float(np.median([r["seconds"] for r in mine])), 3)
-                notes = sorted({r.get("error") or r.get("note") or "" for r in mine} - {""})
-                failed = [r["seed"] for r in mine if "error" in r]
-                out.append(row | ({"notes": notes} if notes else {}) | ({"failed": failed} if failed else {}))
-        return out
+
+def rows(results: Sequence[Result], methods: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per set and method that has run there, with what each seed gave: a later run goes on from them."""
+    cell: dict[tuple[str, str], list[Result]] = {}
+    for r in results:
+        cell.setdefault((r["set"], r["method"]), []).append(r)
+    out = []
+    for name, method in product(sorted({r["set"] for r in results}), methods):
+        mine = sorted(cell.get((name, method), ()), key=lambda r: r["seed"])
+        if not mine:
+            continue
+        row = {key: mine[0][key] for key in _SHARED}
+        row["seeds"] = [r["seed"] for r in mine]
+        row["auroc"] = [round(r["auroc"], 5) for r in mine]
+        row["ap"] = [round(r["ap"], 5) for r in mine]
+        row["seconds"] = round(float(np.median([r["seconds"] for r in mine])), 3)
+        notes = sorted({r.get("error") or r.get("note") or "" for r in mine} - {""})
+        failed = [r["seed"] for r in mine if "error" in r]
+        out.append(row | ({"notes": notes} if notes else {}) | ({"failed": failed} if failed else {}))
+    return out
+
+
+def on_fewer_sets(results: Sequence[Result], ours: Sequence[str], peer: str) -> dict[str, Any]:
+    """What `facts` says of a peer that has not run on every set yet and of `ours`, on the sets where it has."""
+    sets = {r["set"] for r in results if r["method"] == peer}
+    table = Table.of([r for r in results if r["set"] in sets], [*ours, peer])
+    found = facts(table, ours)
+    differences = {mine: found["differences"][mine][peer] for mine in ours}
+    return {"sets": list(table.sets), "methods": found["methods"], "differences": differences}
 
 
 def facts(table: Table, ours: Sequence[str]) -> dict[str, Any]:

@@ -40,8 +40,7 @@ def test_a_run_goes_on_from_the_committed_results_of_the_same_versions(job, tmp_
     known._content.cache_clear()
     known._rows.cache_clear()
     [first] = run_job(job)
-    table = summary.Table.of([first], ["kNN"])
-    results.save("some-case", table.rows(), full=True)
+    results.save("some-case", summary.rows([first], ["kNN"]), full=True)
     monkeypatch.setenv("TABAD_BENCH_CACHE", str(tmp_path / "empty"))
     monkeypatch.setattr("benchmarks.runner._run", lambda *_: pytest.fail("was run again"))
     resumed = Job(**{**job.__dict__, "resumes": "some-case"})
@@ -56,11 +55,26 @@ def test_a_run_goes_on_from_the_committed_results_of_the_same_versions(job, tmp_
         run_job(Job(**{**resumed.__dict__, "seed": 1}))
 
 
-def test_differences_are_over_the_seeds_that_both_have() -> None:
-    def of(method: str, seed: int, value: float) -> dict:
-        shared = {"set": "t", "family": "t", "setting": "clean", "train_rows": 1, "test_rows": 1, "anomalies": 1}
-        return shared | {"method": method, "version": "1", "seed": seed, "auroc": value, "ap": value, "seconds": 1.0}
+def of(method: str, seed: int, value: float, name: str = "t") -> dict:
+    shared = {"set": name, "family": name, "setting": "clean", "train_rows": 1, "test_rows": 1, "anomalies": 1}
+    return shared | {"method": method, "version": "1", "seed": seed, "auroc": value, "ap": value, "seconds": 1.0}
 
+
+def test_a_peer_that_has_run_on_some_sets_is_compared_on_those_and_its_rows_are_kept() -> None:
+    found = [of("tabad", 0, 0.9), of("slow", 0, 0.8), of("tabad", 0, 0.3, "u")]
+
+    said = summary.on_fewer_sets(found, ["tabad"], "slow")
+
+    assert said["sets"] == ["t"]
+    assert said["methods"]["tabad"]["auroc"] == 0.9
+    assert said["differences"]["tabad"]["auroc"]["mean"] == pytest.approx(0.1)
+    rows = summary.rows(found, ["tabad", "slow"])
+    assert [(r["set"], r["method"], r["auroc"]) for r in rows] == [
+        ("t", "tabad", [0.9]), ("t", "slow", [0.8]), ("u", "tabad", [0.3])
+    ]  # fmt: skip
+
+
+def test_differences_are_over_the_seeds_that_both_have() -> None:
     found = [of("tabad", 0, 0.9), of("tabad", 1, 0.5), of("slow", 0, 0.8)]
 
     facts = summary.facts(summary.Table.of(found, ["tabad", "slow"]), ["tabad"])
