@@ -6,6 +6,7 @@ are always of one build.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -41,6 +42,15 @@ def _rows(case: str) -> dict[tuple[str, str, str, str, int], Result]:
 def result(case: str, setting: str, name: str, method: str, version: str, seed: int) -> Result | None:
     """The figures of that method on that split, or None where they are not known."""
     return _rows(case).get((setting, name, method, version, seed))
+
+
+def row(case: str, wanted: Mapping[str, Any]) -> Result | None:
+    """The committed row that holds all of `wanted`, or None; one that says an error is not known yet."""
+    for found in _content(case).get("rows", []):
+        if wanted.items() <= found.items() and "error" not in found:
+            kept: Result = found
+            return kept
+    return None
 
 
 def runs(case: str) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """private: rows of private generators, judged by what learners trained on them know of real rows.
 
 `tabad fit --private` against MST and AIM (dpmm), on adult and bank_full with the same public bounds, delta 1e-6. Every
-result is kept in the cache, so that a run goes on where the last one stopped; a peer that takes longer than `--limit`
-is reported as such.
+result is kept in the cache, so that a run goes on where the last one stopped, and from the committed results; a peer
+that takes longer than `--limit` is reported as such.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import cache, machine, private, results
+from benchmarks import cache, known, machine, private, results
 
 VERSION = {"tabad": "1", "tabad dp-sgd": "1", "MST": "dpmm-0.1.9", "AIM": "dpmm-0.1.9", "real rows": "1"}
 
@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--methods", default="real rows,tabad,MST,AIM")
     parser.add_argument("--limit", type=float, default=3_600.0, help="most seconds a peer may take")
+    parser.add_argument(
+        "--known-only", action="store_true", help="run nothing: put together what runs have found so far"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -42,24 +45,27 @@ def main(options: argparse.Namespace) -> int:
     for seed in range(1 if quick else options.seeds):
         for name in sets:
             for epsilon in epsilons:
-                out += [_result(name, epsilon, seed, method, options.limit) for method in methods]
+                found = (_result(name, epsilon, seed, method, options) for method in methods)
+                out += [result for result in found if result is not None]
     summary = _summary(out)
     for line in summary:
         print(line)
     settings = {"delta": private.DELTA, "seeds": 1 if quick else options.seeds, "limit_s": options.limit}
-    results.save("private", out, full=not quick, summary={"means": summary}, settings=settings)
+    earlier = [] if quick else known.runs("private")
+    results.save("private", out, full=not quick, summary={"means": summary}, settings=settings, earlier=earlier)
     return 0
 
 
-def _result(name: str, epsilon: float, seed: int, method: str, limit: float) -> dict[str, Any]:
+def _result(name: str, epsilon: float, seed: int, method: str, options: argparse.Namespace) -> dict[str, Any] | None:
     path = cache.place(f"private-eps{epsilon:g}", name, seed, method, VERSION[method])
-    known = cache.read(path)
-    if known is not None:
-        return known
+    row: dict[str, Any] = {"set": name, "epsilon": epsilon, "seed": seed, "method": method}
+    row["version"] = VERSION[method]
+    found = cache.read(path) or (None if options.quick else known.row("private", row))
+    if found is not None or options.known_only:
+        return found
     rows = private.table(name)
     schema = private.public(name, rows)
     train, test = private.split(rows, seed)
-    row: dict[str, Any] = {"set": name, "epsilon": epsilon, "seed": seed, "method": method}
     with tempfile.TemporaryDirectory() as folder:
         bounds = Path(folder) / "bounds.json"
         bounds.write_text(json.dumps(schema))
@@ -67,11 +73,11 @@ def _result(name: str, epsilon: float, seed: int, method: str, limit: float) -> 
             "real rows": lambda: train,
             "tabad": partial(private.own, train, bounds, epsilon, "marginals", seed),
             "tabad dp-sgd": partial(private.own, train, bounds, epsilon, "dp-sgd", seed),
-        }.get(method) or partial(private.peer, train, bounds, epsilon, method, seed, limit)
+        }.get(method) or partial(private.peer, train, bounds, epsilon, method, seed, options.limit)
         try:
             made, seconds = private.timed(work)
         except subprocess.TimeoutExpired:
-            return {**row, "error": f"took longer than {limit:g} s"}
+            return {**row, "error": f"took longer than {options.limit:g} s"}
     row |= {"seconds": seconds, **private.aucs(made, test, schema)}
     print(row, flush=True)
     cache.write(path, row)

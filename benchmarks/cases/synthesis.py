@@ -11,11 +11,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks import data, few_labels, fidelity, generated, machine, rare, results
+from benchmarks import data, few_labels, fidelity, generated, known, machine, rare, results
 from benchmarks.data import DataSet
 from benchmarks.report import render
 
@@ -39,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--methods", default=",".join(fidelity.METHODS), help="of the fidelity part")
     parser.add_argument("--ctgan", action="store_true", help="CTGAN in the rare part too: minutes a job")
     parser.add_argument("--keep", action="store_true", help="write the results though parts, sets or seeds are missing")
+    parser.add_argument("--resume", action="store_true", help="committed rows, of whatever build, are not made again")
+    parser.add_argument("--minutes", type=float, help="start nothing after so many; what has run is put together")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -48,39 +51,56 @@ def main(options: argparse.Namespace) -> int:
     if options.quick:
         options.sets, options.seeds, options.positives, options.negatives, options.rows = "hmeq", 1, "20", 1_000, 1_500
         options.methods = "tabad,SMOTE"
+    options.deadline = None if options.minutes is None else time.time() + 60 * options.minutes
     rows: list[dict[str, Any]] = []
     if options.part in ("rare", "all"):
-        rows += _of_jobs(options, POSITIVES, lambda job: rare.run(job, ctgan=options.ctgan))
+        rows += _of_jobs(options, "rare", POSITIVES, lambda job: rare.run(job, ctgan=options.ctgan))
         _print_rare(rows)
     if options.part in ("few-labels", "all"):
-        found = _of_jobs(options, FEW, few_labels.run)
+        found = _of_jobs(options, "few-labels", FEW, few_labels.run)
         _print_few_labels(found)
         rows += found
     if options.part in ("fidelity", "all"):
-        found = [
-            fidelity.run(data_set, seed, options.rows, method)
+        made = (
+            _made(
+                options, {"part": "fidelity", "set": data_set.name, "seed": seed, "method": method},
+                partial(fidelity.run, data_set, seed, options.rows, method),
+            )
             for seed in range(min(options.seeds, options.fidelity_seeds))
             for data_set in _sets(options.sets or ",".join(FIDELITY_SETS))
             for method in options.methods.split(",")
-        ]
+        )  # fmt: skip
+        found = [row for row in made if row is not None]
         _print_fidelity(found)
         rows += found
     if options.part in ("speed", "all"):
-        rows.append(_speed(4_000 if options.quick else 200_000))
-        print("\ngeneration:", ", ".join(f"{key} {value}" for key, value in rows[-1].items() if key != "part"))
+        speed = _made(options, {"part": "speed"}, partial(_speed, 4_000 if options.quick else 200_000))
+        if speed is not None:
+            rows.append(speed)
+            print("\ngeneration:", ", ".join(f"{key} {value}" for key, value in speed.items() if key != "part"))
     full = (
         not options.quick
         and not options.sets
         and options.part == "all"
         and min(options.seeds / 10, options.fidelity_seeds / 3) >= 1
     )
-    settings = {key: value for key, value in vars(options).items() if key != "case"}
-    results.save("synthesis", rows, full=full or options.keep, settings=settings)
+    settings = {key: value for key, value in vars(options).items() if key not in ("case", "deadline")}
+    earlier = known.runs("synthesis") if options.resume else []
+    results.save("synthesis", rows, full=full or options.keep, settings=settings, earlier=earlier)
     return 0
 
 
+def _made(
+    options: argparse.Namespace, what: dict[str, Any], run: Callable[[], dict[str, Any]]
+) -> dict[str, Any] | None:
+    """A row of the results: the committed one where the run takes up from those, None where the time is up."""
+    found = known.row("synthesis", what) if options.resume else None
+    late = options.deadline is not None and time.time() > options.deadline
+    return found if found is not None or late else run()
+
+
 def _of_jobs(
-    options: argparse.Namespace, positives: tuple[int, ...], run: Callable[[rare.Job], dict[str, Any]]
+    options: argparse.Namespace, part: str, positives: tuple[int, ...], run: Callable[[rare.Job], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """What `run` finds for every seed, number of rare rows and set."""
     numbers = tuple(map(int, options.positives.split(","))) if options.positives else positives
@@ -92,7 +112,11 @@ def _of_jobs(
     ]
     rows = []
     for done, job in enumerate(jobs, 1):
-        rows.append(run(job))
+        what = {"part": part, "set": job.data_set.name, "positives": job.positives, "seed": job.seed}
+        row = _made(options, what, partial(run, job))
+        if row is None:
+            continue
+        rows.append(row)
         print(f"[{done}/{len(jobs)}] {job.data_set.name} {job.positives} seed {job.seed}", file=sys.stderr)
     return rows
 

@@ -55,6 +55,18 @@ def test_a_run_goes_on_from_the_committed_results_of_the_same_versions(job, tmp_
         run_job(Job(**{**resumed.__dict__, "seed": 1}))
 
 
+def test_a_committed_row_is_found_by_what_it_is_of_and_an_error_is_no_result(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    known._content.cache_clear()
+    rows = [{"set": "t", "seed": 0, "auc": 0.5}, {"set": "t", "seed": 1, "error": "took longer than 3 s"}]
+    results.save("some-case", rows, full=True)
+
+    assert known.row("some-case", {"set": "t", "seed": 0}) == rows[0]
+    assert known.row("some-case", {"set": "t", "seed": 1}) is None
+    assert known.row("some-case", {"set": "t", "seed": 2}) is None
+    assert known.row("no-such-case", {"set": "t"}) is None
+
+
 def of(method: str, seed: int, value: float, name: str = "t") -> dict:
     shared = {"set": name, "family": name, "setting": "clean", "train_rows": 1, "test_rows": 1, "anomalies": 1}
     return shared | {"method": method, "version": "1", "seed": seed, "auroc": value, "ap": value, "seconds": 1.0}
