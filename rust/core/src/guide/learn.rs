@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::{Guide, Learned, Space, code_ratios, evidence, one_sided};
+use super::{Guide, Learned, Space, bounded, code_ratios, evidence, one_sided};
 use crate::block::{Block, Feature};
 use crate::combine::{EnergyBlock, Reference};
 use crate::memory::{self, Memory, Settings};
@@ -162,7 +162,8 @@ fn choose(lessons: &[Lesson]) -> Option<f64> {
         .par_iter()
         .map(|(ridge, lesson)| {
             let weights = fit(&lesson.train, *ridge, one_sided(&lesson.anomalies));
-            lesson.test.iter().map(|example| example.score + dot(&weights, &example.evidence)).collect()
+            let raise = |example: &Example| bounded(dot(&weights, &example.evidence), lesson.anomalies.rows());
+            lesson.test.iter().map(|example| example.score + raise(example)).collect()
         })
         .collect();
     let tests: Vec<&Example> = lessons.iter().flat_map(|lesson| &lesson.test).collect();

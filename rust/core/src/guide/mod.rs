@@ -25,8 +25,10 @@ const WIDEST: f32 = 4.0;
 const LARGEST_RATIO: f32 = 6.0;
 /// A known anomaly adds to the smoothed frequencies of categories as this many rows of the marginal do.
 const SMOOTHING: f32 = 2.0;
-/// The score is raised or lowered by so much at most, in nats.
+/// The score is raised by so much at most, in nats.
 const LARGEST: f64 = 20.0;
+/// Each known anomaly may lower the score of rows that are not like it by so much, in nats.
+const LOWERED: f64 = 0.25;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guide {
@@ -119,8 +121,13 @@ impl Learned {
             .zip(self.weights.iter().zip(&self.centres))
             .map(|(&e, (weight, centre))| weight * (f64::from(e) - centre))
             .sum();
-        sum.clamp(-LARGEST, LARGEST)
+        bounded(sum, self.anomalies.rows())
     }
+}
+
+/// What so many known anomalies may change: a few that happen to be alike must not hide a row that stands out otherwise.
+fn bounded(sum: f64, anomalies: usize) -> f64 {
+    sum.clamp(-(LOWERED * anomalies as f64).min(LARGEST), LARGEST)
 }
 
 /// How many of the rows known to be normal are like this one: the sum of their weights at the widest local width.
@@ -204,6 +211,14 @@ fn code_ratios(counts: &[Vec<u64>], marginals: &[Vec<u64>], without: Option<&[u1
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ten_known_anomalies_lower_a_score_by_two_and_a_half_nats_at_most() {
+        assert_eq!(bounded(-30.0, 10), -2.5);
+        assert_eq!(bounded(-1.0, 10), -1.0);
+        assert_eq!(bounded(-30.0, 100), -LARGEST);
+        assert_eq!(bounded(30.0, 10), LARGEST);
+    }
 
     #[test]
     fn a_code_of_every_anomaly_that_one_row_in_ten_has_is_worth_its_log_ratio() {
