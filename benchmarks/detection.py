@@ -105,7 +105,8 @@ def _finish(plan: Plan, options: argparse.Namespace, found: list[Result], method
         ours = [m for m in OURS if m in complete]
         table = summary.Table.of(these, complete)
         facts[setting] = summary.facts(table, ours)
-        _print(setting, table, facts[setting])
+        if complete:
+            _print(setting, table, facts[setting])
         has_run = {r["method"] for r in these}
         partly = [m for m in methods if m in has_run and m not in complete]
         if partly:
