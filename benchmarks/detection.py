@@ -137,8 +137,7 @@ def _print(setting: str, table: summary.Table, facts: dict[str, Any]) -> None:
     print(render(header, [[m, *[float(v) for v in facts["methods"][m].values()]] for m in table.methods]))
     for ours, against in facts["differences"].items():
         print(f"\n{setting}: {ours} less its peer (95 % interval over sets), win / tie / loss")
-        lines = [[m, *_difference(d["auroc"]), *_difference(d["ap"])] for m, d in against.items()]
-        print(render(["peer", "AUROC", "interval", "w/t/l", "AP", "interval", "w/t/l"], lines))
+        _print_differences("peer", against)
         below = facts["clearly_below_knn"].get(ours)
         if below:
             print(f"more than 2 points below kNN over seeds: {', '.join(below)}")
@@ -151,8 +150,12 @@ def _print_partly(setting: str, partly: dict[str, Any]) -> None:
         print(f"\n{setting}: {peer} has run on {len(facts['sets'])} sets, and is compared on those")
         header = ["method", "AUROC", "AP"]
         print(render(header, [[m, of["auroc"], of["ap"]] for m, of in facts["methods"].items()]))
-        lines = [[m, *_difference(d["auroc"]), *_difference(d["ap"])] for m, d in facts["differences"].items()]
-        print(render(["less the peer", "AUROC", "interval", "w/t/l", "AP", "interval", "w/t/l"], lines))
+        _print_differences("less the peer", facts["differences"])
+
+
+def _print_differences(head: str, differences: dict[str, Any]) -> None:
+    lines = [[m, *_difference(d["auroc"]), *_difference(d["ap"])] for m, d in differences.items()]
+    print(render([head, "AUROC", "interval", "w/t/l", "AP", "interval", "w/t/l"], lines))
 
 
 def _difference(facts: dict[str, Any]) -> list[str]:

@@ -58,8 +58,9 @@ def main(options: argparse.Namespace) -> int:
 
 def _result(name: str, epsilon: float, seed: int, method: str, options: argparse.Namespace) -> dict[str, Any] | None:
     path = cache.place(f"private-eps{epsilon:g}", name, seed, method, VERSION[method])
-    row: dict[str, Any] = {"set": name, "epsilon": epsilon, "seed": seed, "method": method}
-    row["version"] = VERSION[method]
+    row: dict[str, Any] = {
+        "set": name, "epsilon": epsilon, "seed": seed, "method": method, "version": VERSION[method],
+    }  # fmt: skip
     found = cache.read(path) or (None if options.quick else known.row("private", row))
     if found is not None or options.known_only:
         return found

@@ -25,6 +25,7 @@ RARE_SETS = (
 )  # fmt: skip
 FIDELITY_SETS = ("adult", "bank_full", "default_credit_card")
 POSITIVES, FEW = (20, 50, 200), (20, 50)
+NEGATIVES, ROWS = 8_000, 20_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--fidelity-seeds", type=int, default=3)
     parser.add_argument("--positives", help="numbers of rare rows, separated by commas; default: those of the part")
-    parser.add_argument("--negatives", type=int, default=8_000)
+    parser.add_argument("--negatives", type=int, default=NEGATIVES)
     parser.add_argument("--part", choices=["rare", "few-labels", "fidelity", "speed", "all"], default="all")
-    parser.add_argument("--rows", type=int, default=20_000, help="training rows of the fidelity part, at most")
+    parser.add_argument("--rows", type=int, default=ROWS, help="training rows of the fidelity part, at most")
     parser.add_argument("--methods", default=",".join(fidelity.METHODS), help="of the fidelity part")
     parser.add_argument("--ctgan", action="store_true", help="CTGAN in the rare part too: minutes a job")
     parser.add_argument("--keep", action="store_true", help="write the results though parts, sets or seeds are missing")
@@ -48,6 +49,8 @@ def main(options: argparse.Namespace) -> int:
     """Run the case; what is in the cache is not run again."""
     machine.refuse_debug_build()
     machine.require("sklearn", "catboost", "torch")
+    if options.resume and (options.quick or options.ctgan or (options.negatives, options.rows) != (NEGATIVES, ROWS)):
+        raise SystemExit("--resume takes up rows of the full sizes without CTGAN: leave out --quick, --ctgan and sizes")
     if options.quick:
         options.sets, options.seeds, options.positives, options.negatives, options.rows = "hmeq", 1, "20", 1_000, 1_500
         options.methods = "tabad,SMOTE"
