@@ -12,7 +12,9 @@ from typing_extensions import Buffer
 
 __all__ = [
     "DEBUG",
+    "SEED_ROWS",
     "Fit",
+    "Generator",
     "Model",
     "ScoreStream",
     "Splice",
@@ -32,6 +34,9 @@ __version__: str
 
 DEBUG: bool
 """True in a debug build, which benchmarks refuse to time."""
+
+SEED_ROWS: int
+"""Rows that `Generator.sample` draws by one seed."""
 
 def label_texts(stream: ArrowStream) -> Any:
     """pyarrow.StringArray of the first column of a stream: the text by which labels are told; null stays null."""
@@ -302,6 +307,39 @@ class Model:
 
     def release(self) -> tuple[str, bytes] | None:
         """The facts (JSON) and numbers (float64) of a private fit, or None."""
+
+@final
+class Generator:
+    """A network of masked categories, ready to draw rows on a processor.
+
+    `config` and `weights` are what `Model.network` gives; `bfloat16`: products are rounded where the processor
+    multiplies that natively, which halves their time. Raises `ModelFileError` where they are damaged, `UsageError`
+    where the categories are not masked.
+    """
+
+    def __new__(cls, config: str, weights: bytes, *, bfloat16: bool = True) -> Self: ...
+    def sample(
+        self,
+        rows: int,
+        *,
+        seeds: list[int],
+        forbidden: Buffer,
+        label: int | None = None,
+        guidance: float = 1.0,
+        given: tuple[Buffer, Buffer, Buffer] | None = None,
+        ties: tuple[list[int], list[int], Buffer, Buffer] | None = None,
+        steps: int = 20,
+        noise: float = 0.3,
+        threads: int = 0,
+    ) -> tuple[Any, Any]:
+        """`(x_BN, c_BC)` of new rows on the network's scale, as two `pyarrow.Buffer`: float32 and uint16.
+
+        The categories of atoms come last, an absent number is 0. `forbidden` has a byte for every code, `given` holds
+        `x_BN`, `c_BC` and, a byte for every table column, which of them stand [B, P]. `ties` are categories that are
+        null together: which, the code of each that says null, and two squares of bytes: whose null implies whose, and
+        who is bound to whom. There is a seed for each `SEED_ROWS` rows; the same seeds give the same rows, whatever the
+        number of threads. Raises `UsageError` where the parts do not fit the network.
+        """
 
 @final
 class Splice:

@@ -82,6 +82,7 @@ def test_a_seed_gives_the_same_rows_and_batches_do_not_matter(
     monkeypatch.setattr("tabad.diffusion.generate.BATCH", 4_096)
     assert model.generate(9_000, seed=3) == whole  # dictionaries are unified
     assert model.generate(100, seed=4) != whole.slice(0, 100)
+    assert model.generate(100, seed=3 + 2**40) != whole.slice(0, 100)
 
 
 def test_no_rows_are_an_empty_table_of_the_same_schema(model: tabad.Model) -> None:

@@ -21,7 +21,8 @@ from tabad.tables.cells import replaced
 from tabad.tables.views import without_views
 
 from .counterfactual import moved
-from .rows import Sampler, seeded
+from .rows import Sampler
+from .seeding import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

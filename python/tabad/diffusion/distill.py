@@ -26,6 +26,7 @@ from .layout import PRESENT, Index, Layout
 from .lessons import lessons
 from .prototypes import begin_at_rows
 from .replay import Replay, gradients
+from .seeding import seeded
 from .student import KNOTS, Student, knots
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def distill(
     The codecs counted no fresh row: a value that only one row has is another number in them, as it is in rows to come.
     `teach` gives the teacher's scores [B] and column tails [B, F] of rows, in nats.
     """
-    generator = torch.Generator(device=device).manual_seed(seed)
+    generator = seeded(device, seed)
     # As many fresh rows as training rows, in copies.
     copies = max(1, len(training[0]) // max(1, len(fresh[0])))
     x_BN, c_BC = (np.concatenate([own, *[new] * copies]) for own, new in zip(training, fresh, strict=True))

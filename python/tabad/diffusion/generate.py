@@ -23,6 +23,7 @@ from tabad.errors import InputError, TabadWarning, UsageError
 from .obey import Obedience
 from .rows import Sampler
 from .sample import Given
+from .seeding import seeded
 from .ties import Ties
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def generated(
         warnings.warn(note, TabadWarning, stacklevel=2)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        generator = torch.Generator(device=sampler.index.device).manual_seed(seed)
+        generator = seeded(sampler.index.device, seed)
         done = drawn = obeyed = 0
         while done < rows:
             count = REDRAWN if tests else min(BATCH, rows - done)

@@ -26,8 +26,9 @@ from tabad.tables.cells import as_type, replaced
 from tabad.tables.views import without_view, without_views
 
 from .obey import Obedience, Rows
-from .rows import Sampler, seeded
+from .rows import Sampler
 from .sample import Given
+from .seeding import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

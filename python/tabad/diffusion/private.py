@@ -9,7 +9,6 @@ Axes: B rows, C category columns, P table columns, S codes.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from .layout import Index, Layout
 from .logits import Whole
 from .predict import predict
 from .schedule import grid
+from .seeding import seeded, unseeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,7 +151,7 @@ def train_private(
     # Rate and scale follow the noisy number of rows: the true one is private.
     total = max(1.0, float(np.mean([grid.mass.sum() for grid in encoded.grids])))
     terms = Noisy.of(epsilon, delta, min(1.0, BATCH / total), steps)
-    generator = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
+    generator = unseeded() if seed is None else seeded(index.device, seed)
     net = _Net(Config(layout, WIDTH, BLOCKS, Kind.MASKED), generator=generator)
     c_BC = np.stack(encoded.bins, axis=1).astype(np.uint16)
     table = to_rows(np.zeros((len(c_BC), 0), np.float32), c_BC, None, index)

@@ -15,6 +15,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from tabad import _core
+
+from .categorical import Kind
+from .compiled import sample_compiled
 from .device import pick
 from .export import load
 from .gaussian import CLIP
@@ -25,11 +29,9 @@ from .sample import Given, Plan, sample
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tabad import _core
-
     from .ties import Ties
 
-__all__ = ["Sampler", "seeded"]
+__all__ = ["Sampler"]
 
 _NULL = 0
 """Code of every category that is not a status: the cell is null."""
@@ -42,10 +44,12 @@ class Sampler:
         self.core = core
         self.manifest = json.loads(core.manifest())
         self.net = load(*network, pick(device))
-        self.sampled = in_bfloat16(self.net)
-        """The network as it is sampled from."""
         self.layout = self.net.config.layout
         self.index = Index(self.layout, self.net.knot.device)
+        compiled = self.index.device.type == "cpu" and self.net.config.kind is Kind.MASKED
+        self._compiled = _core.Generator(*network) if compiled else None
+        self._sampled = in_bfloat16(self.net) if self._compiled is None else self.net
+        """The network as it is sampled from."""
         self.owners: list[str] = [column["name"] for column in self.manifest["columns"] if column["features"]]
         """Names of the table columns [P]."""
         schema = core.schema()
@@ -107,20 +111,35 @@ class Sampler:
         ties: Ties | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Sampled rows on the network's scale. `complete`: no cell that is drawn is left without a value."""
-        x_BN, c_BC = sample(
-            self.sampled,
-            rows,
-            self.index,
-            self.net.config.kind,
-            generator=generator,
-            untold=self.net.config.classes,
-            label=label,
-            given=given,
-            forbidden_S=self.forbidden_S | self.null_S if complete else self.forbidden_S,
-            ties=ties,
-            atoms=self.places,
-            plan=Plan(guidance=guidance),
-        )
+        forbidden_S = self.forbidden_S | self.null_S if complete else self.forbidden_S
+        plan = Plan(guidance=guidance)
+        if self._compiled is not None:
+            x_BN, c_BC = sample_compiled(
+                self._compiled,
+                rows,
+                self.layout,
+                generator=generator,
+                forbidden_S=forbidden_S,
+                label=label,
+                given=given,
+                ties=ties,
+                plan=plan,
+            )
+        else:
+            x_BN, c_BC = sample(
+                self._sampled,
+                rows,
+                self.index,
+                self.net.config.kind,
+                generator=generator,
+                untold=self.net.config.classes,
+                label=label,
+                given=given,
+                forbidden_S=forbidden_S,
+                ties=ties,
+                atoms=self.places,
+                plan=plan,
+            )
         drawn_BN = self.index.present(c_BC) & ~self.atoms.named(c_BC, self.layout.numbers)
         if given is not None:
             drawn_BN &= ~given.given_BP.index_select(1, self.index.column_N)
@@ -132,9 +151,3 @@ class Sampler:
         x = x_BN.to("cpu", torch.float32).contiguous().numpy().tobytes()
         c = c_BC[:, : self.layout.own_categories].to("cpu").numpy().astype("<u2").tobytes()
         return self.core.decode(len(c_BC), x, c, first_row=first_row)
-
-
-def seeded(device: torch.device, seed: int, part: int) -> torch.Generator:
-    """A generator of its own for a numbered part of a table: what it draws does not depend on the other parts."""
-    state = np.random.SeedSequence([seed, part]).generate_state(1, np.uint64)
-    return torch.Generator(device=device).manual_seed(int(state[0] >> np.uint64(1)))

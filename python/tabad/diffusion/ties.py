@@ -62,6 +62,11 @@ class Ties:
     def __bool__(self) -> bool:
         return len(self.category_T) > 0
 
+    def told(self) -> tuple[list[int], list[int], bytes, bytes]:
+        """As the extension takes them: categories, the code of each that says null, who implies whom, who is bound."""
+        implies, bound = (square_TT.bool().numpy().tobytes() for square_TT in (self.implies_TT, self.bound_TT))
+        return self.category_T.tolist(), self.null_T.tolist(), implies, bound
+
     def _presence(self, column: int) -> int:
         """The category of a table column that says whether it is there: a status where it has one."""
         own: list[int] = (self.index.column_C == column).nonzero()[:, 0].tolist()

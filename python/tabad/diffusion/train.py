@@ -27,6 +27,7 @@ from .energies import hidden_variance
 from .halves import one_thread
 from .layout import Index, Layout
 from .replay import gradients
+from .seeding import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ def train(
     the run with the best weights so far. Raises ValueError for arrays that do not fit the layout.
     """
     index = Index(layout, device)
-    generator = torch.Generator(device=device).manual_seed(seed)
+    generator = seeded(device, seed)
     rows = to_rows(x, c, labels, index)
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} rows are too few to train a network on")

@@ -75,7 +75,7 @@ pub fn block_parts(py: Python<'_>, block: Block) -> PyResult<BlockParts<'_>> {
 }
 
 /// The values of an array as a pyarrow.Buffer: no copy, and numpy reads it as it is (little-endian machines only).
-fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
+pub fn buffer(py: Python<'_>, data: ArrayData) -> PyResult<Bound<'_, PyAny>> {
     if data.is_empty() {
         return Ok(PyBytes::new(py, &[]).into_any());
     }

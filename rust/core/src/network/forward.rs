@@ -112,6 +112,12 @@ impl Network {
             }
         }
         add_product(inputs, &self.pieces.weights, h, fed, width);
+        self.blocks(h, normed, inner);
+    }
+
+    /// The residual blocks on `h` [M, H], with as much room beside it.
+    pub(super) fn blocks(&self, h: &mut [f32], normed: &mut [f32], inner: &mut [f32]) {
+        let width = self.config.width;
         for block in &self.weights.blocks {
             normalise(h, &block.outer_bias, normed);
             broadcast(&block.inner_bias, inner);

@@ -72,6 +72,18 @@ pub(super) fn silu(values: &mut [f32]) {
     }
 }
 
+/// How much of each piece lies between 0 and a number, for numbers [N] and the ends of the pieces [K]: [N, K].
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
+pub(super) fn reach(numbers: &[f32], low: &[f32], high: &[f32], zero: &[f32], out: &mut [f32]) {
+    for (&number, shares) in numbers.iter().zip(out.chunks_exact_mut(low.len())) {
+        for (((share, &low), &high), &zero) in shares.iter_mut().zip(low).zip(high).zip(zero) {
+            let above = if number > low { number } else { low };
+            let within = if above < high { above } else { high };
+            *share = (within - zero) / (high - low);
+        }
+    }
+}
+
 /// Rows of `table` [S, H] named by `places`, added to `row` [H].
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
 pub(super) fn gather(table: &[f32], places: &[usize], row: &mut [f32]) {
@@ -81,6 +93,57 @@ pub(super) fn gather(table: &[f32], places: &[usize], row: &mut [f32]) {
         for (sum, x) in row.iter_mut().zip(from) {
             *sum += x;
         }
+    }
+}
+
+/// `out` = `bias` + `table` [K, H] times `row` [H].
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
+pub(super) fn products(row: &[f32], table: &[f32], bias: &[f32], out: &mut [f32]) {
+    let width = row.len();
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let parts = |at: usize| table[at * width..(at + 1) * width].as_chunks::<LANES>();
+    let whole = out.len() / 4 * 4;
+    for at in (0..whole).step_by(4) {
+        // Four at once: enough to hide what an addition takes.
+        let (p, q, r, s) = (parts(at), parts(at + 1), parts(at + 2), parts(at + 3));
+        let (mut a, mut b, mut c, mut d) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for ((((x, p), q), r), s) in chunks.iter().zip(p.0).zip(q.0).zip(r.0).zip(s.0) {
+            for lane in 0..LANES {
+                a[lane] += x[lane] * p[lane];
+                b[lane] += x[lane] * q[lane];
+                c[lane] += x[lane] * r[lane];
+                d[lane] += x[lane] * s[lane];
+            }
+        }
+        for (k, (lanes, own)) in [(a, p.1), (b, q.1), (c, r.1), (d, s.1)].into_iter().enumerate() {
+            out[at + k] = bias[at + k] + (fold(lanes) + small(rest, own));
+        }
+    }
+    for at in whole..out.len() {
+        let own = parts(at);
+        let mut lanes = [0.0; LANES];
+        for (x, p) in chunks.iter().zip(own.0) {
+            for lane in 0..LANES {
+                lanes[lane] += x[lane] * p[lane];
+            }
+        }
+        out[at] = bias[at] + (fold(lanes) + small(rest, own.1));
+    }
+}
+
+/// What is left of a product beside whole lanes.
+#[inline(always)]
+fn small(row: &[f32], other: &[f32]) -> f32 {
+    row.iter().zip(other).map(|(x, y)| x * y).sum()
+}
+
+/// Logits become e^x of their distance to the largest; those of codes that are not allowed become 0.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+avx2+fma", "x86_64+avx2+fma",))]
+pub(super) fn odds(logits: &mut [f32]) {
+    let top = maximum(logits);
+    for x in logits {
+        let e = exp::<false>(*x - top);
+        *x = if *x == f32::NEG_INFINITY { 0.0 } else { e };
     }
 }
 

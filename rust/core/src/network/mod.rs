@@ -5,7 +5,7 @@
 //! asked under fixed probes: *joint* ones (every column at one level, no noise added: the squared score)
 //! and *conditional* ones (some columns hidden, the others clean). Twins: `tests/oracle/network.py`,
 //! `python/tabad/diffusion/energies.py`. Rows go in zero-padded tiles of [`TILE`], so that a row's
-//! bits depend on nothing but the row. Not here: training, generation.
+//! bits depend on nothing but the row. Not here: training.
 //!
 //! Legend: B rows, T rows of a tile, N numbers, C categories, S codes of all categories, F = N + C
 //! features (numbers first), P table columns, K probes, J joint ones, H width, O outputs (N + S or some).
@@ -14,6 +14,8 @@ mod config;
 mod energies;
 mod file;
 mod forward;
+mod generate;
+mod half;
 mod kernels;
 mod noised;
 mod pieces;
@@ -22,6 +24,7 @@ mod quantile;
 
 pub use config::{Kind, Shape};
 pub use energies::Energies;
+pub use generate::{Generator, Given, Request, Ties, WINDOW};
 pub use noised::DRAWS;
 
 use config::Config;

@@ -5,12 +5,15 @@
 
 use super::Weights;
 use super::config::Config;
+use super::kernels::reach;
 
 /// The pieces, and all weights of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pieces {
-    /// Per piece its ends and what 0 is within it [K].
-    ends: Vec<(f32, f32, f32)>,
+    /// Where each piece begins and ends, and what 0 is within it [K].
+    low: Vec<f32>,
+    high: Vec<f32>,
+    zero: Vec<f32>,
     /// Numbers, then those times c_in, then the pieces of each [I, H].
     pub weights: Vec<f32>,
 }
@@ -18,26 +21,24 @@ pub(super) struct Pieces {
 impl Pieces {
     pub fn of(config: &Config, weights: &Weights) -> Self {
         debug_assert_eq!(weights.edge.len(), config.pieces + 1);
-        let ends = weights.edge.windows(2).map(|pair| (pair[0], pair[1], 0.0_f32.min(pair[1]).max(pair[0]))).collect();
-        Self { ends, weights: [&weights.number[..], &weights.skipped, &weights.piece].concat() }
+        let (low, high) = (weights.edge[..config.pieces].to_vec(), weights.edge[1..].to_vec());
+        let zero = low.iter().zip(&high).map(|(&low, &high)| 0.0_f32.min(high).max(low)).collect();
+        Self { low, high, zero, weights: [&weights.number[..], &weights.skipped, &weights.piece].concat() }
     }
 
     /// I.
     pub fn inputs(&self, numbers: usize) -> usize {
-        numbers * (2 + self.ends.len())
+        numbers * (2 + self.low.len())
     }
 
     /// Write what stands for the numbers `c_in x` of one row, each with its c_in, into `inputs` [I].
     pub fn encode(&self, row: impl ExactSizeIterator<Item = (f32, f32)>, inputs: &mut [f32]) {
         let (own, rest) = inputs.split_at_mut(row.len());
         let (skipped, reached) = rest.split_at_mut(row.len());
-        let pieces = reached.chunks_exact_mut(self.ends.len());
-        for (((y, skipped), pieces), (number, scale)) in own.iter_mut().zip(skipped).zip(pieces).zip(row) {
+        for ((y, skipped), (number, scale)) in own.iter_mut().zip(skipped).zip(row) {
             *y = number;
             *skipped = number * scale;
-            for (share, &(low, high, zero)) in pieces.iter_mut().zip(&self.ends) {
-                *share = (number.max(low).min(high) - zero) / (high - low);
-            }
         }
+        reach(own, &self.low, &self.high, &self.zero, reached);
     }
 }
