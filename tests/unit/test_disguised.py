@@ -45,7 +45,7 @@ def _refusal(path: Path) -> InputError:
     ("content", "what", "hint"),
     [
         (_parquet(), "a parquet file", "--format parquet"),
-        (gzip.compress(TEXT), "compressed (gz)", "let its name end in .gz"),
+        (gzip.compress(TEXT, mtime=0), "compressed (gz)", "let its name end in .gz"),
         (bz2.compress(TEXT), "compressed (bz2)", "let its name end in .bz2"),
         (_packed("zstd"), "compressed (zst)", "let its name end in .zst"),
         (_packed("lz4"), "compressed (lz4)", "let its name end in .lz4"),
@@ -53,6 +53,7 @@ def _refusal(path: Path) -> InputError:
         (TEXT.decode().encode("utf-16"), "text in UTF-16", "iconv -f UTF-16 -t UTF-8"),
         (TEXT.decode().encode("utf-16-le"), "not text: it holds bytes of 0", "tabad reads UTF-8"),
     ],
+    ids=["parquet", "gz", "bz2", "zst", "lz4", "zip", "utf-16", "utf-16-le"],
 )
 @pytest.mark.parametrize(("ending", "said"), [("csv", "CSV"), ("jsonl", "JSON lines")])
 def test_what_is_no_text_is_called_by_its_name(

@@ -1,7 +1,8 @@
 """Generation: from noise to rows in a few steps, one network call each, categories revealed on the way.
 
 Columns that are given stay clean at every step (SIGMA_MIN), per row if wanted: generation, augmentation and
-imputation are one loop. Any callable with the network's signature can be sampled.
+imputation are one loop. Any callable with the network's signature can be sampled. It draws on a GPU and while a network
+is trained; on a processor `compiled` takes its place.
 Axes: B rows, N numbers, C category columns, P table columns, S codes.
 """
 
