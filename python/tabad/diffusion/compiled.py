@@ -1,6 +1,6 @@
 """Rows of a network of masked categories on a processor, drawn by the Rust extension (`network/generate.rs`).
 
-The same steps as `sample`, which training and a GPU take, and two to three times as fast. Every row has random numbers
+The same steps as `sample`, which training and a GPU take, and more than twice as fast. Every row has random numbers
 of its own, so that neither the rows beside it nor the number of threads change it. Slow twin: `tests/oracle/sample.py`.
 Axes: B rows, N numbers, C category columns, S codes.
 """
