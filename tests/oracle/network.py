@@ -57,6 +57,16 @@ class Network:
         return float(np.interp(z, [high[after - 1], low[after]], knot[after - 1 : after + 1]))
 
 
+def through_blocks(net: Network, h: np.ndarray) -> np.ndarray:
+    """What the last layer sees, from what the first gave."""
+    w = net.w
+    for block in range(net.config["blocks"]):
+        normed = (h - h.mean()) / np.sqrt(h.var() + 1e-5)
+        a = normed @ w[f"inner.{block}"] + w[f"inner_bias.{block}"]
+        h = h + (a / (1 + np.exp(-a))) @ w[f"outer.{block}"] + w[f"outer_bias.{block}"]
+    return h
+
+
 def forward(
     net: Network, x: np.ndarray, c: np.ndarray, levels: np.ndarray, *, every_number: bool = False
 ) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -81,10 +91,7 @@ def forward(
     for category, code in enumerate(c):
         if levels[net.column[net.N + category]] >= 0:
             h += w["code"][net.starts[category] + code]
-    for block in range(net.config["blocks"]):
-        normed = (h - h.mean()) / np.sqrt(h.var() + 1e-5)
-        a = normed @ w[f"inner.{block}"] + w[f"inner_bias.{block}"]
-        h = h + (a / (1 + np.exp(-a))) @ w[f"outer.{block}"] + w[f"outer_bias.{block}"]
+    h = through_blocks(net, h)
     out = h @ w["head"] + w["head_bias"]
     logits = [out[net.N + a : net.N + b] for a, b in zip(net.starts, net.starts[1:], strict=False)]
     return out[: net.N], logits

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .network import CLIP, Network
+from .network import CLIP, Network, through_blocks
 
 MASK = -1
 SIGMA_MIN, SIGMA_MAX, LAST_LEVEL, RHO = 0.02, 20.0, 0.04, 10.0
@@ -112,11 +112,7 @@ class Sampler:
         for g, code in enumerate(c):
             if code != MASK:
                 h += w["code"][self.starts[g] + code]
-        for block in range(self.net.config["blocks"]):
-            normed = (h - h.mean()) / np.sqrt(h.var() + 1e-5)
-            a = normed @ w[f"inner.{block}"] + w[f"inner_bias.{block}"]
-            h = h + (a / (1 + np.exp(-a))) @ w[f"outer.{block}"] + w[f"outer_bias.{block}"]
-        return h
+        return through_blocks(self.net, h)
 
     def row(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from tests.networks import encoded_rows
 from tests.oracle import sample as oracle
 
 from tabad import _core
@@ -59,13 +60,7 @@ class Case:
 def case(request: pytest.FixtureRequest) -> Case:
     sizes, status, columns, classes = TABLES[request.param]
     draw = np.random.default_rng(1)
-    x = draw.normal(size=(ROWS, len(status))).astype(np.float32)
-    c = (draw.random((ROWS, len(sizes))) * sizes).astype(np.uint16)
-    for number, at in enumerate(status):
-        c[: ROWS * 3 // 4, at] = 0
-        if request.param == "atoms":
-            x[:180, number] = np.tile(np.float32([-0.5, 1.25, 8.0]), 60)
-        x[c[:, at] != 0, number] = 0.0
+    x, c = encoded_rows(draw, ROWS, sizes, status, far=1, atoms=request.param == "atoms")
     labels = draw.integers(0, classes, ROWS).astype(np.uint16) if classes else None
     preset = Preset(48, 2, 64, 60, 1e9, rate=2e-2, pieces=26 if request.param == "numbers" else 8, atoms=8)
     layout = Layout.of(sizes, status, columns)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from tests.networks import encoded_rows
 from tests.oracle import network as oracle
 
 from tabad import _core
@@ -50,13 +51,7 @@ class Case:
 def case(request: pytest.FixtureRequest) -> Case:
     sizes, status, columns, kind, classes = TABLES[request.param]
     draw = np.random.default_rng(1)
-    x = (draw.normal(size=(ROWS, len(status))) * draw.choice([1, 12], size=(ROWS, 1))).astype(np.float32)
-    c = (draw.random((ROWS, len(sizes))) * sizes).astype(np.uint16)
-    for number, at in enumerate(status):
-        c[: ROWS * 3 // 4, at] = 0
-        if request.param == "atoms":
-            x[:90, number] = np.tile(np.float32([-0.5, 1.25, 8.0]), 30)
-        x[c[:, at] != 0, number] = 0.0
+    x, c = encoded_rows(draw, ROWS, sizes, status, far=12, atoms=request.param == "atoms")
     labels = draw.integers(0, classes, ROWS).astype(np.uint16) if classes else None
     trained = train(
         x,

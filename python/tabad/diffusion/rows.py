@@ -8,6 +8,7 @@ Axes: B rows, N numbers, C category columns, P table columns, S codes.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,10 +47,6 @@ class Sampler:
         self.net = load(*network, pick(device))
         self.layout = self.net.config.layout
         self.index = Index(self.layout, self.net.knot.device)
-        compiled = self.index.device.type == "cpu" and self.net.config.kind is Kind.MASKED
-        self._compiled = _core.Generator(*network) if compiled else None
-        self._sampled = in_bfloat16(self.net) if self._compiled is None else self.net
-        """The network as it is sampled from."""
         self.owners: list[str] = [column["name"] for column in self.manifest["columns"] if column["features"]]
         """Names of the table columns [P]."""
         schema = core.schema()
@@ -60,9 +57,22 @@ class Sampler:
         # What no training row has is not drawn: nulls stay in the columns that had them.
         self.forbidden_S[self.manifest["unseen"]] = True
         self.atoms = self.net.atoms
-        self.places = self.atoms.on_scale(self.net.scale)
-        """The atoms as numbers are encoded, and on the network's scale."""
+        """The atoms as numbers are encoded."""
+        self._sample = self._sampling(network)
         self.null_S = self._nulls()
+
+    def _sampling(self, network: tuple[str, bytes]) -> partial[tuple[Tensor, Tensor]]:
+        """What draws rows: the extension where it can, else PyTorch."""
+        if self.index.device.type == "cpu" and self.net.config.kind is Kind.MASKED:
+            return partial(sample_compiled, _core.Generator(*network), layout=self.layout)
+        return partial(
+            sample,
+            in_bfloat16(self.net),
+            index=self.index,
+            kind=self.net.config.kind,
+            untold=self.net.config.classes,
+            atoms=self.atoms.on_scale(self.net.scale),
+        )
 
     def _nulls(self) -> Tensor:
         """The codes that say that a cell is not there."""
@@ -111,35 +121,15 @@ class Sampler:
         ties: Ties | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Sampled rows on the network's scale. `complete`: no cell that is drawn is left without a value."""
-        forbidden_S = self.forbidden_S | self.null_S if complete else self.forbidden_S
-        plan = Plan(guidance=guidance)
-        if self._compiled is not None:
-            x_BN, c_BC = sample_compiled(
-                self._compiled,
-                rows,
-                self.layout,
-                generator=generator,
-                forbidden_S=forbidden_S,
-                label=label,
-                given=given,
-                ties=ties,
-                plan=plan,
-            )
-        else:
-            x_BN, c_BC = sample(
-                self._sampled,
-                rows,
-                self.index,
-                self.net.config.kind,
-                generator=generator,
-                untold=self.net.config.classes,
-                label=label,
-                given=given,
-                forbidden_S=forbidden_S,
-                ties=ties,
-                atoms=self.places,
-                plan=plan,
-            )
+        x_BN, c_BC = self._sample(
+            rows=rows,
+            generator=generator,
+            label=label,
+            given=given,
+            forbidden_S=self.forbidden_S | self.null_S if complete else self.forbidden_S,
+            ties=ties,
+            plan=Plan(guidance=guidance),
+        )
         drawn_BN = self.index.present(c_BC) & ~self.atoms.named(c_BC, self.layout.numbers)
         if given is not None:
             drawn_BN &= ~given.given_BP.index_select(1, self.index.column_N)

@@ -135,9 +135,12 @@ pub fn minimum(values: &[f32]) -> f32 {
     least.iter().copied().fold(f32::INFINITY, f32::min)
 }
 
+/// From one seed of a sequence of `SplitMix64` to the next.
+pub const SPLITMIX64_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// SplitMix64 (Steele et al. 2014): a portable bijection of 64 bits, named in the manifest.
 pub fn splitmix64(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = seed.wrapping_add(SPLITMIX64_STEP);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

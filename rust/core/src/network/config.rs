@@ -60,13 +60,7 @@ impl Shape {
 
     /// Where the codes of each category start among all codes [C].
     pub fn offsets(&self) -> Vec<usize> {
-        let mut end = 0;
-        let start = |&size: &u16| {
-            let start = end;
-            end += usize::from(size);
-            start
-        };
-        self.sizes.iter().map(start).collect()
+        offsets(self.sizes.iter().copied())
     }
 
     fn check(&self) -> std::result::Result<(), &'static str> {
@@ -88,6 +82,17 @@ impl Shape {
         }
         Ok(())
     }
+}
+
+/// Where the codes of categories of these sizes start among all codes.
+pub(super) fn offsets(sizes: impl Iterator<Item = u16>) -> Vec<usize> {
+    let mut end = 0;
+    let start = |size: u16| {
+        let start = end;
+        end += usize::from(size);
+        start
+    };
+    sizes.map(start).collect()
 }
 
 /// What corruption does to a category; matters to generation only.

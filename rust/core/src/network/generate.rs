@@ -9,10 +9,13 @@
 mod order;
 mod stream;
 mod ties;
+mod tile;
 
 use rayon::prelude::*;
 
+use super::config::offsets;
 use super::half::Half;
+use super::probe::{Head, head_of};
 use super::{Kind, Network};
 use crate::block::PRESENT;
 use crate::error::{Error, Result};
@@ -81,8 +84,8 @@ pub struct Generator {
     /// The table column of each category [G].
     columns: Vec<usize>,
     is_status: Vec<bool>,
-    /// The last layer's part for the numbers [H, N], and that for the codes, a row each [S, H].
-    numbers: Vec<f32>,
+    /// The last layer's part for the numbers, and that for the codes, a row each [S, H].
+    numbers: Head,
     codes: Vec<f32>,
     /// The first layer of numbers, the blocks and the last layer of numbers in bfloat16, where the processor has it.
     half: Option<HalfWeights>,
@@ -100,7 +103,7 @@ struct HalfWeights {
 }
 
 impl HalfWeights {
-    fn of(network: &Network, numbers: &[f32]) -> Option<Self> {
+    fn of(network: &Network, numbers: &Head) -> Option<Self> {
         let (width, pieces) = (network.config.width, &network.pieces);
         let square = |weights: &[f32]| Half::of(weights, width, width);
         let blocks = network.weights.blocks.iter().map(|block| Some((square(&block.inner)?, square(&block.outer)?)));
@@ -108,7 +111,7 @@ impl HalfWeights {
         Some(Self {
             input: Half::of(&pieces.weights, inputs, width)?,
             blocks: blocks.collect::<Option<_>>()?,
-            numbers: Half::of(numbers, width, network.config.shape.numbers())?,
+            numbers: Half::of(&numbers.weights, width, numbers.outputs())?,
         })
     }
 }
@@ -215,19 +218,16 @@ impl Generator {
         }
         let (shape, width) = (&config.shape, config.width);
         let (numbers, outputs) = (shape.numbers(), shape.numbers() + config.codes());
-        let atoms = || config.atoms.iter();
-        let sizes: Vec<usize> = shape.sizes.iter().chain(atoms().map(|(_, size)| size)).map(|&s| s.into()).collect();
+        let sizes = || shape.sizes.iter().copied().chain(config.atoms.iter().map(|&(_, size)| size));
+        let offsets = offsets(sizes());
+        let sizes: Vec<usize> = sizes().map(usize::from).collect();
         let own_columns = shape.column_of_feature[numbers..].iter().copied();
-        let columns = own_columns.chain(atoms().map(|&(number, _)| shape.column_of_feature[number])).collect();
+        let columns =
+            own_columns.chain(config.atoms.iter().map(|&(number, _)| shape.column_of_feature[number])).collect();
         let is_status = (0..sizes.len()).map(|category| shape.status_of_number.contains(&category)).collect();
-        let mut offsets = Vec::with_capacity(sizes.len());
-        let mut end = 0;
-        for &size in &sizes {
-            offsets.push(end);
-            end += size;
-        }
+        let is_number: Vec<bool> = (0..shape.column_of_feature.len()).map(|feature| feature < numbers).collect();
+        let numbers_head = head_of(config, &network.weights, &is_number);
         let head = &network.weights.head;
-        let number_head: Vec<f32> = head.chunks_exact(outputs).flat_map(|row| &row[..numbers]).copied().collect();
         let codes = (numbers..outputs).flat_map(|out| (0..width).map(move |at| head[at * outputs + out])).collect();
         let mut levels = vec![0.0; width];
         for row in network.weights.level.chunks_exact(width) {
@@ -239,8 +239,8 @@ impl Generator {
             values.iter().map(|&value| scale.place(value)).collect()
         };
         let places = values.map(place).collect();
-        let half = HalfWeights::of(&network, &number_head).filter(|_| bfloat16);
-        Ok(Self { sizes, offsets, columns, is_status, numbers: number_head, codes, half, levels, places, network })
+        let half = HalfWeights::of(&network, &numbers_head).filter(|_| bfloat16);
+        Ok(Self { sizes, offsets, columns, is_status, numbers: numbers_head, codes, half, levels, places, network })
     }
 
     /// N and G.
@@ -331,5 +331,3 @@ impl Generator {
         codes.iter().zip(atoms).zip(&self.places).filter_map(named)
     }
 }
-
-mod tile;

@@ -108,7 +108,8 @@ fn probe_of(config: &Config, weights: &Weights, levels: &[f32], hidden: &[bool],
     Probe { scale, noise: vec![0.0; numbers], pull, bias, seen, shift: vec![0.0; numbers], asked, head }
 }
 
-fn head_of(config: &Config, weights: &Weights, wanted: &[bool]) -> Head {
+/// What the last layer says of these features of the rows.
+pub(super) fn head_of(config: &Config, weights: &Weights, wanted: &[bool]) -> Head {
     let shape = &config.shape;
     let (numbers, outputs) = (shape.numbers(), shape.numbers() + config.codes());
     let offsets = shape.offsets();

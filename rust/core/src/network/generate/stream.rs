@@ -1,10 +1,9 @@
 //! Random numbers of one row: what a row becomes does not hang on which rows are drawn beside it.
 
-use crate::numeric::splitmix64;
+use crate::numeric::{SPLITMIX64_STEP, splitmix64};
 
 /// 2^-24: uniform numbers have 24 bits, as many as a float32 tells apart below 1.
 const UNIT: f32 = 1.0 / 16_777_216.0;
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// `SplitMix64` (Steele et al. 2014) from a place of its own.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ impl Stream {
 
     fn next(&mut self) -> u64 {
         let bits = splitmix64(self.0);
-        self.0 = self.0.wrapping_add(STEP);
+        self.0 = self.0.wrapping_add(SPLITMIX64_STEP);
         bits
     }
 

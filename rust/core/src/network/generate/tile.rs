@@ -92,14 +92,14 @@ impl Tile {
             // All that the last layer says is affine in the state, and so is a mixture of it.
             self.h.iter_mut().zip(told).for_each(|(h, told)| *h += weight * (told - *h));
         }
-        let bias = &network.weights.head_bias[..numbers];
+        let head = &own.numbers;
         if let Some(half) = &own.half {
             let pairs = &mut self.pairs[..self.h.len() / width * width.div_ceil(2)];
             rounded(&self.h, width, pairs);
-            half.numbers.put(pairs, bias, &mut self.raw);
+            half.numbers.put(pairs, &head.bias, &mut self.raw);
         } else {
-            broadcast(bias, &mut self.raw);
-            add_product(&self.h, &own.numbers, &mut self.raw, width, numbers);
+            broadcast(&head.bias, &mut self.raw);
+            add_product(&self.h, &head.weights, &mut self.raw, width, numbers);
         }
     }
 
