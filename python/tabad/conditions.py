@@ -4,6 +4,7 @@ As in SQL a null obeys no condition. Which of them a generation can hold, and wh
 affair (`tabad.diffusion.generate`).
 """
 
+import datetime
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from tabad.errors import UsageError
 
-__all__ = ["Condition", "conditions", "parse_conditions"]
+__all__ = ["Condition", "conditions", "in_type", "parse_conditions"]
 
 _TEXT = re.compile(r"(?P<column>.+?)(?P<gap> ?)(?P<operator>!=|<=|>=|=|<|>)(?P<value>.*)", re.DOTALL)
 _COMPARE = {"=": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
@@ -32,6 +33,10 @@ class Condition:
     def ordered(self) -> bool:
         """True where the values of the column must have an order."""
         return self.operator not in ("=", "!=")
+
+    def read(self, field: Any) -> Any:
+        """The value as an array of one, in the type of its column; `UsageError` where it is no value of that."""
+        return in_type(self.value, field)
 
     def test(self, column: Any, value: Any) -> Any:
         """Per row of an Arrow column whether it obeys; `value` is an array of one, in the column's type."""
@@ -70,3 +75,56 @@ def conditions(where: Mapping[str, Any] | Iterable[str] | str | None) -> list[Co
     if isinstance(where, Mapping):
         return [Condition(column, "=", value) for column, value in where.items()]
     return parse_conditions([where] if isinstance(where, str) else where)
+
+
+def in_type(value: Any, field: Any) -> Any:
+    """A value as an Arrow array of one, in the type of its column; text is read as that type.
+
+    Raises `UsageError` for what is no value of that type.
+    """
+    import pyarrow as pa
+
+    from tabad.arrow_types import without_dictionary
+
+    wanted = field.type
+    plain = without_dictionary(wanted)
+    try:
+        if isinstance(value, str) and pa.types.is_time(plain):
+            value = datetime.time.fromisoformat(value)
+            if value.tzinfo is not None:
+                raise ValueError(value)
+        elif isinstance(value, str) and pa.types.is_duration(plain):
+            value = _span(value)
+        try:
+            array = pa.array([value], plain)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            array = _read(str(value), plain)
+        return array.dictionary_encode().cast(wanted) if plain is not wanted else array
+    except (pa.ArrowException, ValueError, OverflowError):
+        raise UsageError(
+            f"`{value}` is not a value of column `{field.name}`, which is {wanted}", name="where-value"
+        ) from None
+
+
+def _read(text: str, kind: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = pa.array([text])
+    try:
+        return words.cast(kind)
+    except pa.ArrowInvalid:
+        if not pa.types.is_timestamp(kind) or kind.tz is None:
+            raise
+        # Without an offset it is what clocks there say.
+        return pc.assume_timezone(words.cast(pa.timestamp(kind.unit)), kind.tz)
+
+
+def _span(text: str) -> datetime.timedelta:
+    """`90`, `1:30` and `0:01:30.5`: hours and minutes where they are given, and seconds."""
+    *larger, seconds = text.removeprefix("-").split(":")
+    if len(larger) > 2:
+        raise ValueError(text)
+    hours, minutes = [0, 0, *(int(part) for part in larger)][-2:]
+    span = datetime.timedelta(hours=hours, minutes=minutes, seconds=float(seconds))
+    return -span if text.startswith("-") else span

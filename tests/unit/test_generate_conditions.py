@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pytest
 
 import tabad
+from tabad.conditions import in_type
 from tabad.diffusion import presets
-from tabad.diffusion.generate import _array
 from tabad.errors import InputError, UsageError
 
 
@@ -140,7 +140,7 @@ def test_text_has_no_order_however_it_is_stored(orders: pa.Table) -> None:
     ],
 )
 def test_text_is_read_as_the_type_of_its_column(text: object, kind: pa.DataType, wanted: object) -> None:
-    assert _array(text, pa.field("a", kind))[0].as_py() == wanted
+    assert in_type(text, pa.field("a", kind))[0].as_py() == wanted
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_text_is_read_as_the_type_of_its_column(text: object, kind: pa.DataType,
 )
 def test_what_is_no_value_of_a_column_is_refused(value: object, kind: pa.DataType) -> None:
     with pytest.raises(UsageError, match="is not a value of column `a`"):
-        _array(value, pa.field("a", kind))
+        in_type(value, pa.field("a", kind))
 
 
 def test_times_and_spans_can_be_asked_for(model: tabad.Model) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabad.arrow_types import is_text, without_dictionary
 from tabad.tables.cells import plain
 
 __all__ = ["comparable", "decimals_of", "in_order", "is_amount", "is_time", "listable", "measures", "texts", "valid"]
@@ -31,14 +32,8 @@ def is_time(kind: pa.DataType) -> bool:
 
 def listable(kind: pa.DataType) -> bool:
     """True of values that can be written as text and read again without loss."""
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(
-        pa.types.is_string(inner)
-        or pa.types.is_large_string(inner)
-        or pa.types.is_boolean(inner)
-        or is_amount(inner)
-        or pa.types.is_date(inner)
-    )
+    inner = without_dictionary(kind)
+    return bool(is_text(inner) or pa.types.is_boolean(inner) or is_amount(inner) or pa.types.is_date(inner))
 
 
 def comparable(one: pa.DataType, other: pa.DataType) -> bool:

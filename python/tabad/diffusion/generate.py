@@ -9,15 +9,15 @@ Axes: B rows, P table columns.
 
 from __future__ import annotations
 
-import datetime
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 
+from tabad.arrow_types import is_text
+from tabad.conditions import in_type
 from tabad.errors import InputError, TabadWarning, UsageError
 
 from .obey import Obedience
@@ -84,7 +84,7 @@ def generated(
     for column in manifest["columns"]:
         if label_column is not None and column["name"] == label_column:
             fields.append(_label_field(column))
-            fixed[label_column] = _array(label, fields[-1])
+            fixed[label_column] = in_type(label, fields[-1])
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
@@ -181,19 +181,14 @@ def _values(sampler: Sampler, where: Sequence[Condition]) -> list[tuple[Conditio
                 "a class is asked for by --class",
             )
         # A date that is written as text is compared as text, where 9.1.2024 is later than 10.1.2024.
-        words = _is_text(sampler.core.schema().field(one.column).type)
+        words = is_text(sampler.core.schema().field(one.column).type)
         if one.ordered and (kind in _UNORDERED or words):
             raise UsageError(
                 f"`{one}`: the values of column `{one.column}` have no order ({'text' if words else kind})",
                 name="where-order",
                 hint="compare it with = or !=",
             )
-    return [(one, _array(one.value, sampler.core.schema().field(one.column))) for one in where]
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
+    return [(one, one.read(sampler.core.schema().field(one.column))) for one in where]
 
 
 def _standing(values: list[tuple[Condition, pa.Array]]) -> dict[str, pa.Array]:
@@ -210,49 +205,6 @@ def _standing(values: list[tuple[Condition, pa.Array]]) -> dict[str, pa.Array]:
             )
         held[one.column] = value
     return held
-
-
-def _array(value: Any, field: pa.Field) -> pa.Array:
-    """One value in the type of its column; text is read as that type."""
-    wanted = field.type
-    plain = wanted.value_type if pa.types.is_dictionary(wanted) else wanted
-    try:
-        if isinstance(value, str) and pa.types.is_time(plain):
-            value = datetime.time.fromisoformat(value)
-            if value.tzinfo is not None:
-                raise ValueError(value)
-        elif isinstance(value, str) and pa.types.is_duration(plain):
-            value = _span(value)
-        try:
-            array = pa.array([value], plain)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            array = _read(str(value), plain)
-        return array.dictionary_encode().cast(wanted) if plain is not wanted else array
-    except (pa.ArrowException, ValueError, OverflowError):
-        raise UsageError(
-            f"`{value}` is not a value of column `{field.name}`, which is {wanted}", name="where-value"
-        ) from None
-
-
-def _read(text: str, kind: pa.DataType) -> pa.Array:
-    words = pa.array([text])
-    try:
-        return words.cast(kind)
-    except pa.ArrowInvalid:
-        if not pa.types.is_timestamp(kind) or kind.tz is None:
-            raise
-        # Without an offset it is what clocks there say.
-        return pc.assume_timezone(words.cast(pa.timestamp(kind.unit)), kind.tz)
-
-
-def _span(text: str) -> datetime.timedelta:
-    """`90`, `1:30` and `0:01:30.5`: hours and minutes where they are given, and seconds."""
-    *larger, seconds = text.removeprefix("-").split(":")
-    if len(larger) > 2:
-        raise ValueError(text)
-    hours, minutes = [0, 0, *(int(part) for part in larger)][-2:]
-    span = datetime.timedelta(hours=hours, minutes=minutes, seconds=float(seconds))
-    return -span if text.startswith("-") else span
 
 
 def _held(sampler: Sampler, held: dict[str, pa.Array]) -> Given:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabad.arrow_types import is_text, without_dictionary
 from tabad.errors import InputError, UsageError
 from tabad.privacy.statistics import hypergeometric_tail
 
@@ -80,11 +81,7 @@ def alike(tables: Named, names: dict[str, str], ignore: Iterable[str]) -> Named:
 
 def _plain(kind: pa.DataType) -> pa.DataType:
     """The type in which values are compared: dictionaries decoded, strings of one width."""
-    if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
-    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
-        return pa.large_string()
-    return kind
+    return pa.large_string() if is_text(kind) else without_dictionary(kind)
 
 
 def _common(kinds: list[pa.DataType]) -> pa.DataType | None:

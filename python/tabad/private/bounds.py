@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tabad.arrow_types import is_text, without_dictionary
 from tabad.errors import InputError, UsageError
 
 __all__ = ["Column", "declared", "describe", "read_bounds"]
@@ -117,14 +118,14 @@ def _column(field: pa.Field, facts: dict[str, Any] | None) -> Column:
 
 def _kind(field: pa.Field) -> str:
     """By type alone: what the values look like is private."""
-    type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    type_ = without_dictionary(field.type)
     if pa.types.is_boolean(type_):
         return "boolean"
     if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         return "number"
     if pa.types.is_date(type_) or pa.types.is_timestamp(type_):
         return "datetime"
-    if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+    if is_text(type_):
         return "category"
     raise InputError(
         f"column `{field.name}` is {field.type}, which a private fit does not model",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabad.arrow_types import without_dictionary
 from tabad.private.bounds import Column
 
 __all__ = ["MISSING", "to_array", "to_codes"]
@@ -63,8 +64,7 @@ def to_array(column: Column, codes: Codes) -> pa.Array:
     gone = codes == MISSING
     if column.kind in ("category", "boolean"):
         texts = pa.array([_text(value) for value in column.values or ()], pa.large_string())
-        plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        known = texts.cast(plain)
+        known = texts.cast(without_dictionary(column.type))
         return known.take(pa.array(np.where(gone, 0, codes), mask=gone)).cast(column.type)
     ticks = codes + (column.lower or 0)
     if column.kind == "datetime":

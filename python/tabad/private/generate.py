@@ -83,10 +83,4 @@ def _value(release: Release, one: Condition) -> pa.Array:
             name="where-order",
             hint="compare it with = or !=",
         )
-    plain = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    try:
-        return pa.array([str(one.value)], pa.string()).cast(plain)
-    except pa.ArrowException:
-        raise UsageError(
-            f"`{one.value}` is not a value of column `{one.column}`, which is {column.type}", name="where-value"
-        ) from None
+    return one.read(pa.field(column.name, column.type))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tabad.arrow_types import is_text
 from tabad.config import PrivateOptions
 from tabad.errors import InputError, TabadWarning, UsageError
 from tabad.private.bounds import Column, declared, read_bounds
@@ -126,17 +127,19 @@ def _plain(table: pa.Table) -> pa.Table:
     """Dictionaries of anything but text as what they hold; text that is no UTF-8 as missing, cell by cell."""
     for place, field in enumerate(table.schema):
         column, kind = table.column(place), field.type
-        if pa.types.is_dictionary(kind) and not (
-            pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
-        ):
+        if is_text(kind):
+            table = table.set_column(place, field, pa.chunked_array([_texts(chunk) for chunk in column.chunks], kind))
+        elif pa.types.is_dictionary(kind):
             column = column.cast(kind.value_type)
             table = table.set_column(place, field.with_type(column.type), column)
-        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            table = table.set_column(place, field, pa.chunked_array([_texts(chunk) for chunk in column.chunks], kind))
     return table
 
 
 def _texts(column: Any) -> Any:
+    if isinstance(column, pa.DictionaryArray):
+        return pa.DictionaryArray.from_arrays(
+            column.indices, _texts(column.dictionary), ordered=column.type.ordered, safe=False
+        )
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:

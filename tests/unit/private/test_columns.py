@@ -88,6 +88,29 @@ def test_a_label_comes_back_in_its_type(label: pa.Array) -> None:
     assert generated(pa.table({**plain(), "y": label}), label="y")["y"].type == label.type
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()], ids=str)
+def test_text_of_a_dictionary_that_is_no_utf8_is_missing(kind: pa.DataType) -> None:
+    raw = pa.array([b"x", b"\xff\xfe", b"y"], pa.large_binary() if kind == pa.large_string() else pa.binary())
+    texts = pa.Array.from_buffers(kind, 3, raw.buffers())
+    table = pa.table(
+        {**plain(), "d": pa.DictionaryArray.from_arrays(pa.array(np.arange(2_000) % 3), texts, safe=False)}
+    )
+    made = generated(table)
+    assert made.schema.field("d").type == table.schema.field("d").type
+    assert set(made["d"].to_pylist()) == {"x", "y", None}
+    assert made["d"].null_count == pytest.approx(500 / 3, abs=60)  # six standard deviations of a third of 500 rows
+
+
+def test_a_zoned_time_is_compared_with_what_clocks_there_say() -> None:
+    berlin = pa.array(np.arange(2_000) * 3_600, pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("us"))
+    model = tabad.fit(
+        pa.table({**plain(), "t": pc.assume_timezone(berlin, "Europe/Berlin")}), quality="fast", private=private()
+    )
+    for text in ("t >= 1970-02-01 12:00", "t >= 1970-02-01 12:00+01:00", "t >= 1970-02-01 11:00Z"):
+        made = pc.min(model.generate(2_000, where=text)["t"]).as_py()
+        assert dt.datetime(1970, 2, 1, 11, tzinfo=dt.UTC) <= made <= dt.datetime(1970, 2, 2, 11, tzinfo=dt.UTC), text
+
+
 def test_rows_obey_what_is_asked_for() -> None:
     draw = np.random.default_rng(0)
     low = draw.integers(0, 100, 3_000)
