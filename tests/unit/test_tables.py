@@ -3,9 +3,11 @@
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -258,6 +260,20 @@ def test_spooled_stream_is_read_again() -> None:
     table = open_table(pa.table({"a": [1, 2]}).to_reader()).spool()
 
     assert table.open().read_all() == table.open().read_all()
+
+
+def test_a_stream_that_has_no_room_names_the_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rows = pa.table({"a": np.random.default_rng(0).normal(size=100_000)})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(tabad.errors.WriteError, match=rf"cannot write {tmp_path}/tabad-\w+\.arrow: File too large"):
+            open_table(rows.to_reader()).spool()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from tabad.errors import InputError, TabadError
 from tabad.tables.binary import BATCH_ROWS
-from tabad.tables.dictionaries import Dictionaries
 from tabad.tables.text import Retype
 
 HEAD_ROWS = 20_000
@@ -130,19 +129,16 @@ class Table:
                 raise cause from None
 
     def spool(self) -> "Table":
-        """This table, readable as often as needed: itself, or a temporary Arrow file of it."""
+        """This table, readable as often as needed: itself, or a temporary Arrow file of it (`WriteError`)."""
         if self.rereadable:
             return self
         from tabad.tables.sources import SpooledTable
+        from tabad.tables.writing import write
 
         handle, path = tempfile.mkstemp(prefix="tabad-", suffix=".arrow")
         os.close(handle)
         try:
-            reader = self.open()
-            options, grown = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True), Dictionaries()
-            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, reader.schema, options=options) as writer:
-                for batch in reader:
-                    writer.write_batch(grown.extend(batch))
+            write(self.open(), path, "arrow")
         except BaseException:
             os.unlink(path)
             raise
