@@ -53,6 +53,16 @@ def row(case: str, wanted: Mapping[str, Any]) -> Result | None:
     return None
 
 
+def rows(case: str) -> list[Result]:
+    """All committed rows."""
+    return list(_content(case).get("rows", []))
+
+
+def summary(case: str) -> dict[str, Any]:
+    """The committed summary."""
+    return dict(_content(case).get("summary", {}))
+
+
 def runs(case: str) -> list[dict[str, Any]]:
     """What is said of the runs that the known figures are from, oldest first."""
     content = _content(case)

@@ -3,9 +3,10 @@
 Real tables are those named by `--sets` (adult, default_credit_card, bank_full where they are at hand) and the
 generated one. Of each, disjoint random parts are the training, the held-out and the synthetic rows. A fresh sample
 passed off as synthetic must pass: at most 5 of 100 may raise an alarm. `generators`: tabad and TabDDPM, of as many
-rows; and tabad of 20,000, as in `synthesis`. `shadows`: tabad attacked with the help of generators of the same kind.
-`rare`: 50 rows of a rare class, over refits. `units`: rows of fresh customers and planes, audited by row and by unit.
-MST and AIM are in `private`; anonymeter is not run.
+rows; and tabad of 20,000, as in `synthesis`. `shadows`: tabad attacked with the help of generators of the same kind,
+and `many` the same of 20,000 rows. `rare`: 50 rows of a rare class, over refits; beside it what knows no more of the
+class than each column by itself. `units`: rows of fresh customers and planes, audited by row and by unit. MST and AIM
+are in `private`; anonymeter is not run.
 """
 
 import argparse
@@ -17,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import data, generated, machine, membership, privacy_peers, results, units
+from benchmarks import data, generated, known, machine, membership, privacy_peers, results, units
 from benchmarks.clock import median, ratio, take_turns
 from benchmarks.report import render
 
-PARTS = ("search", "fresh", "units", "leaks", "generators", "shadows", "rare")
+PARTS = ("search", "fresh", "units", "leaks", "generators", "shadows", "many", "rare")
 SETS = ("adult", "default_credit_card", "bank_full")
 MANY_ROWS, FEW_ROWS = 20_000, 50
 """Of a generator as in `synthesis`, and of a rare class."""
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=float, default=3_000.0, help="most seconds of TabDDPM's training a table")
     parser.add_argument("--shadows", type=int, default=8, help="generators a table of the parts shadows and rare")
     parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--keep", action="store_true", help="write the results; what is not run stays as committed")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -67,14 +69,22 @@ def main(options: argparse.Namespace) -> int:
     if "generators" in parts:
         out += _generators(tables, options.rows, budget, quick=options.quick)
     if "shadows" in parts:
-        out += _shadows(tables, options.rows, 3 if options.quick else options.shadows)
+        out += _shadows("shadows", tables, options.rows, 3 if options.quick else options.shadows)
+    if "many" in parts and not options.quick:
+        out += _shadows("many", tables, MANY_ROWS, options.shadows)
     if "rare" in parts:
         out += _rare(tables, options.rows, 3 if options.quick else options.shadows)
-    full = not options.quick and parts == list(PARTS)
+    full = not options.quick and (parts == list(PARTS) or options.keep)
+    earlier = []
+    if options.keep:
+        ran = {(row["part"], row["table"]) for row in out}
+        out += [row for row in known.rows("privacy") if (row["part"], row["table"]) not in ran]
+        out.sort(key=lambda row: PARTS.index(row["part"]))
+        summary, earlier = {**known.summary("privacy"), **summary}, known.runs("privacy")
     settings = {
         "rows": options.rows, "draws": draws, "rounds": rounds, "budget_s": budget, "shadows": options.shadows
     }  # fmt: skip
-    results.save("privacy", out, full=full, summary=summary, settings=settings)
+    results.save("privacy", out, full=full, summary=summary, settings=settings, earlier=earlier)
     return 0
 
 
@@ -164,12 +174,13 @@ def _generators(tables: dict[str, pa.Table], rows: int, budget: float, *, quick:
     return out
 
 
-def _shadows(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
+def _shadows(part: str, tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
     out = []
     for name, table in tables.items():
         pool = pa.concat_tables(_parts(table, 2_000, rows, parts=2)).combine_chunks()
         found = membership.attacked(pool, lambda own, seed: privacy_peers.own(own, own.num_rows, seed), shadows)
-        out += [{"part": "shadows", "table": name, "attack": attack, **facts} for attack, facts in found.items()]
+        what = {"part": part, "table": name, "method": "tabad default", "rows": pool.num_rows // 2}
+        out += [{**what, "attack": attack, **facts} for attack, facts in found.items()]
     print(f"\nprivacy: tabad default of {rows:,} rows, attacked by its rows alone and with {shadows - 1} shadows")
     _print_attacks(out)
     return out
@@ -184,16 +195,23 @@ def _rare(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str
         rare = table["label"].to_numpy()[order] == 1
         pool = table.take(pa.array(order[rare][: 2 * FEW_ROWS])).combine_chunks()
         fixed = table.take(pa.array(order[~rare][: rows - FEW_ROWS])).combine_chunks()
-        make = partial(privacy_peers.own, rows=10 * FEW_ROWS, label="label", value="1")
-        found = membership.attacked(pool, lambda own, seed, make=make: make(own, seed=seed), shadows, fixed=fixed)
-        out += [{"part": "rare", "table": name, "attack": attack, **facts} for attack, facts in found.items()]
+        makers = {
+            "tabad default": (partial(privacy_peers.own, label="label", value="1"), fixed),
+            "each column by itself": (privacy_peers.by_column, None),
+        }
+        for method, (make, others) in makers.items():
+            found = membership.attacked(
+                pool, lambda own, seed, make=make: make(own, 10 * FEW_ROWS, seed), shadows, fixed=others
+            )
+            what = {"part": "rare", "table": name, "method": method, "rows": FEW_ROWS}
+            out += [{**what, "attack": attack, **facts} for attack, facts in found.items()]
     print(f"\nprivacy: {FEW_ROWS} rows of a rare class among {rows:,}, {10 * FEW_ROWS} rows made, {shadows} generators")
     _print_attacks(out)
     return out
 
 
 def _print_attacks(rows: list[dict[str, Any]]) -> None:
-    keys = ("table", "attack", "tpr_at_10", "interval", "auc")
+    keys = ("table", "method", "attack", "tpr_at_10", "interval", "auc")
     print(render(list(keys), [[str(row[key]) if key == "interval" else row[key] for key in keys] for row in rows]))
 
 
