@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import tabad
+from tabad.schema import spot_labels
+from tabad.tables import open_table
 
 
 @pytest.mark.parametrize("engine", ["polars", "pandas"])
@@ -18,6 +21,25 @@ def test_accessor_is_there_whatever_was_imported_first(engine: str, first: str) 
     code = "; ".join([*imports, f"import {engine} as e", "assert hasattr(e.DataFrame, 'tabad')"])
 
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_polars_text_with_nulls_is_fitted_and_screened() -> None:
+    pl = pytest.importorskip("polars")
+    texts = ["$1,200.50", "$900.00", None, "$1.00"] * 100
+    frame = pl.DataFrame({"x": np.arange(400.0), "s": texts, "rare": (["a"] * 30 + [None, "b"]) * 12 + ["a"] * 16})
+    arrow = frame.to_arrow().cast(pa.schema({"x": pa.float64(), "s": pa.string(), "rare": pa.string()}))
+
+    with pytest.warns(tabad.TabadWarning, match="`s` is text such as '\\$1,200.50'.*"):
+        expected = tabad.score(arrow, quality="fast")["tabad_score"].to_pylist()
+    for rows in (frame, frame.lazy()):
+        with pytest.warns(tabad.TabadWarning, match="`s` is text such as"):
+            scored = tabad.score(rows, quality="fast").lazy().collect()
+        assert scored["tabad_score"].to_list() == expected
+        table = open_table(rows)
+        table.open().read_all()
+        assert spot_labels(table.head) == {"rare": "two values, one in 3.1% of the rows"}
+    with pytest.warns(tabad.TabadWarning):
+        assert tabad.fit(frame, quality="fast").score(frame).height == 400
 
 
 def test_polars_columns_keep_their_types(mixed: pa.Table, model: tabad.Model) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tabad.errors import InputError, TabadError
 from tabad.tables.binary import BATCH_ROWS
 from tabad.tables.text import Retype
+from tabad.tables.views import batch_without_views
 
 HEAD_ROWS = 20_000
 """First rows kept after a reading, to point out columns that look like labels."""
@@ -83,7 +84,7 @@ class Table:
                 for start in range(0, batch.num_rows, BATCH_ROWS):
                     part = batch.slice(start, BATCH_ROWS)
                     if rows == 0:
-                        self.head = part.slice(0, HEAD_ROWS)
+                        self.head = batch_without_views(part.slice(0, HEAD_ROWS))
                     rows += part.num_rows
                     if self.on_rows is not None:
                         self.on_rows(rows)

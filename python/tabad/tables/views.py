@@ -4,21 +4,31 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-__all__ = ["without_view", "without_views"]
+__all__ = ["batch_without_views", "without_view", "without_views"]
 
 
 def without_views(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """The same stream, strings in place of string views, in dictionaries too."""
-    schema = pa.schema([field.with_type(without_view(field.type)) for field in reader.schema], reader.schema.metadata)
-    if schema == reader.schema:
-        return reader
+    schema = _schema(reader.schema)
+    return reader if schema == reader.schema else pa.RecordBatchReader.from_batches(schema, _batches(reader))
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in reader:
-            columns = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        yield batch_without_views(batch)
+
+
+def batch_without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows, strings in place of string views."""
+    schema = _schema(batch.schema)
+    if schema == batch.schema:
+        return batch
+    columns = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _schema(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_type(without_view(field.type)) for field in schema], schema.metadata)
 
 
 def without_view(kind: pa.DataType) -> pa.DataType:
