@@ -95,6 +95,10 @@ def in_type(value: Any, field: Any) -> Any:
                 raise ValueError(value)
         elif isinstance(value, str) and pa.types.is_duration(plain):
             value = _span(value)
+        elif pa.types.is_integer(plain) and isinstance(value, float) and not value.is_integer():
+            raise ValueError(value)  # Arrow would cut it off
+        elif _is_naive(value) and pa.types.is_timestamp(plain) and plain.tz is not None:
+            value = str(value)  # Arrow would take what clocks there say for UTC
         try:
             array = pa.array([value], plain)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -104,6 +108,10 @@ def in_type(value: Any, field: Any) -> Any:
         raise UsageError(
             f"`{value}` is not a value of column `{field.name}`, which is {wanted}", name="where-value"
         ) from None
+
+
+def _is_naive(value: Any) -> bool:
+    return isinstance(value, datetime.datetime) and value.tzinfo is None
 
 
 def _read(text: str, kind: Any) -> Any:

@@ -1,5 +1,7 @@
 """Frozen options, as the layers pass them on. They hold choices only; the layer that uses one checks it."""
 
+import math
+import operator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,10 +38,34 @@ def one_of(value: str, choices: tuple[str, ...], option: str) -> None:
         )
 
 
+def check_count(count: int, option: str, least: int = 0) -> None:
+    """Raise `UsageError` unless `count` is a whole number of at least `least`, 0 or 1."""
+    if not _is_whole(count):
+        raise UsageError(f"`{option}` is {count!r}, which is no whole number", name="option-range")
+    if count < least:
+        said = "cannot be negative" if least == 0 else "must be 1 or more"
+        raise UsageError(f"`{option}` is {count}, and {said}", name="option-range")
+
+
 def check_seed(seed: int) -> None:
     """Raise `UsageError` unless a seed is a number of 64 bits."""
+    if not _is_whole(seed):
+        raise UsageError(f"`seed` is {seed!r}, which is no whole number", name="option-range")
     if not 0 <= seed < 2**64:
         raise UsageError(f"`seed` is {seed}, outside 0 to 2^64 - 1", name="option-range")
+
+
+def check_guidance(guidance: float) -> None:
+    """Raise `UsageError` unless `guidance` is a finite number of at least 0."""
+    if not 0.0 <= guidance < math.inf:
+        raise UsageError(f"`guidance` is {guidance:g}, and must be a finite number of 0 or more", name="option-range")
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        return operator.index(value) is not None
+    except TypeError:
+        return False
 
 
 def check_threads(threads: int) -> None:

@@ -25,6 +25,8 @@ from tabad.config import (
     Explain,
     ScoreOptions,
     Scorer,
+    check_count,
+    check_guidance,
     check_seed,
     label_text,
     one_of,
@@ -267,14 +269,14 @@ class Model:
 
         >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
         """
-        if n < 0:
-            raise UsageError(f"`n` is {n}, and cannot be negative", name="option-range")
+        check_count(n, "n")
         check_seed(seed)
+        check_guidance(guidance)
+        one_of(device, DEVICES, "device")
         label = None if label is None else label_text(label)
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
         if self._draws_privately():
-            one_of(device, DEVICES, "device")
             rules = self._generated_obey(constraints)
             schema, batches = self._private_rows(n, label, conditions(where), guidance, rules, seed)
         else:
@@ -397,6 +399,7 @@ class Model:
     def filling(self, columns: Iterable[str] | str = (), *, seed: int = 0, device: str = "auto") -> "Filling":
         """A filling about to happen; `impute` for callers that also want to say what was filled."""
         check_seed(seed)
+        one_of(device, DEVICES, "device")
         network = self.need_network("knows what is missing", "fill missing cells")
         from tabad.diffusion.impute import Filling
 
@@ -425,10 +428,14 @@ class Model:
 
         >>> model.anomalies("payments.parquet", 500, columns=2)  # doctest: +SKIP
         """
-        named = (columns,) if isinstance(columns, str) else columns if isinstance(columns, int) else tuple(columns)
-        if n < 0 or (isinstance(named, int) and named < 1):
-            raise UsageError(f"`n` is {n} and `columns` is {named}: both count something", name="option-range")
+        named = (columns,) if isinstance(columns, str) else columns
+        if isinstance(named, Iterable):
+            named = tuple(named)
+        else:
+            check_count(named, "columns", least=1)
+        check_count(n, "n")
         check_seed(seed)
+        one_of(device, DEVICES, "device")
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
         network = self.need_network("knows which cells depend on which", "make anomalies")

@@ -2,6 +2,7 @@
 
 ELSEWHERE = {
     "audit-alarm": "tests/e2e/test_audit_command.py",
+    "audit-untold": "tests/unit/privacy/test_audit.py",
     "copies-remain": "needs a network: tests/unit/test_generate_checked.py",
     "error": "the base class alone",
     "usage": "the base class alone",

@@ -81,12 +81,33 @@ def test_the_rows_are_of_the_normal_class_and_are_written(tmp_path: Path, monkey
     assert made.schema.names[-2:] == ["x_changed", "x_original"]
 
 
+def test_a_column_of_one_value_cannot_be_moved() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 40, 1e9))
+        table = rows(600, 0).append_column("year", pa.array([2013] * 600))
+        model = tabad.fit(table)
+
+    with pytest.raises(InputError, match="1 columns were to be moved, and 0 have several legal values"):
+        model.anomalies(table, 3, columns="year")
+    assert all("year" not in changed for changed in model.anomalies(table, 30, columns=4)["tabad_changed"].to_pylist())
+    with pytest.raises(InputError, match="5 columns were to be moved, and 4 have several legal values"):
+        model.anomalies(table, 3, columns=5)
+
+
+def test_rows_that_could_not_be_moved_are_said(model: tabad.Model, table: pa.Table) -> None:
+    lone = table.set_column(1, "city", pa.array(["Oslo"] * 999 + ["Rome"]).dictionary_encode())
+
+    with pytest.warns(tabad.TabadWarning, match=r"of 200 rows have fewer than 1 moved cells"):
+        made = model.anomalies(lone, 200, columns="city")
+    assert sum(changed == [] for changed in made["tabad_changed"].to_pylist()) > 100
+
+
 @pytest.mark.parametrize(
     ("options", "error", "name", "says"),
     [
         ({"columns": ["row"]}, UsageError, "anomaly-column", "cannot move `row` (id): only numbers"),
         ({"columns": "town"}, UsageError, "anomaly-column", "`town` (no column of the model)"),
-        ({"columns": 9}, InputError, "anomaly-columns", "9 columns were to be moved, and 4 have legal values"),
+        ({"columns": 9}, InputError, "anomaly-columns", "9 columns were to be moved, and 4 have several legal values"),
         ({"columns": 0}, UsageError, "option-range", "`columns` is 0"),
     ],
 )

@@ -50,6 +50,27 @@ def model(orders: pa.Table) -> tabad.Model:
     return fitted(orders, constraints=["zip -> town", "total = net + tax", "placed <= shipped"])
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"guidance": float("nan")}, "`guidance` is nan, and must be a finite number of 0 or more"),
+        ({"guidance": -1.0}, "`guidance` is -1"),
+        ({"guidance": float("inf")}, "`guidance` is inf"),
+        ({"n": 2.5}, "`n` is 2.5, which is no whole number"),
+        ({"n": "3"}, "`n` is '3', which is no whole number"),
+        ({"seed": None}, "`seed` is None, which is no whole number"),
+        ({"device": "gpu"}, "`device` is 'gpu', which is not one of auto, cpu, cuda"),
+    ],
+)
+def test_arguments_out_of_range_are_named(model: tabad.Model, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        model.generate(**{"n": 3, **options})
+    assert says in str(refused.value)
+    if "n" not in options and "guidance" not in options:
+        with pytest.raises(UsageError, match=says.split(",")[0]):
+            model.impute(pa.table({"net": [None, 1.0]}), **options)
+
+
 def test_few_rows_are_no_sign_that_few_obey(model: tabad.Model) -> None:
     for n in (1, 5, 8):
         assert model.generate(n, where="net > 1").num_rows == n

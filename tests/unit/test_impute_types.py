@@ -51,11 +51,14 @@ def test_every_type_is_filled_in_its_type(model: tabad.Model, table: pa.Table, n
 
 
 def test_columns_that_are_not_there_stay_away(model: tabad.Model, table: pa.Table) -> None:
-    filled = model.impute(holed(table, "net").drop(["city"]))
+    with pytest.warns(tabad.TabadWarning, match="^`city` of the model is not in the table$"):
+        filled = model.impute(holed(table, "net").drop(["city"]))
     assert filled.schema.names == ["net", "took", "at"]
     assert filled["net"].null_count == 0
     with pytest.raises(UsageError, match="cannot fill `city`: no column of the table"):
         model.impute(table.drop(["city"]), columns="city")
+    with pytest.raises(UsageError, match="the table has none of the model's columns"):
+        model.impute(table.rename_columns([name.upper() for name in table.schema.names]))
 
 
 def test_an_empty_column_gets_the_type_of_the_fit(model: tabad.Model, table: pa.Table) -> None:

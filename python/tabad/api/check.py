@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tabad import tables
 from tabad._lazy import need
 from tabad.api.shared import names
-from tabad.config import AuditOptions
+from tabad.config import AuditOptions, label_text
 from tabad.errors import Refused, TabadWarning
 
 if TYPE_CHECKING:
     from tabad.privacy import Audit
+    from tabad.privacy.result import Finding
 
 
 def audit(
@@ -21,7 +22,7 @@ def audit(
     holdout: Any,
     *,
     label: str | None = None,
-    class_value: str | None = None,
+    class_value: Any = None,
     kinds: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
     rows: int = 10_000,
@@ -42,7 +43,8 @@ def audit(
 
     >>> tabad.audit("made.parquet", "train.parquet", "holdout.parquet").passed  # doctest: +SKIP
     """
-    options = AuditOptions(label, class_value, dict(kinds or {}), names(ignore), rows, seed, threads, unit)
+    value = None if class_value is None else label_text(class_value)
+    options = AuditOptions(label, value, dict(kinds or {}), names(ignore), rows, seed, threads, unit)
     result = run_audit(synthetic, train, holdout, options, format=format)
     for note in result.notes:
         warnings.warn(note, TabadWarning, stacklevel=2)
@@ -59,15 +61,24 @@ def run_audit(synthetic: Any, train: Any, holdout: Any, options: AuditOptions, *
 
 
 def refuse_alarms(result: "Audit", *, withheld: bool = False) -> None:
-    """Raise `Refused` where an attack raised an alarm. `withheld`: the table was to be written, and was not."""
+    """Raise `Refused` where an attack raised an alarm or none could tell. `withheld`: the table was to be written, and
+    was not."""
+    if result.passed:
+        return
     if result.alarms:
-        attacks = [f"{f.attack} ({f.group})" if f.group != "all rows" else f.attack for f in result.alarms]
-        refusal = Refused(
-            f"the synthetic table gives training rows away: {', '.join(attacks)}"
-            + ("; nothing was written" if withheld else ""),
-            name="audit-alarm",
-            hint="train on more rows, for fewer steps or on a smaller network, and audit again; "
-            "dropping the rows that were found hides the leak and does not close it",
+        name, said = "audit-alarm", f"the synthetic table gives training rows away: {shown_attacks(result.alarms)}"
+        hint = (
+            "train on more rows, for fewer steps or on a smaller network, and audit again; "
+            "dropping the rows that were found hides the leak and does not close it"
         )
-        refusal.answered = not withheld
-        raise refusal
+    else:
+        name, said = "audit-untold", "the tables have too few rows for any attack to tell"
+        hint = "give more rows of all three tables, some hundreds of each at least"
+    refusal = Refused(said + ("; nothing was written" if withheld else ""), name=name, hint=hint)
+    refusal.answered = not withheld
+    raise refusal
+
+
+def shown_attacks(findings: "Iterable[Finding]") -> str:
+    """Names of attacks, with the group where it is a class."""
+    return ", ".join(f"{f.attack} ({f.group})" if f.group != "all rows" else f.attack for f in findings)

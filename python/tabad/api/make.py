@@ -10,7 +10,7 @@ from typing import Any
 
 from tabad import tables
 from tabad._lazy import need
-from tabad.api.check import refuse_alarms, run_audit
+from tabad.api.check import refuse_alarms, run_audit, shown_attacks
 from tabad.api.shared import FilePath, as_model, names
 from tabad.config import DEVICES, AuditOptions, Device, one_of
 from tabad.errors import TabadWarning, UsageError
@@ -107,7 +107,11 @@ def _checked(
     if holdout is not None:
         there = opened.open().schema.names
         ignore = tuple(name for name in there if name not in rows.column_names)
-        refuse_alarms(run_audit(rows, opened, holdout, AuditOptions(ignore=ignore, seed=seed)), withheld=True)
+        result = run_audit(rows, opened, holdout, AuditOptions(ignore=ignore, seed=seed))
+        refuse_alarms(result, withheld=True)
+        few = [f"too few rows to tell: {shown_attacks(result.untold)}"] if result.untold else []
+        for note in (*result.notes, *few):
+            warnings.warn(note, TabadWarning, stacklevel=4)
     if output is None:
         return rows
     tables.write(rows.to_reader(), os.fspath(output), output_format)

@@ -40,7 +40,7 @@ def audit(
 ) -> None:
     """Attack a synthetic table: copies, membership, singling out, linkability, inference.
 
-    Each attack is judged against held-out rows. Exit code 1 when one raises an alarm.
+    Each attack is judged against held-out rows. Exit code 1 when one raises an alarm, or none has rows enough to tell.
     """
     from tabad import api
     from tabad.cli import render_audit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabad import _core, tables
-from tabad.errors import InputError
+from tabad.errors import InputError, TabadWarning
 from tabad.tables.cells import replaced
 from tabad.tables.views import without_views
 
@@ -68,14 +69,22 @@ def anomalies(
             name="anomalies-without-rows",
             hint="give rows of the normal class, or a table like the one that the model was fitted on",
         )
-    parts = []
+    parts, fewer = [], 0
     for part, first in enumerate(range(0, n, PART)):
         at = np.arange(first, min(first + PART, n)) % usual.num_rows
         chunk = usual.take(pa.array(at))
         moves = moved(
             sampler, chunk, donors, columns=names, count=count, generator=seeded(sampler.index.device, seed, part)
         )
-        parts.append(_with_moves(chunk, donors, moves.columns, moves.donor_BP.cpu().numpy(), prefix))
+        donor_BP = moves.donor_BP.cpu().numpy()
+        fewer += int(((donor_BP >= 0).sum(axis=1) < count).sum())
+        parts.append(_with_moves(chunk, donors, moves.columns, donor_BP, prefix))
+    if fewer:
+        warnings.warn(
+            f"{fewer:,} of {n:,} rows have fewer than {count} moved cells: no other legal value came up for the rest",
+            TabadWarning,
+            stacklevel=4,
+        )
     return pa.concat_tables(parts or [_with_moves(rows.slice(0, 0), donors, [], np.zeros((0, 0), np.int64), prefix)])
 
 

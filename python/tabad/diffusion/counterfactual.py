@@ -66,11 +66,11 @@ def moved(
     state = _State(sampler, donors, generator)
     legal_DP = _legal(sampler, state.donor_x_DN, state.donor_c_DC)
     places = [sampler.owners.index(name) for name in movable]
-    places = [place for place in places if bool(legal_DP[:, place].any())]
+    places = [place for place in places if state.varies(place, legal_DP[:, place])]
     wanted = len(columns) or count
     if len(places) < wanted:
         raise InputError(
-            f"{wanted} columns were to be moved, and {len(places)} have legal values to move to",
+            f"{wanted} columns were to be moved, and {len(places)} have several legal values",
             name="anomaly-columns",
             hint="ask for fewer columns, or give a table like the one that the model was fitted on",
         )
@@ -141,6 +141,12 @@ class _State:
         label_B = torch.full((len(c_BC),), net.config.scored_label, dtype=torch.int64, device=self.index.device)
         mean_BN, logits_BS = predict(net, x_BN, c_BC, sigma_BP, label_B, self.index)
         return mean_BN, categorical.log_probabilities(logits_BS, self.index)
+
+    def varies(self, place: int, legal_D: Tensor) -> bool:
+        """True where this column has two legal values that differ."""
+        x_DN = self.donor_x_DN[legal_D][:, self.index.column_N == place]
+        c_DC = self.donor_c_DC[legal_D][:, self.index.column_C == place]
+        return len(x_DN) > 0 and not bool((x_DN == x_DN[:1]).all() and (c_DC == c_DC[:1]).all())
 
     def best(self, x_BN: Tensor, c_BC: Tensor, place: int, legal_D: Tensor) -> tuple[Tensor, Tensor]:
         """`(gain_B, donor_B)` of the oddest of some legal values of this column, none of them the row's own."""

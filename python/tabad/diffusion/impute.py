@@ -67,6 +67,8 @@ class Filling:
         self.filled: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
         """Cells still missing, by column: of hopeless columns, and where the model keeps no text or key to give."""
+        self.unseen: list[str] = []
+        """Columns of the model that the table does not have."""
 
     def _check(self, columns: Sequence[str]) -> None:
         kinds = {column["name"]: column["kind"] for column in self._sampler.manifest["columns"]}
@@ -93,6 +95,13 @@ class Filling:
         return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _check_there(self, schema: pa.Schema) -> None:
+        self.unseen = [name for name in self._sampler.owners if name not in schema.names]
+        if len(self.unseen) == len(self._sampler.owners):
+            raise UsageError(
+                "the table has none of the model's columns",
+                name="impute-column",
+                hint=f"modelled columns are {', '.join(f'`{name}`' for name in self._sampler.owners[:10])}",
+            )
         absent = [name for name in self._asked if name not in schema.names]
         if absent:
             raise UsageError(
@@ -135,6 +144,9 @@ class Filling:
         """What the caller should hear once the stream has been read."""
         empty = [name for name in self.hopeless if self.left[name]]
         said = []
+        if self.unseen:
+            shown = ", ".join(f"`{name}`" for name in self.unseen[:10])
+            said.append(f"{shown} of the model {'is' if len(self.unseen) == 1 else 'are'} not in the table")
         if empty:
             shown = ", ".join(f"`{name}`" for name in empty[:10])
             said.append(f"{shown} had no value in any training row, and cannot be filled")

@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """The outcome of `tabad.audit`. `passed`: no attack raised an alarm."""
+    """The outcome of `tabad.audit`. `passed`: attacks could tell, and none raised an alarm."""
 
     findings: tuple[Finding, ...]
     rows: dict[str, int]
@@ -62,8 +62,13 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """True when no attack raised an alarm."""
-        return not self.alarms
+        """True when no attack raised an alarm, and some had rows enough to tell."""
+        return not self.alarms and any(finding.verdict == PASS for finding in self.findings)
+
+    @property
+    def untold(self) -> tuple[Finding, ...]:
+        """The findings that had too few rows."""
+        return tuple(finding for finding in self.findings if finding.verdict == TOO_FEW)
 
     @property
     def alarms(self) -> tuple[Finding, ...]:

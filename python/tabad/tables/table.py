@@ -16,6 +16,9 @@ from tabad.tables.views import batch_without_views
 HEAD_ROWS = 20_000
 """First rows kept after a reading, to point out columns that look like labels."""
 
+_INTERRUPTED = "KeyboardInterrupt"
+"""What the compiled module's message of an interrupt ends with that came between two batches."""
+
 OnRows = Callable[[int], None]
 """Told the number of rows after each batch read."""
 
@@ -125,6 +128,8 @@ class Table:
                 cause, self.failure = self.failure, None
                 if isinstance(cause, Retype) and self.retype(cause):
                     continue
+                if cause is None and _INTERRUPTED in str(error):
+                    raise KeyboardInterrupt from None
                 if cause is None or cause is error:
                     raise
                 raise cause from None

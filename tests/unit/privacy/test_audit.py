@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import mixed_table
 
 import tabad
+from tabad.api import refuse_alarms
 from tabad.errors import InputError, Refused, UsageError
 from tabad.privacy.audit import ATTACKS, FAMILY
 
@@ -104,7 +105,10 @@ def test_few_rows_are_not_passed() -> None:
     audit = tabad.audit(synthetic, train, holdout)
 
     assert {finding.verdict for finding in audit.findings} == {"too few rows to tell", "informative"}
-    assert audit.passed
+    assert not audit.passed
+    assert not audit.alarms
+    with pytest.raises(Refused, match="the tables have too few rows for any attack to tell; nothing was written"):
+        refuse_alarms(audit, withheld=True)
 
 
 def test_a_class_of_a_few_rows_is_not_attacked() -> None:
@@ -185,8 +189,6 @@ def test_values_that_only_the_synthetic_table_has() -> None:
 
 
 def test_alarms_are_refused_where_that_is_asked_for() -> None:
-    from tabad.api import refuse_alarms
-
     audit = tabad.audit(TRAIN.slice(0, 500), TRAIN, HOLDOUT)
 
     with pytest.raises(Refused, match="the synthetic table gives training rows away: copies, membership"):
