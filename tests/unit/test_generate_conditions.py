@@ -71,6 +71,28 @@ def test_arguments_out_of_range_are_named(model: tabad.Model, options: dict[str,
             model.impute(pa.table({"net": [None, 1.0]}), **options)
 
 
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (
+            ["net=10", "tax=5", "total=20"],
+            "`total = 20.0`, `net = 10.0`, `tax = 5.0` cannot stand in one row, of which",
+        ),
+        (
+            ["zip=Z10003", "town=town4"],
+            "`town = town4` cannot stand in one row, of which `zip -> town`",
+        ),
+        (["placed=2024-02-01", "shipped=2024-01-01 09:00"], "cannot stand in one row, of which `placed <= shipped`"),
+    ],
+)
+def test_held_values_that_break_a_rule_are_refused(model: tabad.Model, where: list[str], says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        model.generate(2, where=where)
+    assert says in str(refused.value)
+    assert refused.value.name == "where-contradiction"
+    assert model.generate(2, where=where, constraints=None).num_rows == 2
+
+
 def test_few_rows_are_no_sign_that_few_obey(model: tabad.Model) -> None:
     for n in (1, 5, 8):
         assert model.generate(n, where="net > 1").num_rows == n

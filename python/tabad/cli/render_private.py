@@ -36,5 +36,7 @@ def private_lines(facts: dict[str, Any]) -> list[str]:
     if private["paid_for"]:
         names = ", ".join(private["paid_for"][:10])
         lines.append(f"bounds and vocabularies of {names} were read from the table and are paid for above")
+    if private.get("ranges_found"):
+        lines.append(f"bounds found (what is beyond is moved to them): {', '.join(private['ranges_found'][:10])}")
     lines.append("the number of rows is private too; kept rows and p-values come from generated rows")
     return lines

@@ -90,6 +90,13 @@ def generated(
     schema = pa.schema(fields)
     _check_ids(manifest, schema, rows)
     demands = _Demands(sampler, tests, constraints, held)
+    for one in demands.obedience.contradicted(held):
+        shown = ", ".join(f"`{name} = {held[name][0]}`" for name in one.columns)
+        raise UsageError(
+            f"{shown} cannot stand in one row, of which `{one}`",
+            name="where-contradiction",
+            hint="ask for values that obey it, or draw without rules: --no-constraints (constraints=None)",
+        )
     given = _held(sampler, held) if held else None
     for note in [] if given is None else _unknown(sampler, held, given):
         warnings.warn(note, TabadWarning, stacklevel=2)

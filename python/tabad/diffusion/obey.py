@@ -22,7 +22,7 @@ from tabad.constraints.find import adds_up
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from tabad.constraints import Constraint
 
@@ -102,6 +102,12 @@ class Obedience:
             movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
             found |= movable & self._breaks(rows, one)
         return found
+
+    def contradicted(self, held: Mapping[str, pa.Array]) -> list[Constraint]:
+        """The constraints that held values, arrays of one, break between themselves."""
+        columns = {name: pa.chunked_array([value]) for name, value in held.items()}
+        every = [*self.at_most, *self.sums, *self.determines, *self.nulls]
+        return [one for one in every if held.keys() >= {*one.columns} and self._breaks(Rows(columns, {}), one)[0]]
 
     def _breaks(self, rows: Rows, one: Constraint) -> Flags:
         if one.rule == DETERMINES:

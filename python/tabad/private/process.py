@@ -18,7 +18,7 @@ from tabad.config import PrivateOptions
 from tabad.errors import InputError, TabadWarning, UsageError
 from tabad.private.bounds import Column, declared, read_bounds
 from tabad.private.budget import Budget, epsilon_of, mu_for
-from tabad.private.codes import to_codes
+from tabad.private.codes import MISSING, to_array, to_codes
 from tabad.private.discovery import discover, needs_delta
 from tabad.private.graph import Marginal
 from tabad.private.grids import Grid, measure_grid
@@ -35,6 +35,10 @@ _DISCOVERY = 0.1
 """Share of the budget for bounds and vocabularies that no file gives, and of delta for the vocabularies."""
 _ENCODER = 0.15
 """Share of epsilon for the encoder, where the rest is for DP-SGD."""
+
+
+_LOST = 0.05
+"""Share of missing cells from which a column whose values were found is pointed out."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ def make_release(
             TabadWarning,
             stacklevel=2,
         )
+    _warn_of_lost(encoded, found)
     facts = _guarantee(options, budget, delta, delta_found, found, noise, trained, rows)
+    facts["ranges_found"] = _ranges(encoded.columns, found)
     return release, facts, drawn
 
 
@@ -175,6 +181,33 @@ def _encode(
     ]
     bins = [grid.bins_of(code) for grid, code in zip(grids, codes, strict=True)]
     return Encoded(settled, grids, bins), [column.name for column in unknown]
+
+
+def _warn_of_lost(encoded: Encoded, found: list[str]) -> None:
+    """Say which columns come out without many of their values; by what is released alone."""
+    lost = []
+    for column, grid in zip(encoded.columns, encoded.grids, strict=True):
+        missing = grid.mass[-1] / max(grid.mass.sum(), 1.0) if grid.start[-1] == MISSING else 0.0
+        if column.name in found and column.values and missing >= _LOST:
+            lost.append(f"`{column.name}` ({len(column.values)} values found, {missing:.0%} of the cells missing)")
+    if lost:
+        shown = ", ".join(lost[:10])
+        warnings.warn(
+            f"values too rare to be told from noise are generated as missing, as what is missing: {shown}. Name the "
+            "values in --public-bounds",
+            TabadWarning,
+            stacklevel=3,
+        )
+
+
+def _ranges(columns: list[Column], found: list[str]) -> list[str]:
+    """The bounds that were found, as texts."""
+    ranges = []
+    for column in columns:
+        if column.name in found and column.kind in ("number", "datetime"):
+            first, last = to_array(column, np.array([0, column.ticks - 1])).to_pylist()
+            ranges.append(f"{column.name} {first} to {last}")
+    return ranges
 
 
 def _guarantee(

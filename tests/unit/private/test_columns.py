@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 import tabad
+from tabad.cli.render_private import private_lines
 from tabad.errors import TabadWarning, UsageError
 
 
@@ -38,6 +39,18 @@ def test_a_column_that_gives_nothing_away_is_generated_as_null(tmp_path: Path) -
     made = tabad.Model.load(tmp_path / "p.tabad").generate(200)
     assert made["name"].null_count == made["none"].null_count == 200
     assert set(made["c"].to_pylist()) <= {"x", "y", "z", None}
+
+
+def test_values_that_are_lost_and_bounds_that_were_found_are_said() -> None:
+    draw = np.random.default_rng(0)
+    many = draw.choice([f"v{n}" for n in range(400)] + ["often"] * 200, 2_000).tolist()
+    table = pa.table({**plain(), "many": many, "seldom": np.where(draw.random(2_000) < 0.9, 0, 5_000)})
+    with pytest.warns(TabadWarning, match=r"`many` \(1 values found, 6\d% of the cells missing\)\. Name the values in"):
+        model = tabad.fit(table, quality="fast", private=private())
+    ranges = {text.split(" ")[0]: text for text in model.manifest["private"]["ranges_found"]}
+    assert set(ranges) == {"a", "b", "seldom"}
+    assert ranges["b"].endswith(" to 64")  # bounds that are found are powers of two
+    assert any("bounds found (what is beyond is moved to them): a " in line for line in private_lines(model.manifest))
 
 
 def test_frames_of_polars_and_pandas_come_back_in_their_types() -> None:
@@ -95,7 +108,8 @@ def test_text_of_a_dictionary_that_is_no_utf8_is_missing(kind: pa.DataType) -> N
     table = pa.table(
         {**plain(), "d": pa.DictionaryArray.from_arrays(pa.array(np.arange(2_000) % 3), texts, safe=False)}
     )
-    made = generated(table)
+    with pytest.warns(TabadWarning, match=r"generated as missing, as what is missing: `d` \(2 values found, 3\d% of"):
+        made = generated(table)
     assert made.schema.field("d").type == table.schema.field("d").type
     assert set(made["d"].to_pylist()) == {"x", "y", None}
     assert made["d"].null_count == pytest.approx(500 / 3, abs=60)  # six standard deviations of a third of 500 rows
