@@ -262,6 +262,14 @@ def test_spooled_stream_is_read_again() -> None:
     assert table.open().read_all() == table.open().read_all()
 
 
+def test_an_interrupt_that_arrives_as_a_text_is_an_interrupt() -> None:
+    def action() -> None:
+        raise RuntimeError("Cannot get next batch from a stream: Traceback ...\nKeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        open_table(pa.table({"a": [1]})).reread(action)
+
+
 def test_a_stream_that_has_no_room_names_the_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

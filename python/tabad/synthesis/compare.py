@@ -15,6 +15,7 @@ Axes: B rows, F features.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,13 @@ def compared(
                 f"{table.name} has no column `{label}`",
                 name="column-unknown",
                 hint=f"its columns are {', '.join(f'`{column}`' for column in table.open().schema.names[:10])}",
+            )
+        lacking = [name for name in names if name not in rows.schema.names]
+        if lacking:
+            raise InputError(
+                f"{table.name} has no column {', '.join(f'`{name}`' for name in lacking[:10])}, which {real.name} has",
+                name="column-missing",
+                hint=f"compare without: {' '.join(f'--ignore {shlex.quote(name)}' for name in lacking[:10])}",
             )
         sides.append(_sampled(rows, MOST_ROWS, seed))
     space = _Space(core)

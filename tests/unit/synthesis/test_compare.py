@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import tabad
+from tabad.errors import InputError
 from tabad.synthesis import compare, learner
 from tabad.synthesis.compare import c2st, manifold, pair_trend, shape
 
@@ -94,3 +95,12 @@ def test_a_table_is_like_itself_and_unlike_a_shuffled_one() -> None:
     assert found.generated.trends["city", "amount"] == pytest.approx(0.5, abs=0.05)  # half of the pairs still fit
     assert found.generated.c2st > 0.7 > found.halves.c2st
     assert found.generated.manifold["all"][0] < 0.8 < found.halves.manifold["all"][0]
+
+
+def test_a_column_that_one_table_lacks_is_named_with_the_way_out() -> None:
+    real = pa.table({"x": np.arange(200.0), "y z": np.arange(200.0)})
+
+    with pytest.raises(InputError, match="has no column `y z`, which the pyarrow table has") as refused:
+        tabad.compare(real, real.drop(["y z"]))
+    assert refused.value.hint == "compare without: --ignore 'y z'"
+    assert tabad.compare(real, real.drop(["y z"]), ignore=["y z"]).rows == (200, 200)
