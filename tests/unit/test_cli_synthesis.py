@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tabad
+from tabad.cli.report_synthesis import show_augmented
 from tabad.cli.run import run
 from tabad.diffusion import presets
 from tabad.synthesis import augment, learner, loop
@@ -107,6 +108,24 @@ def test_augment_says_no_gain(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert lines[3].endswith("augment +0.000 (95 % interval +0.000 to +0.000)")
     assert lines[-2:] == ["no gain: nothing was added", "wrote more.parquet"]
     assert pq.read_table("more.parquet").drop(["tabad_synthetic"]) == pq.read_table("t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (0.01, "a gain: 80 rows were added"),
+        (-0.09, "a gain, in average precision within what chance does to these folds: 80 rows were added"),
+    ],
+)
+def test_a_gain_within_chance_is_called_so(low: float, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arms = dict.fromkeys((*loop.ARMS, "augment"), 0.3)
+    uplift = dict.fromkeys(loop.ARMS, (0.06, low, 0.21))
+    rows = pa.table({"a": list(range(1_580))})
+    outcome = augment.Outcome(rows, 80, True, 40, arms, arms, uplift, 1, (1, 0), (), 3.0)
+
+    show_augmented(outcome, "yes", "-", as_json=False)
+
+    assert capsys.readouterr().err.splitlines()[-1] == said
 
 
 def test_threads_of_openmp_wait_a_little_before_they_sleep_unless_the_user_says_otherwise(

@@ -37,7 +37,9 @@ def show_augmented(outcome: "Outcome", rare: str, output: str, *, as_json: bool)
     for note in outcome.notes:
         say(f"note: {note}")
     if outcome.gain:
-        say(f"a gain: {outcome.added:,} rows were added")
+        sure = outcome.uplift["nothing"][1] > 0
+        words = "a gain" if sure else "a gain, in average precision within what chance does to these folds"
+        say(f"{words}: {outcome.added:,} rows were added")
     else:
         say(
             "no gain"
