@@ -154,3 +154,18 @@ def test_values_without_an_order_are_not_compared(model: tabad.Model) -> None:
     with pytest.raises(UsageError, match="the values of column `city` have no order") as refused:
         model.generate(5, where="city > A")
     assert refused.value.name == "where-order"
+
+
+def test_a_class_of_a_boolean_label_may_be_written_as_python_or_json_do() -> None:
+    draw = np.random.default_rng(0)
+    table = pa.table({"a": draw.normal(size=300), "bad": np.arange(300) % 10 == 0})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(16, 1, 64, 40, 1e9))
+        model = tabad.fit(table, label="bad")
+
+    made = [model.generate(5, label=label, seed=1) for label in ("true", "True", True)]
+
+    assert made[0]["bad"].to_pylist() == [True] * 5
+    assert made[0] == made[1] == made[2]
+    with pytest.raises(UsageError, match="label column `bad` has no value `Yes`"):
+        model.generate(5, label="Yes")

@@ -156,6 +156,8 @@ def _class_of(sampler: Sampler, label: str | None) -> tuple[int | None, str | No
             name="class-without-label",
             hint="fit it with --label COLUMN (label=...), or hold a column at a value: --where COLUMN=VALUE",
         )
+    if label.lower() in known["values"] and {*known["values"]} <= {"false", "true"}:
+        label = label.lower()
     if label not in known["values"]:
         shown = ", ".join(f"`{value}`" for value in known["values"][:10])
         raise UsageError(

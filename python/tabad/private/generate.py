@@ -1,6 +1,7 @@
 """Rows straight from a private release, batch by batch; conditions and classes are met by drawing again."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from tabad.conditions import Condition
 from tabad.errors import InputError, UsageError
+from tabad.private.codes import to_codes
 from tabad.private.release import Release
 
 __all__ = ["generated"]
@@ -83,4 +85,13 @@ def _value(release: Release, one: Condition) -> pa.Array:
             name="where-order",
             hint="compare it with = or !=",
         )
-    return one.read(pa.field(column.name, column.type))
+    value = one.read(pa.field(column.name, column.type))
+    known = one.operator != "=" or column.kind != "category" or to_codes(replace(column, nullable=True), value)[0] >= 0
+    if not known:
+        shown = ", ".join(f"`{text}`" for text in (column.values or ())[:10])
+        raise UsageError(
+            f"no row of the model has `{one.value}` in `{one.column}`",
+            name="where-value",
+            hint=f"its values are {shown or 'all missing'}",
+        )
+    return value

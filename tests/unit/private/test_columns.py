@@ -125,6 +125,19 @@ def test_a_zoned_time_is_compared_with_what_clocks_there_say() -> None:
         assert dt.datetime(1970, 2, 1, 11, tzinfo=dt.UTC) <= made <= dt.datetime(1970, 2, 2, 11, tzinfo=dt.UTC), text
 
 
+def test_a_value_that_no_row_has_is_refused_with_those_that_rows_have(tmp_path: Path) -> None:
+    model = tabad.fit(pa.table(plain()), quality="fast", private=private())
+    with pytest.raises(UsageError, match="no row of the model has `w` in `c`") as refused:
+        model.generate(3, where="c=w")
+    assert refused.value.hint == "its values are `x`, `y`, `z`"
+    assert set(model.generate(50, where="c!=w")["c"].to_pylist()) <= {"x", "y", "z"}
+    bounds = {"columns": {"c": {"kind": "category", "values": ["x", "y", "z"], "nullable": False}}}
+    (tmp_path / "bounds.json").write_text(json.dumps(bounds))
+    told = tabad.fit(pa.table(plain()), quality="fast", private=private(bounds=str(tmp_path / "bounds.json")))
+    with pytest.raises(UsageError, match="no row of the model has `w` in `c`"):
+        told.generate(3, where="c=w")
+
+
 def test_rows_obey_what_is_asked_for() -> None:
     draw = np.random.default_rng(0)
     low = draw.integers(0, 100, 3_000)
