@@ -124,8 +124,8 @@ def make_release(
             stacklevel=2,
         )
     _warn_of_lost(encoded, found)
-    facts = _guarantee(options, budget, delta, delta_found, found, noise, trained, rows)
-    facts["ranges_found"] = _ranges(encoded.columns, found)
+    ranges = _ranges(encoded.columns, found)
+    facts = _guarantee(options, budget, delta, delta_found, found, ranges, noise, trained, rows)
     return release, facts, drawn
 
 
@@ -216,6 +216,7 @@ def _guarantee(
     delta: float,
     delta_found: float,
     found: list[str],
+    ranges: list[str],
     noise: Noise,
     trained: dict[str, Any] | None,
     rows: int,
@@ -236,6 +237,7 @@ def _guarantee(
         "secret_noise": noise.secret,
         "bounds_public": options.bounds is not None,
         "paid_for": found,
+        "ranges_found": ranges,
         "accountant": {
             "gaussian": {
                 "mu": f"{budget.used**0.5:.9g}",

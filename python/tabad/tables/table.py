@@ -17,7 +17,7 @@ HEAD_ROWS = 20_000
 """First rows kept after a reading, to point out columns that look like labels."""
 
 _INTERRUPTED = "KeyboardInterrupt"
-"""What the compiled module's message of an interrupt ends with that came between two batches."""
+"""In the compiled module's message of an interrupt that came between two batches."""
 
 OnRows = Callable[[int], None]
 """Told the number of rows after each batch read."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from tabad.arrow_types import without_dictionary
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
 
@@ -43,9 +44,7 @@ def readable_types(schema: pa.Schema) -> dict[str, pa.DataType]:
     """The column types of a model that text can be read as; any other column is read as string."""
     types: dict[str, pa.DataType] = {}
     for column in schema:
-        kind = column.type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
+        kind = without_dictionary(column.type)
         if pa.types.is_float16(kind):
             kind = pa.float32()
         elif pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):

@@ -1,7 +1,5 @@
 """String views (polars sends them) as plain strings: pyarrow's kernels cannot filter, take or compare views."""
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 
 __all__ = ["batch_without_views", "without_view", "without_views"]
@@ -10,12 +8,9 @@ __all__ = ["batch_without_views", "without_view", "without_views"]
 def without_views(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """The same stream, strings in place of string views, in dictionaries too."""
     schema = _schema(reader.schema)
-    return reader if schema == reader.schema else pa.RecordBatchReader.from_batches(schema, _batches(reader))
-
-
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in reader:
-        yield batch_without_views(batch)
+    if schema == reader.schema:
+        return reader
+    return pa.RecordBatchReader.from_batches(schema, map(batch_without_views, reader))
 
 
 def batch_without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
