@@ -1,7 +1,7 @@
 """A peer on a table, with dpmm installed: `python private_peers.py BOUNDS TRAIN OUT EPSILON DELTA METHOD SEED`.
 
-Pipelines as dpmm offers them: PrivTree bins for 0.1 of epsilon, the rest for the model. AIM calls `logsumexp` on small
-arrays for a third of its time, most of which scipy 1.17 spends on asking what it was given: here it is numpy's.
+Pipelines as dpmm offers them: PrivTree bins for 0.1 of epsilon, the rest for the model. AIM fits thousands of small
+arrays; `faster` leaves out what is done again for each of them, and the rows stay the same.
 """
 
 import json
@@ -16,10 +16,9 @@ import pandas as pd
 def main() -> None:
     """Fit and write as many rows as the table has."""
     warnings.simplefilter("ignore")
-    from dpmm.models.base.mbi import factor
     from dpmm.pipelines import AIMPipeline, MSTPipeline
 
-    factor.logsumexp = _logsumexp
+    faster()
     bounds, train, out, epsilon, delta, method, seed = sys.argv[1:]
     with open(bounds) as file:
         schema = json.load(file)["columns"]
@@ -35,6 +34,36 @@ def main() -> None:
     pipeline = kind(epsilon=float(epsilon) - 0.1, proc_epsilon=0.1, delta=float(delta), n_jobs=1)
     pipeline.fit(rows, domain=domain, random_state=int(seed))
     pipeline.generate(n_records=len(rows), random_state=int(seed)).to_csv(out, index=False)
+
+
+def faster() -> None:
+    """Sums of exponentials by numpy (scipy 1.17 asks long what it was given), factors that have their domain already
+    are not expanded, and matrices are transposed once."""
+    from dpmm.models.base.mbi import factor, inference
+
+    expand, setup = factor.Factor.expand, inference.FactoredInference._setup
+
+    def expanded(self: Any, domain: Any) -> Any:
+        return self if self.domain.attrs == domain.attrs else expand(self, domain)
+
+    def set_up(self: Any, *given: Any) -> None:
+        setup(self, *given)
+        for clique, measured in self.groups.items():
+            self.groups[clique] = [(_Transposed(matrix), *rest) for matrix, *rest in measured]
+
+    factor.logsumexp = _logsumexp
+    factor.Factor.expand = expanded
+    inference.FactoredInference._setup = set_up
+
+
+class _Transposed:
+    """A matrix with its transpose."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix, self.T = matrix, matrix.T
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.matrix @ other
 
 
 def _logsumexp(values: Any, axis: Any = None) -> Any:
