@@ -32,7 +32,7 @@ from tabad.tables.views import without_views
 
 from .features import Features, Floats, squared_distances
 from .learner import fitted, probability
-from .parts import splits
+from .parts import Places, parts_of
 
 if TYPE_CHECKING:
     from tabad.tables import Table
@@ -230,16 +230,42 @@ def _spearman(x_B2: Floats) -> float:
 
 
 def c2st(a_BF: Floats, b_BF: Floats, categorical: tuple[bool, ...], seed: int) -> float:
-    """Cross-fitted AUROC of real against generated, mean over folds, never below 0.5 by more than chance."""
+    """Cross-fitted AUROC of real against generated, mean over folds, not below 0.5 by more than chance.
+
+    A real row and a generated one that are equal are held out together: the one that was left would tell the classifier
+    that the other is of its kind, and copies of the real rows would end far below 0.5.
+    """
     draw = np.random.default_rng(seed)
     rows = min(len(a_BF), len(b_BF), MOST_TOLD)
     x_BF = np.concatenate([side[draw.permutation(len(side))[:rows]] for side in (a_BF, b_BF)])
     y_B = np.arange(2 * rows) >= rows
     found = []
-    for train, held in splits(y_B, _FOLDS, seed):
+    unit_B, kind_U = _pairs(x_BF, y_B)
+    part_B = parts_of(kind_U, _FOLDS, seed)[unit_B]
+    for part in range(_FOLDS):
+        train, held = part_B != part, part_B == part
         learner = fitted(x_BF[train], y_B[train], categorical, _LEAF, weights=False, seed=seed)
         found.append(_auroc(y_B[held], probability(learner, x_BF[held])))
     return float(np.mean(found))
+
+
+def _pairs(x_BF: Floats, y_B: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
+    """Which unit each row [B] is of, and the kind of each unit [U]: a row of either side (0, 1) or one of both (2)."""
+    rows_BF = np.ascontiguousarray(x_BF + np.float32(0.0))  # -0.0 is 0.0
+    bytes_B = rows_BF.view(np.dtype((np.void, rows_BF.itemsize * rows_BF.shape[1]))).ravel()
+    same_B = np.unique(bytes_B, return_inverse=True)[1].astype(np.intp)
+    order_B = np.argsort(2 * same_B + y_B, kind="stable")
+    sorted_B = (2 * same_B + y_B)[order_B]
+    nth_B = np.empty_like(same_B)
+    nth_B[order_B] = np.arange(len(y_B)) - np.searchsorted(sorted_B, sorted_B, "left")
+    _, first_U, unit_B, count_U = np.unique(
+        same_B * len(y_B) + nth_B, return_index=True, return_inverse=True, return_counts=True
+    )
+    appearance_U = np.argsort(first_U)
+    place_U = np.empty_like(appearance_U)
+    place_U[appearance_U] = np.arange(len(place_U))
+    kind_U = np.where(count_U == 2, 2, y_B[first_U])
+    return place_U[unit_B], kind_U[appearance_U]
 
 
 def _auroc(y_B: npt.NDArray[np.bool_], score_B: npt.NDArray[np.float64]) -> float:

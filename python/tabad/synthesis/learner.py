@@ -39,7 +39,8 @@ def fitted(x_BF: Floats, y_B: Labels, categorical: tuple[bool, ...], leaf: int, 
     )
     share = y_B.mean()
     weight_B = np.where(y_B, 0.5 / share, 0.5 / (1.0 - share)) if weights else None
-    return learner.fit(x_BF, y_B, sample_weight=weight_B)
+    # scikit-learn cannot bin a number that none of the rows has: a constant says as little.
+    return learner.fit(np.where(np.isnan(x_BF).all(axis=0), np.float32(0.0), x_BF), y_B, sample_weight=weight_B)
 
 
 def probability(learner: Any, x_BF: Floats) -> npt.NDArray[np.float64]:

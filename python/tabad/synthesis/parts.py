@@ -17,11 +17,11 @@ __all__ = ["Places", "parts_of", "splits"]
 Places = npt.NDArray[np.intp]
 
 
-def parts_of(y_B: Labels, parts: int, seed: int) -> Places:
-    """The part of each row [B]; each has as many rare rows as any other, but for one."""
+def parts_of(y_B: Labels | npt.NDArray[np.intp], parts: int, seed: int) -> Places:
+    """The part of each row [B]; each has as many rows of a value (rare ones) as any other, but for one."""
     draw = np.random.default_rng(seed)
     part_B = np.empty(len(y_B), np.intp)
-    for value in (True, False):
+    for value in np.unique(y_B)[::-1]:
         places = draw.permutation(np.flatnonzero(y_B == value))
         part_B[places] = np.arange(len(places)) % parts
     return part_B

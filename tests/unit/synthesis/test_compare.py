@@ -60,6 +60,32 @@ def test_the_classifier_tells_shifted_rows_and_not_equal_ones() -> None:
     assert c2st(a, b + 3, (False,) * 3, 0) > 0.95
 
 
+def test_equal_rows_of_both_tables_are_held_out_together() -> None:
+    draw = np.random.default_rng(0)
+    a = draw.normal(size=(400, 3)).astype(np.float32)
+    assert c2st(a, a[::-1], (False,) * 3, 0) == 0.5  # every pair has one score
+    # Half of the rows are copies, the rest strangers of the same kind: by chance as above, not 0.3.
+    assert c2st(a, np.concatenate([a[:200], draw.normal(size=(200, 3))]), (False,) * 3, 0) > 0.43
+    x = np.array([[1], [2], [2], [0.0], [2], [2], [-0.0], [5]], np.float32)
+    unit, kind = compare._pairs(x, np.arange(8) >= 4)
+    assert unit.tolist() == [0, 1, 2, 3, 1, 2, 3, 4] and kind.tolist() == [0, 2, 2, 2, 1]
+
+
+def test_rows_of_few_kinds_are_told_by_how_often_each_is_there() -> None:
+    draw = np.random.default_rng(0)
+    a, b = (draw.integers(0, 3, (2_000, 2)).astype(np.float32) for _ in range(2))
+    b[:1_000] = 0  # 5/9 and not 1/9 of the rows: AUROC 0.5 + (5/9 - 1/9) / 2
+    assert c2st(a, b, (True, True), 0) == pytest.approx(0.5 + 2 / 9, abs=0.03)
+
+
+def test_a_number_that_no_row_of_a_fold_has_says_nothing() -> None:
+    draw = np.random.default_rng(0)
+    a, b = (draw.normal(size=(400, 2)).astype(np.float32) for _ in range(2))
+    a[:, 1] = b[:, 1] = np.nan
+    a[7, 1] = 1  # absent in the other four folds
+    assert c2st(a, b, (False,) * 2, 0) == pytest.approx(0.5, abs=0.07)
+
+
 def test_auroc_is_scikit_learns_with_ties() -> None:
     draw = np.random.default_rng(0)
     y, score = draw.random(300) < 0.3, draw.integers(0, 9, 300) / 1.0
