@@ -94,7 +94,7 @@ def run_tabad() -> RunTabad:
         *arguments: object, stdin: bytes | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "tabad.cli", *map(str, arguments)],
+            [sys.executable, "-m", "tabad", *map(str, arguments)],
             input=stdin,
             capture_output=True,
             cwd=cwd,

@@ -25,7 +25,7 @@ def cores_of(options: argparse.Namespace) -> list[int]:
 def tabad_program() -> list[str]:
     """The command line program of the tabad that is imported here."""
     installed = Path(sys.executable).with_name("tabad")
-    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tabad.cli"]
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tabad"]
 
 
 def timed_output(command: Sequence[str], *, cores: int, cwd: Path) -> float:

@@ -37,7 +37,7 @@ def _cli(ending: str, write: Callable[[pa.Table, Path], Any]) -> Door:
         write(table, source)
         options = ["--level", str(LEVEL), *(["--key-file", key] if key.exists() else [])]
         subprocess.run(
-            [sys.executable, "-m", "tabad.cli", "score", source, "-m", model, "-o", out, *options],
+            [sys.executable, "-m", "tabad", "score", source, "-m", model, "-o", out, *options],
             check=True,
             capture_output=True,
         )

@@ -293,7 +293,7 @@ def test_full_disk_is_exit_code_6(run_tabad: RunTabad, table: Path, model_path: 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.csv.gz", "out.arrow", "out.jsonl"])
 def test_disk_that_fills_up_is_exit_code_6_and_leaves_nothing(name: str, table: Path, model_path: Path) -> None:
     # A file may hold 4 blocks (of 512 or 1,024 bytes, by the shell) and no more, as on a disk with that much left.
-    words = [sys.executable, "-m", "tabad.cli", "score", str(table), "-m", str(model_path), "-o", name]
+    words = [sys.executable, "-m", "tabad", "score", str(table), "-m", str(model_path), "-o", name]
     done = subprocess.run(
         ["sh", "-c", f"ulimit -f 4; exec {shlex.join(words)}"], cwd=table.parent, capture_output=True, text=True
     )
@@ -308,7 +308,7 @@ def test_interruption_leaves_nothing_behind(number: int, code: int, tmp_path: Pa
     rows = "".join(f"{i % 977},{i % 13},{(i * 7919) % 10007}\n" for i in range(400_000))
     (tmp_path / "t.csv").write_text("a,b,c\n" + rows)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tabad.cli", "score", "t.csv", "-o", "out.csv"], cwd=tmp_path, stderr=subprocess.PIPE
+        [sys.executable, "-m", "tabad", "score", "t.csv", "-o", "out.csv"], cwd=tmp_path, stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 60
     while not any(name.startswith(".out.csv") for name in os.listdir(tmp_path)) and time.monotonic() < deadline:
@@ -322,7 +322,7 @@ def test_interruption_leaves_nothing_behind(number: int, code: int, tmp_path: Pa
 
 
 def test_reader_that_leaves_early_gets_no_complaint(table: Path, model_path: Path) -> None:
-    command = f"'{sys.executable}' -m tabad.cli score '{table}' -m '{model_path}' -o - | head -1"
+    command = f"'{sys.executable}' -m tabad score '{table}' -m '{model_path}' -o - | head -1"
 
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
 

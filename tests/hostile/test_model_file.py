@@ -434,7 +434,7 @@ def test_a_damaged_file_is_exit_code_4(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content[:-1])
 
     done = subprocess.run(
-        [sys.executable, "-m", "tabad.cli", "inspect", str(path), "--json"], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "tabad", "inspect", str(path), "--json"], capture_output=True, text=True, timeout=120
     )
 
     assert done.returncode == 4

@@ -113,7 +113,7 @@ def test_control_c_in_the_first_pass_is_an_interruption(tmp_path: Path, threads:
     draw = np.random.default_rng(0)
     tabad.fit(pa.table({f"c{at}": draw.random(5_000) for at in range(4)}), quality="fast", output=tmp_path / "m.tabad")
     pq.write_table(pa.table({f"c{at}": draw.random(2_000_000) for at in range(4)}), tmp_path / "t.parquet")
-    command = [sys.executable, "-m", "tabad.cli", "score", str(tmp_path / "t.parquet"), "-m", str(tmp_path / "m.tabad"),
+    command = [sys.executable, "-m", "tabad", "score", str(tmp_path / "t.parquet"), "-m", str(tmp_path / "m.tabad"),
                "--top", "5", "--threads", str(threads)]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2.0)

@@ -46,7 +46,7 @@ def test_a_type_that_is_learned_late_writes_no_row_twice(
 def test_a_pipe_that_is_closed_early_is_no_refusal(run_tabad: RunTabad, small_model: Path, tmp_path: Path) -> None:
     table = tmp_path / "t.parquet"
     pq.write_table(pa.table({"a": list(range(200_000)), "b": list(range(200_000))}), table)
-    command = [sys.executable, "-m", "tabad.cli", "score", str(table), "-m", str(small_model), "-o", "-"]
+    command = [sys.executable, "-m", "tabad", "score", str(table), "-m", str(small_model), "-o", "-"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -59,7 +59,7 @@ def test_a_pipe_that_is_closed_early_is_no_refusal(run_tabad: RunTabad, small_mo
 def test_a_full_disk_behind_standard_output_is_said(small_model: Path) -> None:
     for arguments in (["inspect", str(small_model)], ["inspect", str(small_model), "--json"]):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([sys.executable, "-m", "tabad.cli", *arguments], stdout=full, stderr=subprocess.PIPE,
+            done = subprocess.run([sys.executable, "-m", "tabad", *arguments], stdout=full, stderr=subprocess.PIPE,
                                   text=True, check=False)  # fmt: skip
         assert done.returncode == 6, done.stderr
         assert done.stderr == "error: cannot write standard output: No space left on device\n"

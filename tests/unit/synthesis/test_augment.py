@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import tabad
+from tabad.api import run_augment
 from tabad.diffusion import presets
 from tabad.errors import InputError, TabadWarning, UsageError
 from tabad.synthesis import augment, learner, loop
@@ -86,7 +87,7 @@ def test_without_a_gain_the_table_is_as_it_was_and_no_network_judges(
 
 def test_the_folds_that_judge_were_seen_by_no_search(table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = chosen(monkeypatch, 1)
-    outcome, _ = tabad.api.run_augment(table, label="fraud", rare="1")
+    outcome, _ = run_augment(table, label="fraud", rare="1")
     # Three parts, parted anew once: six outer folds, then the whole.
     assert [len(folds) for folds in seen] == [2] * 6 + [6]
     for place, folds in enumerate(seen[:6]):

@@ -68,7 +68,8 @@ def test_equal_rows_of_both_tables_are_held_out_together() -> None:
     assert c2st(a, np.concatenate([a[:200], draw.normal(size=(200, 3))]), (False,) * 3, 0) > 0.43
     x = np.array([[1], [2], [2], [0.0], [2], [2], [-0.0], [5]], np.float32)
     unit, kind = compare._pairs(x, np.arange(8) >= 4)
-    assert unit.tolist() == [0, 1, 2, 3, 1, 2, 3, 4] and kind.tolist() == [0, 2, 2, 2, 1]
+    assert unit.tolist() == [0, 1, 2, 3, 1, 2, 3, 4]
+    assert kind.tolist() == [0, 2, 2, 2, 1]
 
 
 def test_rows_of_few_kinds_are_told_by_how_often_each_is_there() -> None:

@@ -1,5 +1,0 @@
-"""`python -m tabad.cli`."""
-
-from tabad.cli import main
-
-main()
