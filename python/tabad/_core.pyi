@@ -203,7 +203,8 @@ class Model:
 
         `obeyed`: no row of the fit broke it; a scored row that breaks such an order or sum is raised.
 
-        `rule`: at_most | sum | determines | null_together | null_with; pairs are values as text.
+        `rule`: at_most | sum | determines | null_together | null_with | null_by; pairs are values as text, of null_by
+        with `null` or `there`.
         """
 
     def schema(self) -> Any:

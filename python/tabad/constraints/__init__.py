@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AT_MOST",
     "DETERMINES",
+    "NULL",
+    "NULL_BY",
     "NULL_TOGETHER",
     "NULL_WITH",
     "SUM",
+    "THERE",
     "Constraint",
     "check_columns",
     "check_types",
@@ -29,7 +32,9 @@ __all__ = [
 ]
 
 AT_MOST, SUM, DETERMINES = "at_most", "sum", "determines"
-NULL_TOGETHER, NULL_WITH = "null_together", "null_with"
+NULL_TOGETHER, NULL_WITH, NULL_BY = "null_together", "null_with", "null_by"
+NULL, THERE = "null", "there"
+"""What a value of the first column says of the second (`NULL_BY`)."""
 
 _OPERATOR = re.compile(r"\s*(->|<=|>=|=)\s*")
 _EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
@@ -39,7 +44,8 @@ _EXAMPLES = "for example 'start <= end', 'total = net + tax' or 'zip -> city'"
 class Constraint:
     """A rule and its columns: low and high, total and parts, from and to, or those that are null together.
 
-    `pairs` says of a dependency which value comes with which, both as text. `broken`: how many of `rows` rows of the
+    `pairs` says of a dependency which value comes with which, both as text, and where nulls go by the value of another
+    column, with which values they come (`NULL`) and with which not (`THERE`). `broken`: how many of `rows` rows of the
     fit broke it, None where that is not known; where they are few, a row that breaks a sum or an order is odd.
     `of_normal`: these rows were those known to be normal, and some of the others break it.
     """
@@ -63,6 +69,8 @@ class Constraint:
                 return f"{first} -> {rest[0]}"
             case "null_together":
                 return f"{', '.join(self.columns)}: null together"
+            case "null_by":
+                return f"{first} tells where {rest[0]} is null"
             case _:
                 return f"{rest[0]} is null where {first} is"
 

@@ -6,6 +6,8 @@ that the table has; a rule needs `_EVIDENCE` nats against it:
 - `a -> b`: rows that repeat a value of a, times -ln of the share of pairs of rows that agree in b (functional
   dependencies; Huhtala et al. 1999 search them in full, here one column determines another).
 - nulls: rows in which the first is null, times -ln of the share of nulls of the second.
+- nulls by value (a shipping date by the status): rows that repeat a value of a, times -ln of the share of pairs of rows
+  that agree in whether b is null.
 Rules that follow from others are left out. Axes: B rows, D columns that can be listed.
 """
 
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from . import AT_MOST, DETERMINES, NULL_TOGETHER, NULL_WITH, SUM, Constraint
+from . import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, SUM, THERE, Constraint
 from .columns import codes, in_order, listable, measures, texts, valid
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
     from .columns import Floats
 
-__all__ = ["FIRST", "adds_up", "chance_is_out", "search"]
+    _Coded = tuple[npt.NDArray[np.int64], int]
+
+__all__ = ["FIRST", "adds_up", "chance_is_out", "pairs_of", "presence", "search", "unbroken", "with_pairs"]
 
 FIRST = 20_000
 """Rows that candidates are looked for in; those that follow can only strike them out."""
@@ -42,8 +46,11 @@ _EXACT = 1e-9
 
 
 def search(rows: pa.Table) -> list[Constraint]:
-    """The constraints that hold in all of these rows; dependencies without their pairs."""
-    return [*_dependencies(rows), *_nulls(rows)]
+    """The constraints that hold in all of these rows; dependencies and nulls by value without their pairs."""
+    coded = _coded(rows)
+    determines = _dependencies(coded)
+    nulls = _nulls(rows)
+    return [*determines, *nulls, *_nulls_by(rows, coded, [*determines, *nulls])]
 
 
 def chance_is_out(rows: int, share: float) -> bool:
@@ -60,15 +67,18 @@ def adds_up(total_B: Floats, parts: Iterable[Floats]) -> npt.NDArray[np.bool_]:
     return obeys
 
 
-def _dependencies(rows: pa.Table) -> list[Constraint]:
+def _coded(rows: pa.Table) -> dict[str, _Coded]:
+    """Codes of the columns whose values repeat; none where there are too many of them."""
     names = [field.name for field in rows.schema if listable(field.type)]
     coded = {}
     for name in names:
         place, values = codes(rows.column(name))
         if 1 < values <= 0.5 * rows.num_rows:
             coded[name] = (place, values)
-    if len(coded) > _MOST_LISTED:
-        return []
+    return coded if len(coded) <= _MOST_LISTED else {}
+
+
+def _dependencies(coded: dict[str, _Coded]) -> list[Constraint]:
     found = []
     for source, (from_B, values) in coded.items():
         for target, (to_B, _) in coded.items():
@@ -113,16 +123,54 @@ def _nulls(rows: pa.Table) -> list[Constraint]:
     return [*found, *(Constraint(NULL_WITH, edge) for edge in ordered)]
 
 
+def _nulls_by(rows: pa.Table, coded: dict[str, _Coded], known: list[Constraint]) -> list[Constraint]:
+    """Not where another rule says it: of columns that are null together the first, of columns that tell each other the
+    last in a chain, and of two that turn round the first."""
+    follows = {name for one in known if one.rule == NULL_TOGETHER for name in one.columns[1:]}
+    determined = {one.columns for one in known if one.rule == DETERMINES}
+    found = []
+    for target in rows.column_names:
+        null_B = ~valid(rows.column(target))
+        if target in follows or not _LEAST_ROWS <= null_B.sum() <= len(null_B) - _LEAST_ROWS:
+            continue
+        telling = [name for name, (from_B, _) in coded.items() if name != target and _tells(from_B, null_B)]
+        for place, source in enumerate(telling):
+            others = [(other, at) for at, other in enumerate(telling) if (source, other) in determined]
+            if all((other, source) in determined and place < at for other, at in others):
+                found.append(Constraint(NULL_BY, (source, target)))
+    return found
+
+
+def _tells(from_B: npt.NDArray[np.int64], null_B: npt.NDArray[np.bool_]) -> bool:
+    """Whether a value is with nulls always or never, and both occur beyond chance."""
+    for part in (slice(0, _GLANCE), slice(None)):
+        there_B = from_B[part] >= 0
+        rows_V = np.bincount(from_B[part][there_B])
+        nulls_V = np.bincount(from_B[part][there_B], null_B[part][there_B])
+        if ((nulls_V > 0) & (nulls_V < rows_V)).any():
+            return False
+    nulls, rows = int(nulls_V.sum()), int(rows_V.sum())
+    share = nulls / max(rows, 1)
+    return 0 < nulls < rows and chance_is_out(rows - int(np.count_nonzero(rows_V)), share**2 + (1.0 - share) ** 2)
+
+
 def pairs_of(rows: Any, one: Constraint) -> pa.Table:
     """Distinct pairs of a dependency with how often each occurs: columns `from`, `to` as text and `count`."""
-    source, target = (texts(rows.column(name)) for name in one.columns)
+    source = texts(rows.column(one.columns[0]))
+    target = rows.column(one.columns[1])
+    target = presence(target) if one.rule == NULL_BY else texts(target)
     pairs = pa.table({"from": source, "to": target}).drop_null()
     counted = pairs.group_by(["from", "to"]).aggregate([([], "count_all")])
     return counted.rename_columns(["from", "to", "count"])
 
 
+def presence(column: Any) -> pa.Array:
+    """`NULL` or `THERE` per cell."""
+    return pa.array(np.where(valid(column), THERE, NULL), pa.string())
+
+
 def unbroken(rows: Any, one: Constraint) -> npt.NDArray[np.bool_]:
-    """Per row whether it obeys; what a dependency says of a row alone is nothing."""
+    """Per row whether it obeys; what a rule with pairs says of a row alone is nothing."""
     if one.rule == AT_MOST:
         low, high = in_order(*(rows.column(name) for name in one.columns))
         return ~(low > high)

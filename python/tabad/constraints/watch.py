@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tabad.tables.views import without_views
 
-from . import AT_MOST, DETERMINES, SUM, Constraint, check_columns, check_types
+from . import AT_MOST, DETERMINES, NULL_BY, SUM, Constraint, check_columns, check_types
 from .find import FIRST, pairs_of, search, unbroken, with_pairs
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = ["Watch"]
 _MOST_KEPT = 65_536
 """Values of a determining column beyond which the dependency is not kept."""
 _UNREAD = ("id", "ignored", "label")
+_WITH_PAIRS = (DETERMINES, NULL_BY)
 _LISTED = ("category", "boolean", "key", "number")
 
 
@@ -58,20 +59,21 @@ class Watch:
         kinds = {column["name"]: column["kind"] for column in columns}
         result = []
         for one in dict.fromkeys([*self.given, *self._live]):
-            if not all(self._speaks_of(one, kinds[name]) for name in one.columns):
+            if not all(self._speaks_of(one, kinds[name], place) for place, name in enumerate(one.columns)):
                 continue
             broken = self.broken.get(one, 0)
-            if one.rule == DETERMINES:
+            if one.rule in _WITH_PAIRS:
                 one = with_pairs(one, self._pairs[one])
             result.append(replace(one, broken=broken, rows=self._read))
         return result
 
     @staticmethod
-    def _speaks_of(one: Constraint, kind: str) -> bool:
+    def _speaks_of(one: Constraint, kind: str, place: int) -> bool:
         if one.rule in (AT_MOST, SUM):
             # Whole numbers of few values are categories, and have their order all the same: `check_types`.
             return kind not in _UNREAD
-        return kind in _LISTED if one.rule == DETERMINES else kind not in _UNREAD
+        listed = one.rule == DETERMINES or (one.rule == NULL_BY and place == 0)
+        return kind in _LISTED if listed else kind not in _UNREAD
 
     def _look(self, batch: pa.RecordBatch) -> None:
         if self._searched:
@@ -100,9 +102,9 @@ class Watch:
             self.broken[one] += int(np.count_nonzero(~unbroken(rows, one)))
         self._live = [one for one in self._live if unbroken(rows, one).all()]
         for one in [*self.given, *self._live]:
-            if one.rule == DETERMINES:
+            if one.rule in _WITH_PAIRS:
                 self._pairs[one] = _together(self._pairs.get(one), pairs_of(rows, one))
-        for one in [one for one in self._live if one.rule == DETERMINES]:
+        for one in [one for one in self._live if one.rule in _WITH_PAIRS]:
             pairs = self._pairs[one]
             if len(pairs["from"].unique()) < pairs.num_rows or pairs.num_rows > _MOST_KEPT:
                 self._live.remove(one)

@@ -4,7 +4,8 @@ Present cells are held clean and the missing ones are sampled (the network is tr
 others hidden; imputation by conditional diffusion is CSDI's, Tashiro et al. 2021, section 4). One draw per cell: a
 filled table keeps the spread that means would take away. What a row gets depends on the seed and on the rows of its
 part of `PART` rows, never on the batches in which the table comes. Filled cells obey the model's constraints where the
-present cells of their row allow it: what is determined is computed, what breaks a rule is drawn again.
+present cells of their row allow it: what is determined is computed, what breaks a rule is drawn again, and a cell that
+the value of another column says is null (a shipping date of what is open) is not missing: it stays as it is.
 Axes: B rows, P table columns.
 """
 
@@ -67,6 +68,8 @@ class Filling:
         self.filled: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
         """Cells still missing, by column: of hopeless columns, and where the model keeps no text or key to give."""
+        self.meant: Counter[str] = Counter()
+        """Cells that are null as the value of another column says, and were not asked for by name."""
         self.unseen: list[str] = []
         """Columns of the model that the table does not have."""
 
@@ -83,9 +86,12 @@ class Filling:
 
     def stream(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """The rows of the reader in their order, missing cells filled."""
-        self.rows, self.filled, self.left = 0, Counter(), Counter()
+        self.rows, self.filled, self.left, self.meant = 0, Counter(), Counter(), Counter()
         reader = without_views(reader)
         self._check_there(reader.schema)
+        known = [one for one in self._constraints if set(one.columns) <= set(reader.schema.names)]
+        kinds = {column["name"]: column["kind"] for column in self._sampler.manifest["columns"]}
+        self._obedience = Obedience(known, kinds)
         schema = self._typed(reader.schema)
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -154,6 +160,11 @@ class Filling:
         if others:
             shown = ", ".join(f"{count:,} of `{name}`" for name, count in list(others.items())[:10])
             said.append(f"the model keeps no value to fill {shown}")
+        if self.meant:
+            shown = ", ".join(f"{count:,} of `{name}`" for name, count in list(self.meant.items())[:10])
+            said.append(
+                f"{shown} stay null, as they are in rows of their kind (a column that is asked for by name is filled)"
+            )
         return said
 
     def _fill(self, rows: pa.Table, part: int) -> pa.Table:
@@ -163,6 +174,7 @@ class Filling:
         for name in self.hopeless:
             if name in missing:
                 self.left[name] += _count(missing.pop(name))
+        missing = {name: self._not_meant(mask, rows, name) for name, mask in missing.items()}
         missing = {name: mask for name, mask in missing.items() if _count(mask)}
         if not missing:
             return rows
@@ -170,15 +182,25 @@ class Filling:
         for mask in missing.values():
             some = mask if some is None else pc.or_(some, mask)
         made = self._sampled(rows.filter(some), {name: mask.filter(some) for name, mask in missing.items()}, part)
-        for name, mask in missing.items():
+        for name in self._obedience.telling_first(missing):
+            # A value that was drawn for another column may say it too.
+            mask = self._not_meant(missing[name], rows, name)
             place = rows.schema.get_field_index(name)
             value = self._replaced(rows.column(name), mask, made.column(name).filter(mask.filter(some)), name)
             rows = rows.set_column(place, rows.schema.field(place), value)
-            left = _count(_missing(value))
+            left = _count(pc.and_(mask, _missing(value)))
             self.filled[name] += _count(mask) - left
             if left:
                 self.left[name] += left
         return rows
+
+    def _not_meant(self, mask: pa.ChunkedArray, rows: pa.Table, name: str) -> pa.ChunkedArray:
+        """Missing cells of a column without those that are null by the value of another."""
+        meant_B = None if name in self._asked else self._obedience.meant_to_be_null(name, rows)
+        if meant_B is None or not (meant_B := meant_B & mask.combine_chunks().to_numpy(zero_copy_only=False)).any():
+            return mask
+        self.meant[name] += int(meant_B.sum())
+        return pc.and_not(mask, pa.chunked_array([pa.array(meant_B)]))
 
     def _replaced(
         self, column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.ChunkedArray, name: str
@@ -209,9 +231,7 @@ class Filling:
 
         given = Given(x_BN, c_BC, given_BP)
         made = drawn(given, part * PART)
-        known = [one for one in self._constraints if set(one.columns) <= set(rows.schema.names)]
-        kinds = {column["name"]: column["kind"] for column in sampler.manifest["columns"]}
-        obedience = Obedience(known, kinds)
+        obedience = self._obedience
         free = {name: mask.combine_chunks().to_numpy(zero_copy_only=False) for name, mask in missing.items()}
         for turn in range(_TURNS + 1 if obedience else 0):
             broken, made = _obeying(obedience, rows, made, free, last=turn == _TURNS)

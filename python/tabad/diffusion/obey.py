@@ -1,10 +1,10 @@
 """Generated rows made to obey what the rows of their table obey.
 
 What a constraint determines is not drawn but computed: the column that another determines is looked up, a total is the
-sum of its parts, cells that are null together become null together. What it only limits (`a <= b`) cannot be computed:
-rows that break it are for the caller to draw again, so that those kept follow the network's own distribution among
-the rows that obey. Cells that stand (a condition, the present cells of a row that is filled) are never changed: what is
-free moves, or the row is drawn again. Axes: B rows.
+sum of its parts, cells that are null together or by the value of another become null. What it only limits (`a <= b`)
+cannot be computed: rows that break it are for the caller to draw again, so that those kept follow the network's own
+distribution among the rows that obey. Cells that stand (a condition, the present cells of a row that is filled) are
+never changed: what is free moves, or the row is drawn again. Axes: B rows.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabad.constraints import AT_MOST, DETERMINES, NULL_TOGETHER, NULL_WITH, SUM
+from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, SUM
 from tabad.constraints.columns import decimals_of, in_order, measures, texts, valid
-from tabad.constraints.find import adds_up
+from tabad.constraints.find import adds_up, presence
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from tabad.constraints import Constraint
 
@@ -52,14 +52,18 @@ class Obedience:
 
     def __init__(self, constraints: Sequence[Constraint], kinds: dict[str, str]) -> None:
         of = {rule: [one for one in constraints if one.rule == rule] for rule in (AT_MOST, SUM, DETERMINES)}
-        self.at_most, self.nulls = of[AT_MOST], [c for c in constraints if c.rule in (NULL_TOGETHER, NULL_WITH)]
+        self.at_most = of[AT_MOST]
+        # What the value of another column tells first: what it empties may empty more.
+        self._nulls_by = [one for one in constraints if one.rule == NULL_BY]
+        self.nulls = [*self._nulls_by, *(one for one in constraints if one.rule in (NULL_TOGETHER, NULL_WITH))]
         self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
         self.said = [f"`{one}`" for one in constraints]
         self.determines = _in_order(of[DETERMINES], kinds)
         self.sums = _parts_first(of[SUM])
         self._looked_up = {
             one: (pa.array([a for a, _ in one.pairs], pa.string()), pa.array([b for _, b in one.pairs], pa.string()))
-            for one in self.determines
+            for one in constraints
+            if one.rule in (DETERMINES, NULL_BY)
         }
 
     def __bool__(self) -> bool:
@@ -68,13 +72,14 @@ class Obedience:
     def enforce(self, rows: Rows, *, nulls: bool = True, last: bool = False) -> Flags:
         """Change what is free; return the rows that still break something [B].
 
-        `nulls`: rules on missing cells count too. `last`: rows will not be drawn again, so that two cells in the
-        wrong order are exchanged, or made equal where one of them stands.
+        `nulls`: rules on missing cells count too; without, those alone that go by a value, of cells that stand. `last`:
+        rows will not be drawn again, so that two cells in the wrong order are exchanged, or made equal where one of
+        them stands.
         """
-        for one in self.nulls if nulls else ():
-            self._empty(rows, one)
         for one in self.determines:
             self._determine(rows, one)
+        for one in self.nulls if nulls else ():
+            self._empty(rows, one)
         for one in self.sums:
             self._add(rows, one)
         if last:
@@ -101,7 +106,21 @@ class Obedience:
         for one in [*self.at_most, *self.sums, *self.determines, *(self.nulls if nulls else ())]:
             movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
             found |= movable & self._breaks(rows, one)
+        for one in () if nulls else self._nulls_by:
+            source, target = one.columns
+            found |= rows.free[source] & ~rows.free[target] & self._breaks(rows, one)
         return found
+
+    def meant_to_be_null(self, name: str, rows: pa.Table) -> Flags | None:
+        """Cells of a column that are null by the value of another [B]; None where none says so."""
+        telling = [one for one in self._nulls_by if one.columns[1] == name]
+        said = [_equal(self._said(rows.column(one.columns[0]), one), NULL) for one in telling]
+        return np.logical_or.reduce(said) if said else None
+
+    def telling_first(self, names: Iterable[str]) -> list[str]:
+        """The same columns, first those whose values say where others are null."""
+        telling = {one.columns[0] for one in self._nulls_by}
+        return sorted(names, key=lambda name: name not in telling)
 
     def contradicted(self, held: Mapping[str, pa.Array]) -> list[Constraint]:
         """The constraints that held values, arrays of one, break between themselves."""
@@ -110,7 +129,7 @@ class Obedience:
         return [one for one in every if held.keys() >= {*one.columns} and self._breaks(Rows(columns, {}), one)[0]]
 
     def _breaks(self, rows: Rows, one: Constraint) -> Flags:
-        if one.rule == DETERMINES:
+        if one.rule in (DETERMINES, NULL_BY):
             _, known_B, differs_B = self._lookup(rows, one)
             return known_B & differs_B
         if one.rule in (NULL_TOGETHER, NULL_WITH):
@@ -124,14 +143,18 @@ class Obedience:
         return ~adds_up(first, others)
 
     def _lookup(self, rows: Rows, one: Constraint) -> tuple[pa.Array, Flags, Flags]:
-        """Per row the value that the dependency gives, as text; whether it gives one; whether the row has another."""
-        source, target = self._looked_up[one]
-        at = pc.index_in(texts(rows.columns[one.columns[0]]), value_set=source)
-        expected = target.take(at)
-        found = texts(rows.columns[one.columns[1]])
+        """Per row what the first column says of the second, as text; whether it does; whether the row has another."""
+        expected = self._said(rows.columns[one.columns[0]], one)
+        cells = rows.columns[one.columns[1]]
+        found = presence(cells) if one.rule == NULL_BY else texts(cells)
         known_B = expected.is_valid().to_numpy(zero_copy_only=False) & valid(found)
         differs = pc.fill_null(pc.not_equal(expected, found), False).to_numpy(zero_copy_only=False)
         return expected, known_B, differs
+
+    def _said(self, cells: pa.ChunkedArray, one: Constraint) -> pa.Array:
+        """What the values of its first column say of the second, as text; null where they say nothing."""
+        source, target = self._looked_up[one]
+        return target.take(pc.index_in(texts(cells), value_set=source))
 
     def _determine(self, rows: Rows, one: Constraint) -> None:
         expected, known_B, differs_B = self._lookup(rows, one)
@@ -142,7 +165,9 @@ class Obedience:
 
     def _empty(self, rows: Rows, one: Constraint) -> None:
         first, *others = one.columns
-        if one.rule == NULL_TOGETHER:
+        if one.rule == NULL_BY:
+            empty_B = _equal(self._said(rows.columns[first], one), NULL)
+        elif one.rule == NULL_TOGETHER:
             # The first column says; a cell that stands says more.
             empty_B = ~valid(rows.columns[first])
             for name in one.columns:
@@ -192,6 +217,10 @@ class Obedience:
             still_B = wrong_B & rows.free[name] & _too_large(rows, one)
             value = plain(rows.columns[other]).filter(pa.array(still_B)).combine_chunks()
             rows.put(name, still_B, value.cast(plain(rows.columns[name]).type, safe=False))
+
+
+def _equal(texts: pa.Array, text: str) -> Flags:
+    return np.asarray(pc.fill_null(pc.equal(texts, text), False).to_numpy(zero_copy_only=False))
 
 
 def _too_large(rows: Rows, one: Constraint) -> Flags:

@@ -33,10 +33,13 @@ pub enum Rule {
     NullTogether,
     /// Where the first is null, the second is.
     NullWith,
+    /// The first tells where the second is null; `pairs` say it of each value.
+    NullBy,
 }
 
 impl Rule {
-    const ALL: [Self; 5] = [Self::AtMost, Self::Sum, Self::Determines, Self::NullTogether, Self::NullWith];
+    const ALL: [Self; 6] =
+        [Self::AtMost, Self::Sum, Self::Determines, Self::NullTogether, Self::NullWith, Self::NullBy];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,19 +48,25 @@ impl Rule {
             Self::Determines => "determines",
             Self::NullTogether => "null_together",
             Self::NullWith => "null_with",
+            Self::NullBy => "null_by",
         }
     }
 
     fn takes(self, columns: usize) -> bool {
         match self {
-            Self::AtMost | Self::Determines | Self::NullWith => columns == 2,
+            Self::AtMost | Self::Determines | Self::NullWith | Self::NullBy => columns == 2,
             Self::Sum | Self::NullTogether => (2..=MOST_COLUMNS).contains(&columns),
         }
+    }
+
+    fn has_pairs(self) -> bool {
+        matches!(self, Self::Determines | Self::NullBy)
     }
 }
 
 /// One rule, the columns it is about, whether a person gave it, how many of the rows of the fit that were looked at broke it
-/// (None where that is not known), whether these were normal and rows that are not break it, and the pairs of a dependency.
+/// (None where that is not known), whether these were normal and rows that are not break it, and what it says of
+/// single values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub rule: Rule,
@@ -82,7 +91,7 @@ impl Constraint {
             && distinct.is_subset(known)
             && sources.len() == pairs.len()
             && pairs.len() <= MOST_PAIRS
-            && (rule == Rule::Determines || pairs.is_empty());
+            && (rule.has_pairs() || pairs.is_empty());
         fits.then_some(())?;
         // Files of before there was such a thing say nothing of it.
         let (broken, rows) = (value["broken"].as_u64(), value["rows"].as_u64().unwrap_or(0));
@@ -119,7 +128,7 @@ pub fn parse(text: &str, columns: &[&str]) -> Result<Vec<Constraint>> {
         .collect()
 }
 
-/// The constraints with those pairs alone whose values the codecs keep anyway; a dependency without any is left out.
+/// The constraints with those pairs alone whose values the codecs keep anyway; of pairs none left, it is left out.
 pub fn held(constraints: Vec<Constraint>, encoder: &Encoder) -> Vec<Constraint> {
     let holds = |column: &str, text: &str| {
         encoder.columns.iter().any(|known| match &known.role {
@@ -129,11 +138,11 @@ pub fn held(constraints: Vec<Constraint>, encoder: &Encoder) -> Vec<Constraint> 
     };
     let kept = constraints.into_iter().map(|mut one| {
         if let [from, to] = one.columns.as_slice() {
-            one.pairs.retain(|pair| holds(from, &pair.0) && holds(to, &pair.1));
+            one.pairs.retain(|pair| holds(from, &pair.0) && (one.rule == Rule::NullBy || holds(to, &pair.1)));
         }
         one
     });
-    kept.filter(|one| one.rule != Rule::Determines || !one.pairs.is_empty()).collect()
+    kept.filter(|one| !one.rule.has_pairs() || !one.pairs.is_empty()).collect()
 }
 
 /// The same list, with the pairs.
@@ -157,7 +166,7 @@ pub fn describe(constraints: &[Constraint]) -> Value {
 }
 
 pub fn write(constraints: &[Constraint], store: &mut Store) -> Value {
-    for (at, one) in constraints.iter().enumerate().filter(|(_, one)| one.rule == Rule::Determines) {
+    for (at, one) in constraints.iter().enumerate().filter(|(_, one)| one.rule.has_pairs()) {
         let (from, to): (Vec<&str>, Vec<&str>) = one.pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).unzip();
         store.put_strings(&format!("constraint.{at}.from"), &from);
         store.put_strings(&format!("constraint.{at}.to"), &to);
@@ -174,7 +183,8 @@ pub fn read(value: &Value, store: &Store, columns: &[&str]) -> Result<Vec<Constr
     let known: HashSet<&str> = columns.iter().copied().collect();
     let list = value.as_array().filter(|list| list.len() <= MOST).ok_or_else(damaged)?;
     let one = |(at, value): (usize, &Value)| {
-        let pairs = match value["rule"] == Rule::Determines.name() {
+        let has_pairs = Rule::ALL.into_iter().any(|rule| rule.has_pairs() && value["rule"] == rule.name());
+        let pairs = match has_pairs {
             true => {
                 let from = store.get_strings(&format!("constraint.{at}.from"))?;
                 let to = store.get_strings(&format!("constraint.{at}.to"))?;
@@ -207,7 +217,8 @@ mod tests {
             {"rule":"sum","columns":["c","a","b"],"given":false},
             {"rule":"determines","columns":["a","b"],"given":false,"pairs":[["1","x"],["2","x"]]},
             {"rule":"null_together","columns":["a","b","c"],"given":false},
-            {"rule":"null_with","columns":["a","c"],"given":false}]"#;
+            {"rule":"null_with","columns":["a","c"],"given":false},
+            {"rule":"null_by","columns":["b","c"],"given":false,"pairs":[["1","null"],["2","there"]]}]"#;
         let constraints = parsed(text).unwrap();
         let mut store = Store::default();
         let manifest = write(&constraints, &mut store);

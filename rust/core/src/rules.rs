@@ -219,7 +219,7 @@ impl Check<'_> {
         match self.constraint.rule {
             Rule::AtMost => cell(0) > cell(1),
             Rule::Sum => is_off(cell(0), (1..self.cells.len()).map(cell), self.slack),
-            Rule::Determines | Rule::NullTogether | Rule::NullWith => false,
+            Rule::Determines | Rule::NullTogether | Rule::NullWith | Rule::NullBy => false,
         }
     }
 }

@@ -108,6 +108,37 @@ def test_nulls_that_come_together_are_found() -> None:
     assert [text for text in found(apart) if "null" in text] == []
 
 
+def test_nulls_that_go_by_a_value_are_found_one_exception_refutes_it() -> None:
+    status = DRAW.choice(["open", "paid", "sent"], N, p=[0.1, 0.2, 0.7])
+    # A code that determines the status tells no more than it; where the status is null nothing is said.
+    code = np.char.add(status, DRAW.integers(0, 5, N).astype(str))
+    empty = status != "sent"
+    columns = {
+        "code": code,
+        "status": pa.array(status, mask=DRAW.random(N) < 0.01),
+        "sent": pa.array(DRAW.random(N), mask=empty),
+    }
+    assert found(columns) == ["code -> status", "status tells where sent is null"]
+    # Nulls together: of the first alone.
+    both = {"status": status, "sent": columns["sent"], "by": pa.array(DRAW.random(N), mask=empty)}
+    assert found(both) == ["sent, by: null together", "status tells where sent is null"]
+    empty[np.flatnonzero(status == "open")[0]] = False
+    assert found({"status": status, "sent": pa.array(DRAW.random(N), mask=empty)}) == []
+
+
+def test_two_columns_that_tell_each_other_say_it_once() -> None:
+    one = DRAW.integers(0, 6, N)
+    columns = {"one": one, "two": [f"t{v}" for v in one], "cell": pa.array(DRAW.random(N), mask=one == 3)}
+    assert [text for text in found(columns) if "null" in text] == ["one tells where cell is null"]
+
+
+def test_nulls_by_a_value_need_repeats_beyond_chance() -> None:
+    # 3 of 1,000 keys of two rows each are with nulls: 1,000 repeats at 0.006 nats are 6.
+    key = np.repeat(np.arange(1_000), 2)
+    assert found({"key": key, "cell": pa.array(DRAW.random(N), mask=key < 3)}) == []
+    assert found({"key": key, "cell": pa.array(DRAW.random(N), mask=key < 300)}) == ["key tells where cell is null"]
+
+
 def test_chance_is_excluded_beyond_twenty_nats() -> None:
     # -ln 0.5 is 0.693: 28 rows are 19.4 nats, 29 are 20.1.
     assert [chance_is_out(rows, 0.5) for rows in (28, 29)] == [False, True]
@@ -135,6 +166,20 @@ def test_rows_after_the_search_strike_out_and_bring_further_pairs() -> None:
     assert [(one.broken, one.rows) for one in result.values()] == [(1, 24_001), (0, 24_001), (0, 24_001)]
     assert dict(result["code -> half"].pairs) == {str(c): f"h{c // 2}" for c in [*range(30), 50]}
     assert watch.notes() == ["`low <= wrong` was given, and 1 rows of the table break it"]
+
+
+def test_rows_after_the_search_bring_values_that_tell_of_nulls_or_strike_the_rule_out() -> None:
+    code = np.r_[DRAW.integers(0, 30, 24_000), [50]]
+    values = DRAW.random(len(code))
+    late = code < 10
+    late[-3] = ~late[-3]
+    table = pa.table({"code": code, "cell": pa.array(values, mask=code < 10), "late": pa.array(values, mask=late)})
+    watch = watched(table, [], 7_000)
+    [one] = watch.found([{"name": name, "kind": "number"} for name in table.schema.names])
+    assert str(one) == "code tells where cell is null"
+    assert dict(one.pairs) == {str(c): "null" if c < 10 else "there" for c in [*range(30), 50]}
+    times = [{"name": name, "kind": "datetime"} for name in table.schema.names]
+    assert watch.found(times) == []  # no model keeps single times
 
 
 def test_rows_beyond_the_first_bring_further_exceptions() -> None:

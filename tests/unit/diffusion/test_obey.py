@@ -78,6 +78,27 @@ def test_a_wrong_order_is_drawn_again_or_exchanged_at_last() -> None:
     assert columns == {"low": [1, 5, 7], "high": [2, 5, None]}
 
 
+SENT = Constraint("null_by", ("status", "sent"), pairs=(("open", "null"), ("sent", "there")))
+
+
+def test_nulls_go_by_a_value() -> None:
+    made = {"status": ["open", "sent", "sent", "new", None], "sent": [1, None, 2, 3, None], "by": [1, 2, 3, None, None]}
+    # What has a null is never filled: such a row is drawn again. What is emptied empties more.
+    columns, broken = enforced(rows(made), [Constraint("null_with", ("sent", "by")), SENT])
+    assert columns == {**made, "sent": [None, None, 2, 3, None], "by": [None, None, 3, None, None]}
+    assert broken == [False, True, False, False, False]
+    columns, broken = enforced(rows(made, held="sent"), [SENT])
+    assert columns == made
+    assert broken == [True, True, False, False, False]
+    assert enforced(rows(made), [SENT], nulls=False) == (made, [False] * 5)
+
+
+def test_what_is_looked_up_tells_of_nulls() -> None:
+    state = Constraint("determines", ("code", "status"), pairs=(("1", "open"),))
+    columns, _ = enforced(rows({"code": ["1"], "status": ["sent"], "sent": [1]}), [SENT, state])
+    assert columns == {"code": ["1"], "status": ["open"], "sent": [None]}
+
+
 def test_nulls_come_together() -> None:
     together = Constraint("null_together", ("a", "b"))
     where = Constraint("null_with", ("a", "c"))

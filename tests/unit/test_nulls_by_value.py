@@ -1,0 +1,91 @@
+"""Nulls that go by the value of another column: found, kept in the file, obeyed by generated and filled rows."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import tabad
+from tabad.diffusion import presets
+from tabad.errors import TabadWarning
+
+ROWS = 1_500
+DAY = dt.date(2024, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    draw = np.random.default_rng(0)
+    status = draw.choice(["open", "paid", "sent"], ROWS, p=[0.2, 0.2, 0.6])
+    sent = [DAY + dt.timedelta(days=int(day)) for day in draw.integers(0, 90, ROWS)]
+    items = draw.integers(1, 6, ROWS)
+    return pa.table(
+        {
+            "status": status,
+            "sent": pa.array(sent, mask=status != "sent"),
+            "items": items,
+            "spread": pa.array(draw.gamma(2.0, 1.0, ROWS).round(2), mask=items == 1),
+            "amount": draw.lognormal(3, 1, ROWS).round(2),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def model(table: pa.Table) -> tabad.Model:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(48, 2, 256, 250, 1e9, matched=2_048))
+        return tabad.fit(table)
+
+
+def breaks(rows: pa.Table) -> int:
+    """Rows whose date or spread is there where it cannot be, or is not where it must be."""
+    sent = [(row["sent"] is None) != (row["status"] != "sent") for row in rows.to_pylist()]
+    spread = [(row["spread"] is None) != (row["items"] == 1) for row in rows.to_pylist()]
+    return sum(map(max, zip(sent, spread, strict=True)))
+
+
+def test_they_are_found_and_kept_in_the_file(model: tabad.Model) -> None:
+    assert [str(one) for one in model.constraints()] == [
+        "status tells where sent is null",
+        "items tells where spread is null",
+    ]
+    again = tabad.Model.from_bytes(model.to_bytes())
+    assert dict(again.constraints()[0].pairs) == {"open": "null", "paid": "null", "sent": "there"}
+    assert dict(again.constraints()[1].pairs) == {"1": "null", **dict.fromkeys("2345", "there")}
+    assert again.constraints() == model.constraints()
+
+
+def test_generated_rows_obey(model: tabad.Model) -> None:
+    assert breaks(model.generate(600, seed=1)) == 0
+    assert breaks(model.generate(600, seed=1, constraints=None)) > 0
+    held = model.generate(100, where={"status": "open"}, seed=1)
+    assert held["sent"].null_count == 100
+    late = model.generate(50, where="sent >= 2024-03-01", seed=1)
+    assert set(late["status"].to_pylist()) == {"sent"}
+
+
+def test_what_is_meant_to_be_null_is_not_missing(model: tabad.Model, table: pa.Table) -> None:
+    rows = table.slice(0, 300)
+    meant = {name: rows[name].null_count for name in ("sent", "spread")}
+    gone = pa.array(np.arange(300) % 3 == 0)
+    sent = pc.if_else(gone, pa.scalar(None, rows["sent"].type), rows["sent"])
+    holed = rows.set_column(1, rows.schema.field(1), sent)
+    with pytest.warns(TabadWarning, match=f"{meant['sent']} of `sent`, {meant['spread']} of `spread` stay null"):
+        filled = model.impute(holed, seed=2)
+    assert breaks(filled) == 0
+    asked = model.impute(holed, columns="sent", seed=2)  # says nothing
+    assert asked["sent"].null_count == 0
+    assert asked["spread"].equals(rows["spread"])
+
+
+def test_a_value_that_is_filled_goes_with_the_nulls_that_stand(model: tabad.Model, table: pa.Table) -> None:
+    rows = table.slice(0, 300)
+    holed = rows.set_column(0, rows.schema.field(0), pa.nulls(300, pa.string()))
+    filled = model.impute(holed, columns="status", seed=3)
+    assert filled["sent"].equals(rows["sent"])
+    assert breaks(filled) == 0
+    with pytest.warns(TabadWarning, match="stay null"):
+        both = model.impute(holed, seed=3)  # dates are drawn for some, and their status with them
+    assert breaks(both) == 0
