@@ -78,7 +78,7 @@ class Fit:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
         `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
-        reconstruction|conditional|diffusion-time. `rules`: orders and sums are looked for. `unit`: the column whose
+        reconstruction|conditional|diffusion-time. `rules`: orders, sums and products are looked for. `unit`: the column whose
         values are held out whole; not modelled.
         Raises `UsageError` for an unknown kind or mechanism, for `normal` without `label`, and for a `unit` that is the
         label, feedback, context, or beside `screen`.
@@ -108,7 +108,7 @@ class Fit:
         """Give the fit a trained network: its JSON config and a safetensors file of float32 weights."""
 
     def constraints(self) -> str:
-        """The orders and sums that the rows of the sample obey, all but one in a hundred: JSON as below."""
+        """The orders, sums and products that the rows of the sample obey, all but one in a hundred: JSON as below."""
 
     def set_constraints(self, text: str) -> None:
         """Give the fit what its rows obey, or nearly all of them, instead of what it found: a JSON list of `rule`,
@@ -199,12 +199,12 @@ class Model:
         """
 
     def constraints(self) -> str:
-        """What generated rows obey, as JSON: `{"rule", "columns", "given", "obeyed", "pairs": [[from, to], ...]}` each.
+        """What rows obey, as JSON: a list of `{"rule", "columns", "given", "broken", "rows", "pairs": [[from, to], ...]}`.
 
-        `obeyed`: no row of the fit broke it; a scored row that breaks such an order or sum is raised.
-
-        `rule`: at_most | sum | determines | null_together | null_with | null_by; pairs are values as text, of null_by
-        with `null` or `there`.
+        `rule`: at_most | sum | product | determines | null_together | null_with | null_by. `broken`: how many of the
+        `rows` that the fit looked at broke it, null where that is not known; a scored row that breaks an order, a sum
+        or a product that few broke is raised. Pairs are values as text, of null_by with `null` or `there`. A product
+        may have `decimals`, to which it is rounded; `of_normal` is true where normal rows obey and others do not.
         """
 
     def schema(self) -> Any:

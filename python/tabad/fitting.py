@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tabad import _core
 from tabad._lazy import expect, need
 from tabad.config import KEPT_ROWS, FitOptions
-from tabad.constraints import AT_MOST, SUM, Constraint, from_text, parse
+from tabad.constraints import AT_MOST, PRODUCT, SUM, Constraint, from_text, parse
 from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels, spot_numbers
@@ -129,16 +129,16 @@ def fit_table(
 def _refuse_unchecked(given: list[Constraint]) -> None:
     """Raise `UsageError` for a rule that no row is judged by: it is for rows that a network generates."""
     for one in given:
-        if one.rule not in (AT_MOST, SUM):
+        if one.rule not in (AT_MOST, SUM, PRODUCT):
             raise UsageError(
                 f"`{one}` is for rows that are generated, and quality fast trains no network to generate any",
                 name="constraint-without-network",
-                hint="fit with --quality default, or leave it out: orders and sums are what rows are judged by",
+                hint="fit with --quality default, or leave it out: rows are judged by orders, sums and products",
             )
 
 
 def _all_rules(watched: list[Constraint], found: list[Constraint]) -> str:
-    """Those that were given, then orders and sums, then the others that were seen in passing."""
+    """Those that were given, then orders, sums and products, then the others that were seen in passing."""
     given = [one for one in watched if one.given]
     known = {(one.rule, one.columns) for one in given}
     fresh = [one for one in found if (one.rule, one.columns) not in known]

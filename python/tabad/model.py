@@ -9,6 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from tabad.config import (
     label_text,
     one_of,
 )
-from tabad.constraints import DETERMINES, Constraint, check_columns, check_types, from_text, parse
+from tabad.constraints import DETERMINES, PRODUCT, Constraint, check_columns, check_types, from_text, parse
 from tabad.errors import ModelFileError, TabadWarning, TableNotFound, UsageError
 from tabad.key_file import KeySource, read_key
 from tabad.run import Run
@@ -263,8 +264,8 @@ class Model:
         value, and the others follow from them: `{"country": "FR"}`, or texts such as `"amount > 1000"`, for which rows
         are drawn again until enough obey. `guidance` leans on the label: 1 is the network as trained, more
         makes rows more typical of their class. The rows obey the model's constraints, and further ones given here
-        ("start <= end", "total = net + tax"); None: no constraints at all. The same seed gives the same rows on one
-        machine. Raises `UsageError` where the model has no network or does not know what is asked for, `InputError`
+        ("start <= end", "total = net + tax", "net = quantity * price"); None: no constraints at all. The same seed
+        gives the same rows on one machine. Raises `UsageError` where the model has no network or does not know what is asked for, `InputError`
         where fewer than one row in 500 obeys, and `MissingDependency` without torch.
 
         >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
@@ -319,7 +320,7 @@ class Model:
         check_columns(more, known, "the model")
         check_types(more, self.schema)
         have = {(one.rule, one.columns) for one in own}
-        more = [one for one in more if (one.rule, one.columns) not in have]
+        more = [self._rounded(one) for one in more if (one.rule, one.columns) not in have]
         unknown = next((one for one in more if one.rule == DETERMINES), None)
         if unknown is not None:
             raise UsageError(
@@ -328,6 +329,14 @@ class Model:
                 hint=f"give it to the fit: tabad fit TABLE --constraint '{unknown}' -o MODEL",
             )
         return [*own, *more]
+
+    def _rounded(self, one: Constraint) -> Constraint:
+        """A product with the decimals of its total."""
+        if one.rule != PRODUCT:
+            return one
+        total = next(column for column in self.manifest["columns"] if column["name"] == one.columns[0])
+        whole = 0 if pa.types.is_integer(self.schema.field(one.columns[0]).type) else None
+        return replace(one, decimals=total.get("decimals", whole))
 
     def with_release(self, facts: str, numbers: bytes) -> "Model":
         """This model with what a private fit gives away (`tabad.private.stored`)."""

@@ -1,4 +1,4 @@
-"""Twin of `rules/find.rs` in numpy, without a glance: orders of amounts; of times, and sums, with few exceptions.
+"""Twin of `rules/find.rs` in numpy, without a glance: orders of amounts; of times, sums and products with exceptions.
 
 Chance is the share of all pairs of rows. Axes: B rows.
 """
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tabad.constraints import AT_MOST, SUM, Constraint
+from tabad.constraints import AT_MOST, PRODUCT, SUM, Constraint
 from tabad.constraints.columns import is_amount, is_time, measures
-from tabad.constraints.find import adds_up, chance_is_out
+from tabad.constraints.find import adds_up, chance_is_out, multiplies, usual_decimals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,12 +23,13 @@ LEAST_BROKEN, TIMES_FEWER, LEAST_ROWS, FEW = 0.02, 20, 20, 100
 
 
 def rules(rows: pa.Table) -> list[Constraint]:
-    """Sums, then orders, of the amounts and times of a table."""
+    """Sums, products, then orders, of the amounts and times of a table."""
     cells = {f.name: measures(rows[f.name]) for f in rows.schema if is_amount(f.type) or is_time(f.type)}
     amounts = [name for name in cells if is_amount(rows.schema.field(name).type)]
     times = [name for name in cells if name not in amounts]
     found = sums({name: cells[name] for name in amounts})
     equal = [set(one.columns) for one in found if len(one.columns) == 2]
+    found += products({name: cells[name] for name in amounts})
     for kind in [None, *dict.fromkeys(rows.schema.field(name).type for name in times)]:
         group = amounts if kind is None else [name for name in times if rows.schema.field(name).type == kind]
         found += orders({name: cells[name] for name in group}, equal, 0 if kind is None else rows.num_rows // FEW)
@@ -81,3 +82,34 @@ def is_sum(total_B: Floats, parts: list[Floats]) -> bool:
     slack_B = 1e-9 * np.maximum(np.abs(sum_B), 1e-3)
     chance = float((np.abs(total_B[:, None] - sum_B) <= slack_B).mean())
     return broken <= len(total_B) // FEW and chance_is_out(len(total_B) - broken, chance)
+
+
+def products(cells: dict[str, Floats]) -> list[Constraint]:
+    names = [name for name, values in cells.items() if len(np.unique(values[~np.isnan(values)])) > 1]
+    found = []
+    for total in names:
+        pairs = [pair for pair in combinations(names, 2) if total not in pair]
+        decimals = usual_decimals(cells[total])
+        rows = len(cells[total])
+        for most in (0, rows // FEW):
+            fits = [pair for pair in pairs if is_product(cells[total], [cells[name] for name in pair], decimals, most)]
+            if fits:
+                broken = int((~multiplies(cells[total], [cells[name] for name in fits[0]], decimals)).sum())
+                found.append(Constraint(PRODUCT, (total, *fits[0]), broken=broken, rows=rows, decimals=decimals))
+                break
+    return found
+
+
+def is_product(total_B: Floats, factors: list[Floats], decimals: int | None, most: int) -> bool:
+    if (~multiplies(total_B, factors, decimals)).sum() > most:
+        return False
+    product_B = factors[0] * factors[1]
+    unit = 0.0 if decimals is None else 10.0**-decimals
+    changes = np.logical_and.reduce([(factor != 0) & (np.abs(factor) != 1) for factor in factors])
+    tells = changes & ~np.isnan(total_B) & (np.abs(product_B) >= 10 * unit)
+    total_B, product_B = total_B[tells], product_B[tells]
+    broken = int((~multiplies(total_B, [product_B], decimals)).sum())
+    reach_B = 1e-9 * np.maximum(np.abs(product_B), 1e-3) + unit * (0.5 + 1e-6)
+    chance = float((np.abs(total_B[:, None] - product_B) <= reach_B).mean()) if len(total_B) else 0.0
+    few = broken <= len(total_B) // FEW and broken * TIMES_FEWER <= (1 - chance) * len(total_B)
+    return few and chance_is_out(len(total_B) - broken, chance)

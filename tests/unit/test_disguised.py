@@ -136,7 +136,9 @@ def test_a_sum_without_spaces_is_said_how_to_write() -> None:
     with pytest.raises(UsageError) as caught:
         tabad.score(table, constraints=["total=net+tax"])
 
-    assert caught.value.hint == ("columns are `net`, `tax`, `total`; + wants a space on each side: total = net + tax")
+    assert caught.value.hint == (
+        "columns are `net`, `tax`, `total`; + and * want a space on each side: total = net + tax"
+    )
 
 
 def test_json_lines_of_another_encoding_are_refused_in_what_is_written(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def fit(
     `update` is a model that further rows come to: columns, vocabularies and network stay, the kept rows become rows of
     both tables, and thresholds come from the new rows (500 or more).
     `constraints` are rules of the rows and of those that are generated ("start <= end", "total = net + tax",
-    "zip -> city"), beside the ones that are found; "none" finds none.
+    "net = quantity * price", "zip -> city"), beside the ones that are found; "none" finds none.
     `unit` names a column that says whose row it is (a customer): rows of one value are held out together or not at all,
     so that p-values say how odd a row of somebody new is; it is not modelled.
     `all_rows` holds nothing out, for models that generate: every row is learned from, p-values are rank shares among

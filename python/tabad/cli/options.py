@@ -93,7 +93,7 @@ Constraints = Annotated[
     typer.Option(
         "--constraint",
         metavar="RULE",
-        help="What rows obey: 'start <= end', 'total = net + tax', 'zip -> city'. Repeat.",
+        help="What rows obey: 'start <= end', 'total = net + tax', 'net = quantity * price', 'zip -> city'. Repeat.",
     ),
 ]
 AuditRows = Annotated[

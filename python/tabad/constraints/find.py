@@ -1,8 +1,8 @@
 """Dependencies and rules on nulls that hold in every row read: looked for in the first rows, then checked against all.
 
-Orders and sums are found by the compiled module (`rules/find.rs`). A rule is found where it is true without exception
-and chance is excluded. Chance is what rows would do if the columns had nothing to do with each other, at the shares
-that the table has; a rule needs `_EVIDENCE` nats against it:
+Orders, sums and products are found by the compiled module (`rules/find.rs`). A rule is found where it is true without
+exception and chance is excluded. Chance is what rows would do if the columns had nothing to do with each other, at the
+shares that the table has; a rule needs `_EVIDENCE` nats against it:
 - `a -> b`: rows that repeat a value of a, times -ln of the share of pairs of rows that agree in b (functional
   dependencies; Huhtala et al. 1999 search them in full, here one column determines another).
 - nulls: rows in which the first is null, times -ln of the share of nulls of the second.
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from . import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, SUM, THERE, Constraint
+from . import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM, THERE, Constraint
 from .columns import codes, in_order, listable, measures, texts, valid
 
 if TYPE_CHECKING:
@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
     _Coded = tuple[npt.NDArray[np.int64], int]
 
-__all__ = ["FIRST", "adds_up", "chance_is_out", "pairs_of", "presence", "search", "unbroken", "with_pairs"]
+__all__ = [
+    "FIRST",
+    "adds_up",
+    "chance_is_out",
+    "multiplies",
+    "pairs_of",
+    "presence",
+    "search",
+    "unbroken",
+    "usual_decimals",
+    "with_pairs",
+]
 
 FIRST = 20_000
 """Rows that candidates are looked for in; those that follow can only strike them out."""
@@ -65,6 +76,25 @@ def adds_up(total_B: Floats, parts: Iterable[Floats]) -> npt.NDArray[np.bool_]:
     size = np.maximum(np.abs(total_B), np.max(np.abs(parts), axis=0))
     obeys: npt.NDArray[np.bool_] = ~(gap > _EXACT * np.maximum(size, 1e-3))
     return obeys
+
+
+def multiplies(total_B: Floats, factors: Iterable[Floats], decimals: int | None) -> npt.NDArray[np.bool_]:
+    """Rows whose factors make the total, rounded to so many decimals; where a cell is absent nothing is said."""
+    product_B = np.prod(list(factors), axis=0)
+    unit = 0.0 if decimals is None else 10.0**-decimals
+    # Halves that doubles cannot tell go either way.
+    reach_B = _EXACT * np.maximum(np.abs(product_B), 1e-3) + unit * (0.5 + 1e-6)
+    obeys: npt.NDArray[np.bool_] = ~(np.abs(total_B - product_B) > reach_B)
+    return obeys
+
+
+def usual_decimals(values: Floats) -> int | None:
+    """The fewest decimals, at most 6, that write all values but one in a hundred; None where more are needed."""
+    there = values[~np.isnan(values)]
+    for decimals in range(7):
+        if np.count_nonzero(np.round(there * 10.0**decimals) / 10.0**decimals != there) <= len(there) // 100:
+            return decimals
+    return None
 
 
 def _coded(rows: pa.Table) -> dict[str, _Coded]:
@@ -177,6 +207,9 @@ def unbroken(rows: Any, one: Constraint) -> npt.NDArray[np.bool_]:
     if one.rule == SUM:
         total, *parts = (measures(rows.column(name)) for name in one.columns)
         return adds_up(total, parts)
+    if one.rule == PRODUCT:
+        total, *factors = (measures(rows.column(name)) for name in one.columns)
+        return multiplies(total, factors, one.decimals)
     if one.rule in (NULL_TOGETHER, NULL_WITH):
         first, *others = (~valid(rows.column(name)) for name in one.columns)
         agrees: list[npt.NDArray[np.bool_]] = [

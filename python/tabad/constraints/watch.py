@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from tabad.tables.views import without_views
 
-from . import AT_MOST, DETERMINES, NULL_BY, SUM, Constraint, check_columns, check_types
-from .find import FIRST, pairs_of, search, unbroken, with_pairs
+from . import AT_MOST, DETERMINES, NULL_BY, PRODUCT, SUM, Constraint, check_columns, check_types
+from .columns import measures
+from .find import FIRST, pairs_of, search, unbroken, usual_decimals, with_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +70,7 @@ class Watch:
 
     @staticmethod
     def _speaks_of(one: Constraint, kind: str, place: int) -> bool:
-        if one.rule in (AT_MOST, SUM):
+        if one.rule in (AT_MOST, SUM, PRODUCT):
             # Whole numbers of few values are categories, and have their order all the same: `check_types`.
             return kind not in _UNREAD
         listed = one.rule == DETERMINES or (one.rule == NULL_BY and place == 0)
@@ -91,10 +92,21 @@ class Watch:
         self._searched = True
         if self._head:
             head = pa.Table.from_batches(self._head).unify_dictionaries()
+            self._round(head)
             if self._search:
                 self._live = [one for one in search(head.slice(0, FIRST)) if one not in self.given]
             self._check(head)
         self._head = []
+
+    def _round(self, head: pa.Table) -> None:
+        """Say of products that were given to how many decimals their total is rounded, by the rows held so far."""
+        told = {
+            one: replace(one, decimals=usual_decimals(measures(head.column(one.columns[0]))))
+            for one in self.given
+            if one.rule == PRODUCT
+        }
+        self.given = [told.get(one, one) for one in self.given]
+        self.broken = dict.fromkeys(self.given, 0)
 
     def _check(self, rows: Any) -> None:
         self._read += rows.num_rows

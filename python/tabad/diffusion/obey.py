@@ -1,10 +1,10 @@
 """Generated rows made to obey what the rows of their table obey.
 
 What a constraint determines is not drawn but computed: the column that another determines is looked up, a total is the
-sum of its parts, cells that are null together or by the value of another become null. What it only limits (`a <= b`)
-cannot be computed: rows that break it are for the caller to draw again, so that those kept follow the network's own
-distribution among the rows that obey. Cells that stand (a condition, the present cells of a row that is filled) are
-never changed: what is free moves, or the row is drawn again. Axes: B rows.
+sum of its parts or the product of its factors, cells that are null together or by the value of another become null.
+What it only limits (`a <= b`) cannot be computed: rows that break it are for the caller to draw again, so that those
+kept follow the network's own distribution among the rows that obey. Cells that stand (a condition, the present cells of
+a row that is filled) are never changed: what is free moves, or the row is drawn again. Axes: B rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, SUM
+from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM
 from tabad.constraints.columns import decimals_of, in_order, measures, texts, valid
-from tabad.constraints.find import adds_up, presence
+from tabad.constraints.find import adds_up, multiplies, presence
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
@@ -51,15 +51,15 @@ class Obedience:
     """The constraints of a model in the order in which they are enforced."""
 
     def __init__(self, constraints: Sequence[Constraint], kinds: dict[str, str]) -> None:
-        of = {rule: [one for one in constraints if one.rule == rule] for rule in (AT_MOST, SUM, DETERMINES)}
-        self.at_most = of[AT_MOST]
+        self._kinds = kinds
+        self.at_most = [one for one in constraints if one.rule == AT_MOST]
         # What the value of another column tells first: what it empties may empty more.
         self._nulls_by = [one for one in constraints if one.rule == NULL_BY]
         self.nulls = [*self._nulls_by, *(one for one in constraints if one.rule in (NULL_TOGETHER, NULL_WITH))]
         self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
         self.said = [f"`{one}`" for one in constraints]
-        self.determines = _in_order(of[DETERMINES], kinds)
-        self.sums = _parts_first(of[SUM])
+        self.determines = _in_order([one for one in constraints if one.rule == DETERMINES], kinds)
+        self.computed = _parts_first([one for one in constraints if one.rule in (SUM, PRODUCT)])
         self._looked_up = {
             one: (pa.array([a for a, _ in one.pairs], pa.string()), pa.array([b for _, b in one.pairs], pa.string()))
             for one in constraints
@@ -67,7 +67,7 @@ class Obedience:
         }
 
     def __bool__(self) -> bool:
-        return bool(self.at_most or self.nulls or self.determines or self.sums)
+        return bool(self.at_most or self.nulls or self.determines or self.computed)
 
     def enforce(self, rows: Rows, *, nulls: bool = True, last: bool = False) -> Flags:
         """Change what is free; return the rows that still break something [B].
@@ -80,8 +80,8 @@ class Obedience:
             self._determine(rows, one)
         for one in self.nulls if nulls else ():
             self._empty(rows, one)
-        for one in self.sums:
-            self._add(rows, one)
+        for one in self.computed:
+            (self._add if one.rule == SUM else self._multiply)(rows, one)
         if last:
             for one in self.at_most:
                 self._exchange(rows, one)
@@ -103,7 +103,7 @@ class Obedience:
         """Rows that break something that a free cell could mend [B]."""
         count = len(next(iter(rows.columns.values()))) if rows.columns else 0
         found: Flags = np.zeros(count, bool)
-        for one in [*self.at_most, *self.sums, *self.determines, *(self.nulls if nulls else ())]:
+        for one in [*self.at_most, *self.computed, *self.determines, *(self.nulls if nulls else ())]:
             movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
             found |= movable & self._breaks(rows, one)
         for one in () if nulls else self._nulls_by:
@@ -125,7 +125,7 @@ class Obedience:
     def contradicted(self, held: Mapping[str, pa.Array]) -> list[Constraint]:
         """The constraints that held values, arrays of one, break between themselves."""
         columns = {name: pa.chunked_array([value]) for name, value in held.items()}
-        every = [*self.at_most, *self.sums, *self.determines, *self.nulls]
+        every = [*self.at_most, *self.computed, *self.determines, *self.nulls]
         return [one for one in every if held.keys() >= {*one.columns} and self._breaks(Rows(columns, {}), one)[0]]
 
     def _breaks(self, rows: Rows, one: Constraint) -> Flags:
@@ -140,7 +140,7 @@ class Obedience:
         if one.rule == AT_MOST:
             return _too_large(rows, one)
         first, *others = (measures(rows.columns[name]) for name in one.columns)
-        return ~adds_up(first, others)
+        return ~(adds_up(first, others) if one.rule == SUM else multiplies(first, others, one.decimals))
 
     def _lookup(self, rows: Rows, one: Constraint) -> tuple[pa.Array, Flags, Flags]:
         """Per row what the first column says of the second, as text; whether it does; whether the row has another."""
@@ -201,6 +201,29 @@ class Obedience:
             rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
             cells[name] = measures(rows.columns[name])
             left_B = ~adds_up(cells[total], [cells[part] for part in parts])
+
+    def _multiply(self, rows: Rows, one: Constraint) -> None:
+        total, *factors = one.columns
+        cells = {name: measures(rows.columns[name]) for name in one.columns}
+        left_B = ~multiplies(cells[total], [cells[name] for name in factors], one.decimals)
+        for name in [total, *reversed(factors)]:
+            if not (left_B & rows.free[name]).any():
+                continue
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                others_B = np.prod([cells[factor] for factor in factors if factor != name], axis=0)
+                value_B = others_B if name == total else cells[total] / others_B
+            decimals = one.decimals if name == total else decimals_of(cells[name])
+            value_B = value_B if decimals is None else np.round(value_B, decimals)
+            kind = plain(rows.columns[name]).type
+            mended_B = left_B & rows.free[name] & _holds(value_B, kind)
+            if name != total:
+                # A factor that no row has, or of which the total is not the product, is none: the row is drawn again.
+                known_B = np.isin(value_B, cells[name]) if self._kinds.get(name) == "category" else True
+                mended_B &= known_B & (value_B >= np.nanmin(cells[name])) & (value_B <= np.nanmax(cells[name]))
+                mended_B &= multiplies(cells[total], [others_B, value_B], one.decimals)
+            rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
+            cells[name] = measures(rows.columns[name])
+            left_B = ~multiplies(cells[total], [cells[factor] for factor in factors], one.decimals)
 
     @staticmethod
     def _exchange(rows: Rows, one: Constraint) -> None:
@@ -272,9 +295,9 @@ def _in_order(constraints: list[Constraint], kinds: dict[str, str]) -> list[Cons
     return ordered
 
 
-def _parts_first(sums: list[Constraint]) -> list[Constraint]:
-    """Sums such that a total is made before it is a part."""
-    left, ordered = list(sums), []
+def _parts_first(computed: list[Constraint]) -> list[Constraint]:
+    """Sums and products such that a total is made before it is a part or a factor."""
+    left, ordered = list(computed), []
     while left:
         totals = {one.columns[0] for one in left}
         ready = [one for one in left if not totals & set(one.columns[1:])] or left[:1]

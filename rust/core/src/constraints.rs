@@ -16,6 +16,7 @@ const MOST: usize = 4_096;
 const MOST_PAIRS: usize = 65_536;
 /// Columns of one constraint.
 const MOST_COLUMNS: usize = 1_024;
+const MOST_DECIMALS: u8 = 18;
 /// One row in so many may break what is still a rule: one that a person gave, and one that was found.
 const FEW_OF_GIVEN: u64 = 10;
 pub const FEW_OF_FOUND: u64 = 100;
@@ -27,6 +28,8 @@ pub enum Rule {
     AtMost,
     /// The first is the sum of the others.
     Sum,
+    /// The first is the product of the others, rounded to so many decimals.
+    Product,
     /// The first determines the second; `pairs` say how.
     Determines,
     /// They are null together.
@@ -38,13 +41,14 @@ pub enum Rule {
 }
 
 impl Rule {
-    const ALL: [Self; 6] =
-        [Self::AtMost, Self::Sum, Self::Determines, Self::NullTogether, Self::NullWith, Self::NullBy];
+    const ALL: [Self; 7] =
+        [Self::AtMost, Self::Sum, Self::Product, Self::Determines, Self::NullTogether, Self::NullWith, Self::NullBy];
 
     fn name(self) -> &'static str {
         match self {
             Self::AtMost => "at_most",
             Self::Sum => "sum",
+            Self::Product => "product",
             Self::Determines => "determines",
             Self::NullTogether => "null_together",
             Self::NullWith => "null_with",
@@ -55,6 +59,7 @@ impl Rule {
     fn takes(self, columns: usize) -> bool {
         match self {
             Self::AtMost | Self::Determines | Self::NullWith | Self::NullBy => columns == 2,
+            Self::Product => columns == 3,
             Self::Sum | Self::NullTogether => (2..=MOST_COLUMNS).contains(&columns),
         }
     }
@@ -65,8 +70,8 @@ impl Rule {
 }
 
 /// One rule, the columns it is about, whether a person gave it, how many of the rows of the fit that were looked at broke it
-/// (None where that is not known), whether these were normal and rows that are not break it, and what it says of
-/// single values.
+/// (None where that is not known), whether these were normal and rows that are not break it, what it says of
+/// single values, and the decimals of a product (None: it is not rounded).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub rule: Rule,
@@ -76,6 +81,7 @@ pub struct Constraint {
     pub rows: u64,
     pub of_normal: bool,
     pub pairs: Vec<(String, String)>,
+    pub decimals: Option<u8>,
 }
 
 impl Constraint {
@@ -96,19 +102,29 @@ impl Constraint {
         // Files of before there was such a thing say nothing of it.
         let (broken, rows) = (value["broken"].as_u64(), value["rows"].as_u64().unwrap_or(0));
         let of_normal = value["of_normal"] == true;
-        Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, of_normal, pairs })
+        let decimals = match &value["decimals"] {
+            Value::Null => None,
+            stated => Some(
+                u8::try_from(stated.as_u64()?).ok().filter(|&most| rule == Rule::Product && most <= MOST_DECIMALS)?,
+            ),
+        };
+        Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, of_normal, pairs, decimals })
     }
 
     /// A row that breaks it is odd: few rows of the fit did, and it is no matter of codes and statuses, which energies tell.
     pub fn is_checked(&self) -> bool {
         let most = self.rows / if self.given { FEW_OF_GIVEN } else { FEW_OF_FOUND };
-        matches!(self.rule, Rule::AtMost | Rule::Sum) && self.broken.is_some_and(|broken| broken <= most)
+        matches!(self.rule, Rule::AtMost | Rule::Sum | Rule::Product)
+            && self.broken.is_some_and(|broken| broken <= most)
     }
 
     fn facts(&self) -> Value {
         let mut facts = json!({"rule": self.rule.name(), "columns": self.columns, "given": self.given, "broken": self.broken, "rows": self.rows, "pairs": self.pairs.len()});
         if self.of_normal {
             facts["of_normal"] = json!(true);
+        }
+        if let Some(decimals) = self.decimals {
+            facts["decimals"] = json!(decimals);
         }
         facts
     }
@@ -216,6 +232,7 @@ mod tests {
         let text = r#"[{"rule":"at_most","columns":["a","b"],"given":true},
             {"rule":"sum","columns":["c","a","b"],"given":false},
             {"rule":"determines","columns":["a","b"],"given":false,"pairs":[["1","x"],["2","x"]]},
+            {"rule":"product","columns":["c","a","b"],"given":false,"decimals":2},
             {"rule":"null_together","columns":["a","b","c"],"given":false},
             {"rule":"null_with","columns":["a","c"],"given":false},
             {"rule":"null_by","columns":["b","c"],"given":false,"pairs":[["1","null"],["2","there"]]}]"#;
@@ -237,6 +254,7 @@ mod tests {
             rows: 10_099,
             of_normal: false,
             pairs: vec![],
+            decimals: None,
         };
         let most = |rule, given| (0..=10_000).rev().find(|&k| one(rule, given, Some(k)).is_checked());
         assert_eq!(most(Rule::Sum, false), Some(100));
@@ -255,6 +273,9 @@ mod tests {
             r#"[{"rule":"at_most","columns":["a","z"],"given":true}]"#,
             r#"[{"rule":"at_most","columns":["a","b"]}]"#,
             r#"[{"rule":"near","columns":["a","b"],"given":true}]"#,
+            r#"[{"rule":"product","columns":["a","b"],"given":true}]"#,
+            r#"[{"rule":"product","columns":["a","b","c"],"given":true,"decimals":99}]"#,
+            r#"[{"rule":"at_most","columns":["a","b"],"given":true,"decimals":2}]"#,
             r#"[{"rule":"determines","columns":["a","b"],"given":true,"pairs":[["1","x"],["1","y"]]}]"#,
         ] {
             assert_eq!(parsed(text).unwrap_err().name, "constraint-unfit", "{text}");

@@ -409,6 +409,11 @@ pub fn describe_columns(encoder: &Encoder) -> Value {
         if column.given {
             facts["given"] = json!(true);
         }
+        if let Role::Modelled(codec) = &column.role
+            && let Some(decimals) = codec.decimals()
+        {
+            facts["decimals"] = json!(decimals);
+        }
         facts
     });
     Value::Array(columns.collect())

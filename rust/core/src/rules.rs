@@ -1,9 +1,9 @@
-//! Rows that break what no row of the fit broke, or few did: `start <= end`, `total = net + tax`.
+//! Rows that break what no row of the fit broke, or few did: `start <= end`, `total = net + tax`, `amount = quantity * price`.
 //!
 //! Kernel and network see how far a total is from those of like rows, not that it is a cent off the sum of its parts. Where k of n
 //! exchangeable rows break a rule, the next one does with probability (k + 1) / (n + 1) at most; of K rules any one with K times
 //! that. Minus the logarithm of it is what a broken order adds to a score: orders without exception and orders with some are
-//! counted apart. A sum is no habit but a computation, and so is what a person gave as a rule: of tables whose rows are all right,
+//! counted apart. A sum or a product is no habit but a computation, and so is what a person gave as a rule: of tables whose rows are all right,
 //! one in twenty at most is assumed to hold a row that breaks any of them, however many rows of this one do. Such a row is raised by
 //! ln(20 (n + 1)), and stands out in a table that is screened. The rarest of the broken rules counts, once a row.
 //!
@@ -55,7 +55,7 @@ enum Sort {
 
 impl Sort {
     fn of(one: &Constraint) -> Self {
-        match (one.rule == Rule::Sum || one.given, one.broken) {
+        match (matches!(one.rule, Rule::Sum | Rule::Product) || one.given, one.broken) {
             (true, _) => Self::Computed,
             (false, Some(0)) => Self::Order,
             (false, _) => Self::OrderWithExceptions,
@@ -187,6 +187,12 @@ impl<'a> Rules<'a> {
         self.checks.iter().filter(move |check| check.breaks(row))
     }
 
+    /// How many rules fewer a row would break with another cell in a column.
+    pub fn mended(&self, column: &str, value: f64, row: usize) -> i64 {
+        let of_column = self.checks.iter().filter(|check| check.constraint.columns.iter().any(|name| name == column));
+        of_column.map(|check| i64::from(check.breaks(row)) - i64::from(check.breaks_with(column, value, row))).sum()
+    }
+
     /// The rules, and how many of some rows break each.
     pub fn counted(&self, rows: &[u32]) -> impl Iterator<Item = (&'a Constraint, u64)> {
         let count = move |check: &Check<'_>| rows.iter().filter(|&&row| check.breaks(row as usize)).count() as u64;
@@ -195,12 +201,23 @@ impl<'a> Rules<'a> {
 }
 
 impl Check<'_> {
-    /// What a cell of a sum has to be for the row to obey.
+    /// What a cell of a sum or a product has to be for the row to obey; None where no number would do.
     pub fn wanted(&self, column: &str, row: usize) -> Option<f64> {
         let cell = |at: usize| self.cells[at].value(row);
-        let parts: f64 = (1..self.cells.len()).map(cell).sum();
         let place = self.constraint.columns.iter().position(|name| name == column)?;
+        if self.constraint.rule == Rule::Product {
+            let others: f64 = (1..self.cells.len()).filter(|&at| at != place).map(cell).product();
+            return Some(if place == 0 { others } else { cell(0) / others }).filter(|wanted| wanted.is_finite());
+        }
+        let parts: f64 = (1..self.cells.len()).map(cell).sum();
         Some(if place == 0 { parts } else { cell(0) - parts + cell(place) })
+    }
+
+    /// Whether the row would break the rule with another cell in a column.
+    pub fn breaks_with(&self, column: &str, value: f64, row: usize) -> bool {
+        let own = |at: usize| self.constraint.columns[at] == column;
+        let absent = (0..self.cells.len()).any(|at| !own(at) && self.cells[at].is_null(row));
+        !absent && self.is_off(|at| if own(at) { value } else { self.cells[at].value(row) })
     }
 
     /// Of a broken order: the column's cell, whether the other is its upper end, and how far beyond that it is.
@@ -215,10 +232,16 @@ impl Check<'_> {
         if self.cells.iter().any(|cells| cells.is_null(row)) {
             return false;
         }
-        let cell = |at: usize| self.cells[at].value(row);
+        self.is_off(|at| self.cells[at].value(row))
+    }
+
+    fn is_off(&self, cell: impl Fn(usize) -> f64 + Clone) -> bool {
         match self.constraint.rule {
             Rule::AtMost => cell(0) > cell(1),
             Rule::Sum => is_off(cell(0), (1..self.cells.len()).map(cell), self.slack),
+            Rule::Product => {
+                is_no_product(cell(0), [cell(1), cell(2)], (self.slack, unit_of(self.constraint.decimals)))
+            }
             Rule::Determines | Rule::NullTogether | Rule::NullWith | Rule::NullBy => false,
         }
     }
@@ -229,6 +252,22 @@ fn is_off(total: f64, parts: impl Iterator<Item = f64> + Clone, slack: f64) -> b
     let gap = (total - parts.clone().sum::<f64>()).abs();
     let size = parts.map(f64::abs).fold(total.abs(), f64::max);
     gap > slack * size.max(SMALLEST_SIZE)
+}
+
+/// Whether factors do not make the total, rounded to a unit; of a missing cell there is no gap.
+fn is_no_product(total: f64, [one, other]: [f64; 2], (slack, unit): (f64, f64)) -> bool {
+    let product = one * other;
+    (total - product).abs() > reach(product, slack, unit)
+}
+
+/// How far from a product its rounded self may be: halves of a unit that doubles cannot tell go either way.
+fn reach(product: f64, slack: f64, unit: f64) -> f64 {
+    slack * product.abs().max(SMALLEST_SIZE) + unit * (0.5 + 1e-6)
+}
+
+/// What a number of so many decimals is rounded to.
+fn unit_of(decimals: Option<u8>) -> f64 {
+    decimals.map_or(0.0, |decimals| 10_f64.powi(-i32::from(decimals)))
 }
 
 /// Amounts and times as f64, exact up to 2^53, with the type they had; None for what is neither.

@@ -38,6 +38,9 @@ def found(columns: dict[str, object]) -> list[str]:
         ("end >= start", Constraint("at_most", ("start", "end"), given=True)),
         ("total = net + tax", Constraint("sum", ("total", "net", "tax"), given=True)),
         ("net + tax = total", Constraint("sum", ("total", "net", "tax"), given=True)),
+        ("amount = quantity * price", Constraint("product", ("amount", "quantity", "price"), given=True)),
+        ("quantity * price = amount", Constraint("product", ("amount", "quantity", "price"), given=True)),
+        ("a-b = c * d-e", Constraint("product", ("a-b", "c", "d-e"), given=True)),
         ("zip->city", Constraint("determines", ("zip", "city"), given=True)),
         ("two words <= c-d", Constraint("at_most", ("two words", "c-d"), given=True)),
     ],
@@ -82,6 +85,34 @@ def test_sums_are_found_to_the_last_decimal(kind: str) -> None:
         off = columns["sum"].to_pylist()
         off[-wrong:] = [value + 1 for value in off[-wrong:]]
         assert ("sum = net + tax" in found({**columns, "sum": pa.array(off, columns["sum"].type)})) == holds
+
+
+def test_products_are_found_to_the_last_decimal_of_the_total() -> None:
+    quantity, price, rate = DRAW.integers(1, 9, N), DRAW.lognormal(2, 1, N).round(2), DRAW.choice([0.07, 0.19], N)
+    net = (quantity * price).round(2)
+    columns = {"quantity": quantity, "price": price, "net": net, "rate": rate, "tax": (net * rate).round(2)}
+    result = {str(one): one for one in told(pa.table(columns)) if one.rule == "product"}
+    assert list(result) == ["net = quantity * price", "tax = net * rate"]
+    assert [(one.broken, one.decimals) for one in result.values()] == [(0, 2), (0, 2)]
+    wrong = net.copy()
+    wrong[:20] *= 1.0371  # one in a hundred, with more decimals than the others have
+    [one] = [one for one in told(pa.table({**columns, "net": wrong}).drop_columns("tax")) if one.rule == "product"]
+    assert (one.broken, one.decimals) == (20, 2)
+    wrong[20] *= 2
+    assert [one for one in told(pa.table({**columns, "net": wrong}).drop_columns("tax")) if one.rule == "product"] == []
+    free = {"quantity": quantity, "price": price, "ratio": quantity * price}
+    [one] = [one for one in told(pa.table(free)) if one.rule == "product"]
+    assert (str(one), one.decimals) == ("ratio = quantity * price", None)  # 3 x 1.1 is 3.3000000000000003
+
+
+def test_a_product_is_not_what_rounding_makes() -> None:
+    # Shares below 1 whose product is 0 in whole numbers, beside counts that mostly are; factors that are 0 or 1.
+    share, other = DRAW.random(N).round(2), DRAW.random(N).round(2)
+    count = np.where(DRAW.random(N) < 0.005, 3, 0)
+    assert [text for text in found({"share": share, "other": other, "count": count}) if "*" in text] == []
+    flag, amount = DRAW.integers(0, 2, N), DRAW.lognormal(3, 1, N).round(2)
+    same = np.where(flag == 1, amount, 0.0)
+    assert [text for text in found({"flag": flag, "amount": amount, "same": same}) if "*" in text] == []
 
 
 def test_a_dependency_is_found_one_exception_refutes_it() -> None:
@@ -207,7 +238,9 @@ def random_table(seed: int) -> pa.Table:
     )
     rows = {"a": a, "b": b, "c": c, "ab": a + b, "abc": a + b + c, "copy": a.copy(), "free": draw.normal(size=n)}
     rows["above"] = a + draw.integers(0, 50, n)
-    for name in ("ab", "abc", "copy", "above"):
+    few, price = draw.integers(1, 7, n), draw.lognormal(1, 1, n).round(2)
+    rows |= {"few": few, "price": price, "cost": (few * price).round(2), "whole": (few * price).round()}
+    for name in ("ab", "abc", "copy", "above", "cost", "whole"):
         wrong = draw.permutation(n)[: int(draw.integers(0, n // 60 + 1))]
         rows[name][wrong] = draw.integers(0, 20_000, len(wrong))
     start = np.datetime64("2024-01-01") + draw.integers(0, 300, n)

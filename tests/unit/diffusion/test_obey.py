@@ -68,6 +68,33 @@ def test_a_total_that_stands_moves_its_last_part_within_its_range() -> None:
     assert broken == [False, False, False]
 
 
+AMOUNT = Constraint("product", ("amount", "items", "price"), decimals=2)
+
+
+def test_a_total_is_the_rounded_product_of_its_factors() -> None:
+    made = {"amount": [9.0, 1.0, None, 5.0], "items": [3, 2, 2, None], "price": [1.115, 0.25, 3.0, 2.0]}
+    columns, broken = enforced(rows(made), [AMOUNT])
+    # 3.345 is no double: either of 3.34 and 3.35 obeys, and the first is what round makes of it.
+    assert columns["amount"] == [pytest.approx(3.345, abs=0.0051), 0.5, None, 5.0]
+    assert broken == [False] * 4
+
+
+def test_a_product_that_stands_moves_a_factor_that_gives_it() -> None:
+    made = {"amount": [9.0, 7.0, 5.0], "items": [3, 2, 5], "price": [2.0, 4.0, 8.0]}
+    columns, broken = enforced(rows(made, held="amount"), [AMOUNT])
+    # 9 = 3 x 3 and 7 = 2 x 3.5; 5 = 5 x 1 would be a price that was never drawn, and no whole number of items makes it.
+    assert columns == {"amount": [9.0, 7.0, 5.0], "items": [3, 2, 5], "price": [3.0, 4.0, 8.0]}
+    assert broken == [False, True, True]
+
+
+def test_a_sum_that_is_a_factor_is_made_first() -> None:
+    paid = Constraint("product", ("paid", "total", "rate"), decimals=2)
+    columns, broken = enforced(
+        rows({"paid": [1.0], "total": [1.0], "net": [2.0], "tax": [0.5], "rate": [1.1]}), [paid, "total = net + tax"]
+    )
+    assert (columns["total"], columns["paid"], broken) == ([2.5], [2.75], [False])
+
+
 def test_a_wrong_order_is_drawn_again_or_exchanged_at_last() -> None:
     cells = {"low": [1, 5, 7], "high": [2, 3, None]}
     assert enforced(rows(cells), ["low <= high"]) == (cells, [False, True, False])

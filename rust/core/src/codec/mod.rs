@@ -296,13 +296,17 @@ impl Codec {
         })
     }
 
-    /// The value seen, for a person.
-    pub fn show(&self, array: &dyn Array, row: usize) -> String {
-        let decimals = match self {
+    /// Of numbers: all values of the fit are multiples of ten to the minus this.
+    pub fn decimals(&self) -> Option<u8> {
+        match self {
             Self::Number(codec) => codec.decimals,
             _ => None,
-        };
-        show::cell(array, row, decimals, self.data_type())
+        }
+    }
+
+    /// The value seen, for a person.
+    pub fn show(&self, array: &dyn Array, row: usize) -> String {
+        show::cell(array, row, self.decimals(), self.data_type())
     }
 
     /// An encoded number in the source's units.

@@ -40,8 +40,8 @@ pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Ve
     reasons
 }
 
-/// The columns that may be wrong, likeliest first. Of a sum by how ordinary the rest of the row is, were the cell what the
-/// others make it; of an order those that break most rules, by what their repair takes off the score. A context column is none,
+/// The columns that may be wrong, likeliest first. Of a sum or a product by how many broken rules the cell mends, were it what the
+/// others make it (a quantity of 2.7 makes nothing), then by how ordinary the row is with it; of an order those that break most rules, by what their repair takes off the score. A context column is none,
 /// unless all are.
 fn suspects<'a>(
     model: &Model,
@@ -57,8 +57,16 @@ fn suspects<'a>(
         return vec![&names[0]];
     }
     let score = |name: &&str| mended(model, case, check, name).unwrap_or(f64::INFINITY);
+    let mends = |name: &&str| {
+        let cell = wanted(model, case, check, name);
+        cell.map_or(i64::MIN, |(cell, _)| case.rules.mended(name, cell, case.row))
+    };
+    let mut repairs: Vec<i64> = vec![0; columns.len()];
     let odd: Vec<f64> = match check.constraint.rule {
-        Rule::Sum => columns.iter().map(score).collect(),
+        Rule::Sum | Rule::Product => {
+            repairs = columns.iter().map(mends).collect();
+            columns.iter().map(score).collect()
+        }
         _ => {
             let breaks =
                 |name: &str| broken.iter().filter(|one| one.constraint.columns.iter().any(|own| own == name)).count();
@@ -71,7 +79,7 @@ fn suspects<'a>(
         }
     };
     let mut order: Vec<usize> = (0..columns.len()).collect();
-    order.sort_by(|&a, &b| odd[a].total_cmp(&odd[b]).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| repairs[b].cmp(&repairs[a]).then(odd[a].total_cmp(&odd[b])).then(a.cmp(&b)));
     order.into_iter().map(|at| columns[at]).collect()
 }
 
@@ -90,7 +98,7 @@ fn repaired(model: &Model, columns: &[&str], prospects: &mut Prospects<'_>) -> V
 fn mended(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<f64> {
     let (_, source) = place(model, case, column)?;
     let mut columns: Vec<ArrayRef> = case.batch.columns().iter().map(|cells| cells.slice(case.row, 1)).collect();
-    let wanted = round(check.wanted(column, case.row)?, decimals(model, case, check.constraint, column));
+    let (wanted, _) = wanted(model, case, check, column)?;
     columns[source] = cast(&Float64Array::from(vec![wanted]), columns[source].data_type()).ok()?;
     let row = RecordBatch::try_new(case.batch.schema(), columns).ok()?;
     let block = model.encoder.open(&row, case.alignment).ok()?.encode(0..1);
@@ -115,15 +123,16 @@ fn reason(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Op
     let [first, rest @ ..] = check.constraint.columns.as_slice() else { return None };
     let show = |name: &str| shown(model, case, name);
     let expected = match check.constraint.rule {
-        Rule::Sum => {
-            let wanted = check.wanted(column, case.row)?;
+        Rule::Sum | Rule::Product => {
+            let (wanted, decimals) = wanted(model, case, check, column)?;
+            let (together, apart) = if check.constraint.rule == Rule::Sum { (" + ", " - ") } else { (" * ", " / ") };
             let others = rest.iter().filter(|name| *name != column).map(String::as_str);
             let terms = if first == column {
-                others.collect::<Vec<_>>().join(" + ")
+                others.collect::<Vec<_>>().join(together)
             } else {
-                std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(" - ")
+                std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(apart)
             };
-            format!("{wanted:.*} ({terms})", decimals(model, case, check.constraint, column))
+            format!("{wanted:.decimals$} ({terms})")
         }
         _ if first == column => format!("at most {} ({})", show(rest.first()?)?, rest.first()?),
         _ => format!("at least {} ({first})", show(first)?),
@@ -142,6 +151,23 @@ fn shown(model: &Model, case: &Case<'_>, column: &str) -> Option<String> {
     Some(model.encoder.codec(at)?.show(case.batch.column(source).as_ref(), case.row))
 }
 
+/// What a cell of a sum or a product has to be, and with how many decimals it is written; None where no such cell would do.
+fn wanted(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Option<(f64, usize)> {
+    let exact = check.wanted(column, case.row)?;
+    if check.constraint.rule == Rule::Sum {
+        let decimals = decimals(model, case, check.constraint, column);
+        return Some((round(exact, decimals), decimals));
+    }
+    let (at, source) = place(model, case, column)?;
+    let whole = case.batch.column(source).data_type().is_integer();
+    let own = || model.encoder.codec(at)?.decimals().or(whole.then_some(0));
+    let is_total = check.constraint.columns.first().is_some_and(|first| first == column);
+    let stated = if is_total { check.constraint.decimals } else { own() };
+    let decimals = stated.map_or_else(|| decimals(model, case, check.constraint, column), usize::from);
+    let rounded = round(exact, decimals);
+    (!check.breaks_with(column, rounded, case.row)).then_some((rounded, decimals))
+}
+
 /// The most decimals that a cell of a sum but this one is written with: those of a wrong cell say nothing.
 fn decimals(model: &Model, case: &Case<'_>, one: &Constraint, but: &str) -> usize {
     let others = one.columns.iter().filter(|name| *name != but).filter_map(|name| shown(model, case, name));
@@ -155,7 +181,8 @@ fn written(text: &str) -> usize {
 
 fn round(value: f64, decimals: usize) -> f64 {
     let scale = 10_f64.powi(decimals as i32);
-    (value * scale).round() / scale
+    // No -0.0.
+    (value * scale).round() / scale + 0.0
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Orders and sums that the rows of a table obey and that chance does not make: of amounts orders without exception, of times orders,
-//! and sums, that all rows but one in a hundred obey. An order of amounts that few rows break is a habit of columns that hang together,
+//! Orders, sums and products that the rows of a table obey and that chance does not make: of amounts orders without exception, of
+//! times orders, and sums and products, that all rows but one in a hundred obey. An order of amounts that few rows break is a habit of columns that hang together,
 //! and those rows are as good as others.
 //!
 //! Chance is what rows would do if the columns had nothing to do with each other: the share of all pairs of rows, a's cell from one
@@ -8,6 +8,10 @@
 //!   say nothing, and twenty times as many as rows do.
 //! - `a = b + c (+ d)`: rows in which two parts are not 0 and that obey, times -ln of that share among them.
 //!
+//! - `a = b * c`, rounded to the last decimal of a: rows in which both factors are neither 0 nor 1, whose product is ten times what it is
+//!   rounded to and that obey, likewise; twenty times fewer break it than by chance. A factor may be a whole number of few values (a
+//!   quantity), which sums and orders leave to the energies.
+//!
 //! Rules that follow from others are left out. Candidates come from the first rows of a sample in random order, exceptions are
 //! counted in all of it. Legend: B rows, N columns.
 
@@ -15,7 +19,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use rayon::prelude::*;
 
-use super::{SLACK, SMALLEST_SIZE, is_off, measures};
+use super::{SLACK, SMALLEST_SIZE, is_no_product, is_off, measures, reach, unit_of};
 use crate::codec::Kind;
 use crate::constraints::{Constraint, FEW_OF_FOUND, Rule};
 use crate::encoder::Encoder;
@@ -29,6 +33,8 @@ const LEAST_BROKEN: f64 = 0.02;
 const LEAST_ROWS: usize = 20;
 /// Rows that break an order are so many times fewer than by chance.
 const TIMES_FEWER: f64 = 20.0;
+/// A product of fewer tells nothing: it is what the total is rounded to.
+const UNITS_OF_A_PRODUCT: f64 = 10.0;
 /// Rows of a first look, which most pairs and sums do not survive.
 const GLANCE: usize = 512;
 const GLANCE_OF_SUMS: usize = 64;
@@ -40,6 +46,9 @@ const MOST_OF_TRIPLES: usize = 25;
 struct Cells {
     name: String,
     kind: DataType,
+    /// Few numbers, which the model lists.
+    listed: bool,
+    decimals: Option<u8>,
     values: Vec<f64>,
 }
 
@@ -54,14 +63,16 @@ impl Cells {
     }
 }
 
-/// Sums, then orders, with how many of the rows break each.
+/// Sums, products, then orders, with how many of the rows break each.
 pub fn find(rows: &RecordBatch, encoder: &Encoder) -> Vec<Constraint> {
     let columns = columns(rows, encoder);
-    let (times, amounts): (Vec<Cells>, Vec<Cells>) = columns.into_iter().partition(|one| one.kind.is_temporal());
+    let (times, numbers): (Vec<&Cells>, Vec<&Cells>) = columns.iter().partition(|one| one.kind.is_temporal());
+    let amounts: Vec<&Cells> = numbers.iter().copied().filter(|one| !one.listed).collect();
     let mut found = sums(&amounts);
     let equal: Vec<Vec<String>> =
         found.iter().filter(|one| one.columns.len() == 2).map(|one| one.columns.clone()).collect();
-    found.extend(orders(&amounts.iter().collect::<Vec<_>>(), &equal, |_| 0));
+    found.extend(products(&numbers));
+    found.extend(orders(&amounts, &equal, |_| 0));
     let mut kinds: Vec<&DataType> = Vec::new();
     times.iter().for_each(|one| {
         if !kinds.contains(&&one.kind) {
@@ -69,7 +80,7 @@ pub fn find(rows: &RecordBatch, encoder: &Encoder) -> Vec<Constraint> {
         }
     });
     for kind in kinds {
-        let alike: Vec<&Cells> = times.iter().filter(|one| &one.kind == kind).collect();
+        let alike: Vec<&Cells> = times.iter().copied().filter(|one| &one.kind == kind).collect();
         found.extend(orders(&alike, &[], most_broken));
     }
     found
@@ -78,12 +89,18 @@ pub fn find(rows: &RecordBatch, encoder: &Encoder) -> Vec<Constraint> {
 fn columns(rows: &RecordBatch, encoder: &Encoder) -> Vec<Cells> {
     let schema = rows.schema();
     let known = |name: &str| encoder.place(name).and_then(|at| encoder.codec(at));
-    let ordered = |name: &str| known(name).is_some_and(|codec| matches!(codec.kind(), Kind::Number | Kind::Datetime));
+    let ordered = |name: &str| {
+        known(name).is_some_and(|codec| matches!(codec.kind(), Kind::Number | Kind::Datetime | Kind::Category))
+    };
     let places: Vec<usize> = (0..schema.fields().len()).filter(|&at| ordered(schema.field(at).name())).collect();
     let read = |at: usize| {
         let (cells, kind) = measures(rows.column(at))?;
-        let values = (0..cells.len()).map(|row| if cells.is_null(row) { f64::NAN } else { cells.value(row) }).collect();
-        Some(Cells { name: schema.field(at).name().clone(), kind, values })
+        let name = schema.field(at).name().clone();
+        let listed = known(&name).is_some_and(|codec| codec.kind() == Kind::Category);
+        let values: Vec<f64> =
+            (0..cells.len()).map(|row| if cells.is_null(row) { f64::NAN } else { cells.value(row) }).collect();
+        let decimals = usual_decimals(&values[..values.len().min(FIRST)]);
+        Some(Cells { name, kind, listed, decimals, values })
     };
     places.into_par_iter().filter_map(read).collect()
 }
@@ -150,12 +167,12 @@ fn is_order(low: &[f64], high: &[f64], most: fn(usize) -> usize) -> bool {
 
 fn of(rule: Rule, columns: Vec<String>, (broken, rows): (usize, usize)) -> Constraint {
     let (broken, rows) = (Some(broken as u64), rows as u64);
-    Constraint { rule, columns, given: false, broken, rows, of_normal: false, pairs: Vec::new() }
+    Constraint { rule, columns, given: false, broken, rows, of_normal: false, pairs: Vec::new(), decimals: None }
 }
 
 /// Those without exception first. One sum a total, the one of fewest parts; equal columns are said once.
-fn sums(columns: &[Cells]) -> Vec<Constraint> {
-    let columns: Vec<&Cells> = columns.iter().filter(|one| one.varies()).collect();
+fn sums(columns: &[&Cells]) -> Vec<Constraint> {
+    let columns: Vec<&Cells> = columns.iter().copied().filter(|one| one.varies()).collect();
     let Some(rows) = columns.first().map(|one| one.head().len()) else { return Vec::new() };
     let candidates = candidates(&columns);
     let mut done = vec![false; columns.len()];
@@ -189,9 +206,8 @@ fn candidates(columns: &[&Cells]) -> Vec<(usize, Vec<usize>)> {
     let rows = columns[0].head().len();
     let glance: Vec<&[f64]> = columns.iter().map(|one| &one.head()[..rows.min(GLANCE_OF_SUMS)]).collect();
     let most = most_seen(rows, GLANCE_OF_SUMS);
-    let filled: Vec<Vec<u64>> = columns.iter().map(|one| bits(one.head())).collect();
-    let together =
-        |a: usize, b: usize| -> u32 { filled[a].iter().zip(&filled[b]).map(|(a, b)| (a & b).count_ones()).sum() };
+    let filled: Vec<Vec<u64>> = columns.iter().map(|one| bits(one.head(), |cell| cell != 0.0)).collect();
+    let together = |a: usize, b: usize| in_both(&filled[a], &filled[b]);
     let mut found = Vec::new();
     for (count, most_columns) in [(1, n), (2, MOST_OF_PAIRS), (3, MOST_OF_TRIPLES)] {
         if !(count < n && n <= most_columns) {
@@ -221,12 +237,93 @@ fn candidates(columns: &[&Cells]) -> Vec<(usize, Vec<usize>)> {
     found
 }
 
-/// Which cells are neither missing nor 0.
-fn bits(cells: &[f64]) -> Vec<u64> {
+/// One product a total.
+fn products(numbers: &[&Cells]) -> Vec<Constraint> {
+    let factors: Vec<&Cells> = numbers.iter().copied().filter(|one| one.varies()).collect();
+    if factors.len() > MOST_OF_PAIRS {
+        return Vec::new();
+    }
+    let moves: Vec<Vec<u64>> = factors.iter().map(|one| bits(one.head(), changes)).collect();
+    let pairs: Vec<[usize; 2]> = subsets(factors.len(), 2)
+        .into_iter()
+        .map(|pair| [pair[0], pair[1]])
+        .filter(|&[a, b]| in_both(&moves[a], &moves[b]) as usize >= LEAST_ROWS)
+        .collect();
+    let of_total = |at: usize| {
+        let is_one = |most: usize| {
+            let fits =
+                |&[a, b]: &[usize; 2]| a != at && b != at && is_product(factors[at], [factors[a], factors[b]], most);
+            pairs.iter().copied().find(|pair| fits(pair))
+        };
+        let [a, b] = is_one(0).or_else(|| is_one(most_broken(factors[at].head().len())))?;
+        let rows = factors[at].values.len();
+        let broken = (0..rows).filter(|&row| !multiplies(factors[at], [factors[a], factors[b]], row)).count();
+        let names = [at, a, b].map(|at| factors[at].name.clone()).to_vec();
+        Some(Constraint { decimals: factors[at].decimals, ..of(Rule::Product, names, (broken, rows)) })
+    };
+    let totals = (0..factors.len()).into_par_iter().filter(|&at| !factors[at].listed);
+    totals.filter_map(of_total).filter(Constraint::is_checked).collect()
+}
+
+/// True where a cell is missing.
+fn multiplies(total: &Cells, factors: [&Cells; 2], row: usize) -> bool {
+    !is_no_product(total.values[row], factors.map(|one| one.values[row]), (SLACK, unit_of(total.decimals)))
+}
+
+/// Whether a factor makes a difference.
+fn changes(cell: f64) -> bool {
+    cell != 0.0 && cell.abs() != 1.0
+}
+
+/// Whether chance is out, and `most` rows break it at most, and as small a share of those that tell.
+fn is_product(total: &Cells, factors: [&Cells; 2], most: usize) -> bool {
+    let rows = total.head().len();
+    let wrong = |rows: usize| (0..rows).filter(|&row| !multiplies(total, factors, row));
+    let glance = most_seen(rows, GLANCE_OF_SUMS).min(most);
+    if wrong(rows.min(GLANCE_OF_SUMS)).take(glance + 1).count() > glance || wrong(rows).take(most + 1).count() > most {
+        return false;
+    }
+    let product = |row: usize| factors[0].values[row] * factors[1].values[row];
+    let tells: Vec<usize> = (0..rows)
+        .filter(|&row| !total.values[row].is_nan() && factors.iter().all(|one| changes(one.values[row])))
+        .filter(|&row| product(row).abs() >= UNITS_OF_A_PRODUCT * unit_of(total.decimals))
+        .collect();
+    let broken = tells.iter().filter(|&&row| !multiplies(total, factors, row)).count();
+    if broken > most_broken(tells.len()) {
+        return false;
+    }
+    let totals = ascending(tells.iter().map(|&row| total.values[row]));
+    let alike = |&row: &usize| {
+        let product = product(row);
+        let reach = reach(product, SLACK, unit_of(total.decimals));
+        totals.partition_point(|&total| total <= product + reach)
+            - totals.partition_point(|&total| total < product - reach)
+    };
+    let pairs: usize = tells.iter().map(alike).sum();
+    let chance = pairs as f64 / (tells.len().max(1) as f64).powi(2);
+    broken as f64 * TIMES_FEWER <= (1.0 - chance) * tells.len() as f64 && chance_is_out(tells.len() - broken, chance)
+}
+
+/// The fewest decimals, at most six, that write nearly all values: of a table in which some are wrong.
+fn usual_decimals(values: &[f64]) -> Option<u8> {
+    let there = values.iter().filter(|value| !value.is_nan()).count();
+    let written = |decimals: u8| {
+        let power = 10_f64.powi(i32::from(decimals));
+        values.iter().filter(|value| (*value * power).round() / power == **value).count()
+    };
+    (0..=6).find(|&decimals| there - written(decimals) <= most_broken(there))
+}
+
+/// Which cells count and are not missing.
+fn bits(cells: &[f64], counts: fn(f64) -> bool) -> Vec<u64> {
     let word = |part: &[f64]| {
-        part.iter().enumerate().fold(0, |word, (at, cell)| word | (u64::from(!cell.is_nan() && *cell != 0.0) << at))
+        part.iter().enumerate().fold(0, |word, (at, cell)| word | (u64::from(!cell.is_nan() && counts(*cell)) << at))
     };
     cells.chunks(64).map(word).collect()
+}
+
+fn in_both(a: &[u64], b: &[u64]) -> u32 {
+    a.iter().zip(b).map(|(a, b)| (a & b).count_ones()).sum()
 }
 
 /// All sets of `count` of the places 0..n, in order.
@@ -299,6 +396,17 @@ mod tests {
         assert_eq!(most_seen(50, 64), 0);
         // 5.12 expected of 512 rows, 0.64 of 64.
         assert_eq!((most_seen(10_000, 512), most_seen(10_000, 64)), (14, 3));
+    }
+
+    #[test]
+    fn a_few_wrong_values_do_not_add_decimals() {
+        let mut cents: Vec<f64> = (0..200).map(|at| f64::from(at) / 100.0).collect();
+        assert_eq!(usual_decimals(&cents), Some(2));
+        cents[3..5].fill(9.163);
+        assert_eq!(usual_decimals(&cents), Some(2));
+        cents[3..6].fill(1.0 / 3.0);
+        assert_eq!(usual_decimals(&cents), None);
+        assert_eq!(usual_decimals(&[f64::NAN, 12.0]), Some(0));
     }
 
     #[test]
