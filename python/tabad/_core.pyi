@@ -78,8 +78,8 @@ class Fit:
         """`kinds`: column -> number|category|boolean|datetime|text|key|id. `memory`: rows kept, 0 for none.
 
         `given`: context columns, which rows are judged by and never for. `mechanism`: combined|density|score-function|
-        reconstruction|conditional|diffusion-time. `rules`: orders, sums and products are looked for. `unit`: the column whose
-        values are held out whole; not modelled.
+        reconstruction|conditional|diffusion-time. `rules`: orders, sums and products are looked for. `unit`: the column
+        whose values are held out whole; not modelled.
         Raises `UsageError` for an unknown kind or mechanism, for `normal` without `label`, and for a `unit` that is the
         label, feedback, context, or beside `screen`.
         """
@@ -199,7 +199,7 @@ class Model:
         """
 
     def constraints(self) -> str:
-        """What rows obey, as JSON: a list of `{"rule", "columns", "given", "broken", "rows", "pairs": [[from, to], ...]}`.
+        """What rows obey, as JSON: a list of `{"rule", "columns", "given", "broken", "rows", "pairs": [[from, to]]}`.
 
         `rule`: at_most | sum | product | determines | null_together | null_with | null_by. `broken`: how many of the
         `rows` that the fit looked at broke it, null where that is not known; a scored row that breaks an order, a sum

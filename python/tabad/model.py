@@ -265,8 +265,8 @@ class Model:
         are drawn again until enough obey. `guidance` leans on the label: 1 is the network as trained, more
         makes rows more typical of their class. The rows obey the model's constraints, and further ones given here
         ("start <= end", "total = net + tax", "net = quantity * price"); None: no constraints at all. The same seed
-        gives the same rows on one machine. Raises `UsageError` where the model has no network or does not know what is asked for, `InputError`
-        where fewer than one row in 500 obeys, and `MissingDependency` without torch.
+        gives the same rows on one machine. Raises `UsageError` where the model has no network or does not know what is
+        asked for, `InputError` where fewer than one row in 500 obeys, and `MissingDependency` without torch.
 
         >>> model.generate(1000, where={"country": "FR"}, seed=1)  # doctest: +SKIP
         """
