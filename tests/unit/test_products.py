@@ -121,6 +121,16 @@ def test_a_rule_can_be_given(model: tabad.Model) -> None:
     assert more[-1].decimals == 2
 
 
+def test_given_rules_hold_in_floats_of_32_bits() -> None:
+    orders = _orders(400, 7)
+    narrow = orders.cast(pa.schema([("quantity", pa.int16()), *((n, pa.float32()) for n in orders.schema.names[1:])]))
+    model = tabad.fit(narrow, quality="fast", constraints=["total = net + tax", "net = quantity * price"])
+    assert [(one.broken, one.decimals) for one in model.constraints() if one.given] == [(0, None), (0, 2)]
+    assert (
+        int(np.argmax(model.score(_with(narrow, 3, net=narrow["net"][3].as_py() + 1))["tabad_score"].to_numpy())) == 3
+    )
+
+
 def test_a_text_is_not_multiplied() -> None:
     table = _orders(60, 6).append_column("unit", pa.array(["kg"] * 60))
     with pytest.raises((UsageError, InputError), match="column `unit` is string, which cannot be multiplied"):

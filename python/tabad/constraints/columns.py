@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,24 @@ import pyarrow.compute as pc
 from tabad.arrow_types import is_text, without_dictionary
 from tabad.tables.cells import plain
 
-__all__ = ["comparable", "decimals_of", "in_order", "is_amount", "is_time", "listable", "measures", "texts", "valid"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "comparable",
+    "decimals_of",
+    "in_order",
+    "is_amount",
+    "is_time",
+    "listable",
+    "measures",
+    "slack_of",
+    "texts",
+    "valid",
+]
 
 Floats = npt.NDArray[np.float64]
+EXACT = 1e-9
 _DECIMALS = 6
 _DAY = 86_400e6
 """Microseconds."""
@@ -66,6 +81,14 @@ def in_order(low: Any, high: Any) -> tuple[Floats, Floats]:
     if any(pa.types.is_date(kind) for kind in kinds):
         return np.floor(first / _DAY), np.floor(second / _DAY)
     return first, second
+
+
+def slack_of(columns: Iterable[Any]) -> float:
+    """The share of its size by which a sum or a product of these columns may be off; as in `rules.rs`."""
+    kinds = [plain(column).type for column in columns]
+    if any(pa.types.is_float16(kind) for kind in kinds):
+        return 1e-2
+    return 1e-6 if any(pa.types.is_float32(kind) for kind in kinds) else EXACT
 
 
 def _clock(kind: pa.DataType) -> tuple[str, float]:

@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from . import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM, THERE, Constraint
-from .columns import codes, in_order, listable, measures, texts, valid
+from .columns import EXACT, codes, in_order, listable, measures, slack_of, texts, valid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .columns import Floats
 
@@ -34,6 +34,7 @@ __all__ = [
     "FIRST",
     "adds_up",
     "chance_is_out",
+    "computed",
     "multiplies",
     "pairs_of",
     "presence",
@@ -53,7 +54,6 @@ _GLANCE = 512
 """Rows of a first look, which most pairs do not survive."""
 _MOST_LISTED = 120
 """Columns beyond which dependencies are not looked for."""
-_EXACT = 1e-9
 
 
 def search(rows: pa.Table) -> list[Constraint]:
@@ -69,30 +69,44 @@ def chance_is_out(rows: int, share: float) -> bool:
     return rows >= _LEAST_ROWS and rows * -np.log(max(share, 1.0 / rows)) >= _EVIDENCE
 
 
-def adds_up(total_B: Floats, parts: Iterable[Floats]) -> npt.NDArray[np.bool_]:
+def adds_up(total_B: Floats, parts: Iterable[Floats], slack: float = EXACT) -> npt.NDArray[np.bool_]:
     """Rows whose parts make the total, to the last decimal; where a cell is absent nothing is said."""
     parts = list(parts)
     gap = np.abs(total_B - np.sum(parts, axis=0))
     size = np.maximum(np.abs(total_B), np.max(np.abs(parts), axis=0))
-    obeys: npt.NDArray[np.bool_] = ~(gap > _EXACT * np.maximum(size, 1e-3))
+    obeys: npt.NDArray[np.bool_] = ~(gap > slack * np.maximum(size, 1e-3))
     return obeys
 
 
-def multiplies(total_B: Floats, factors: Iterable[Floats], decimals: int | None) -> npt.NDArray[np.bool_]:
+def multiplies(
+    total_B: Floats, factors: Iterable[Floats], decimals: int | None, slack: float = EXACT
+) -> npt.NDArray[np.bool_]:
     """Rows whose factors make the total, rounded to so many decimals; where a cell is absent nothing is said."""
     product_B = np.prod(list(factors), axis=0)
     unit = 0.0 if decimals is None else 10.0**-decimals
     # Halves that doubles cannot tell go either way.
-    reach_B = _EXACT * np.maximum(np.abs(product_B), 1e-3) + unit * (0.5 + 1e-6)
+    reach_B = slack * np.maximum(np.abs(product_B), 1e-3) + unit * (0.5 + 1e-6)
     obeys: npt.NDArray[np.bool_] = ~(np.abs(total_B - product_B) > reach_B)
     return obeys
 
 
-def usual_decimals(values: Floats) -> int | None:
-    """The fewest decimals, at most 6, that write all values but one in a hundred; None where more are needed."""
+def computed(columns: Sequence[Any], one: Constraint) -> npt.NDArray[np.bool_]:
+    """Rows that obey a sum or a product, its columns in their order."""
+    total, *others = (measures(column) for column in columns)
+    slack = slack_of(columns)
+    return adds_up(total, others, slack) if one.rule == SUM else multiplies(total, others, one.decimals, slack)
+
+
+def usual_decimals(values: Floats, slack: float = EXACT) -> int | None:
+    """The fewest decimals, at most 6, that write all values but one in a hundred; None where more are needed.
+
+    `slack`: where it says that values have 32 bits, they are compared as such.
+    """
     there = values[~np.isnan(values)]
+    kind = np.float64 if slack == EXACT else np.float32
     for decimals in range(7):
-        if np.count_nonzero(np.round(there * 10.0**decimals) / 10.0**decimals != there) <= len(there) // 100:
+        written = np.round(there * 10.0**decimals) / 10.0**decimals
+        if np.count_nonzero(written.astype(kind) != there.astype(kind)) <= len(there) // 100:
             return decimals
     return None
 
@@ -204,12 +218,8 @@ def unbroken(rows: Any, one: Constraint) -> npt.NDArray[np.bool_]:
     if one.rule == AT_MOST:
         low, high = in_order(*(rows.column(name) for name in one.columns))
         return ~(low > high)
-    if one.rule == SUM:
-        total, *parts = (measures(rows.column(name)) for name in one.columns)
-        return adds_up(total, parts)
-    if one.rule == PRODUCT:
-        total, *factors = (measures(rows.column(name)) for name in one.columns)
-        return multiplies(total, factors, one.decimals)
+    if one.rule in (SUM, PRODUCT):
+        return computed([rows.column(name) for name in one.columns], one)
     if one.rule in (NULL_TOGETHER, NULL_WITH):
         first, *others = (~valid(rows.column(name)) for name in one.columns)
         agrees: list[npt.NDArray[np.bool_]] = [

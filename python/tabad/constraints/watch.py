@@ -11,7 +11,7 @@ import pyarrow as pa
 from tabad.tables.views import without_views
 
 from . import AT_MOST, DETERMINES, NULL_BY, PRODUCT, SUM, Constraint, check_columns, check_types
-from .columns import measures
+from .columns import measures, slack_of
 from .find import FIRST, pairs_of, search, unbroken, usual_decimals, with_pairs
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Watch:
     def _round(self, head: pa.Table) -> None:
         """Say of products that were given to how many decimals their total is rounded, by the rows held so far."""
         told = {
-            one: replace(one, decimals=usual_decimals(measures(head.column(one.columns[0]))))
+            one: replace(one, decimals=_decimals(head.column(one.columns[0])))
             for one in self.given
             if one.rule == PRODUCT
         }
@@ -132,6 +132,10 @@ class Watch:
                 if twice:
                     said.append(f"`{one}` was given, and {twice:,} pairs of the table contradict a commoner one")
         return said
+
+
+def _decimals(column: Any) -> int | None:
+    return usual_decimals(measures(column), slack_of([column]))
 
 
 def _together(before: pa.Table | None, now: pa.Table) -> pa.Table:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM
-from tabad.constraints.columns import decimals_of, in_order, measures, texts, valid
-from tabad.constraints.find import adds_up, multiplies, presence
+from tabad.constraints.columns import decimals_of, in_order, measures, slack_of, texts, valid
+from tabad.constraints.find import adds_up, computed, multiplies, presence
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ class Obedience:
             return breaks
         if one.rule == AT_MOST:
             return _too_large(rows, one)
-        first, *others = (measures(rows.columns[name]) for name in one.columns)
-        return ~(adds_up(first, others) if one.rule == SUM else multiplies(first, others, one.decimals))
+        return ~computed([rows.columns[name] for name in one.columns], one)
 
     def _lookup(self, rows: Rows, one: Constraint) -> tuple[pa.Array, Flags, Flags]:
         """Per row what the first column says of the second, as text; whether it does; whether the row has another."""
@@ -181,7 +180,8 @@ class Obedience:
     def _add(self, rows: Rows, one: Constraint) -> None:
         total, *parts = one.columns
         cells = {name: measures(rows.columns[name]) for name in one.columns}
-        left_B = ~adds_up(cells[total], [cells[name] for name in parts])
+        slack = slack_of(rows.columns[name] for name in one.columns)
+        left_B = ~adds_up(cells[total], [cells[name] for name in parts], slack)
         for name in [total, *reversed(parts)]:
             if not (left_B & rows.free[name]).any():
                 continue
@@ -200,12 +200,13 @@ class Obedience:
             mended_B = left_B & rows.free[name] & in_range_B
             rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
             cells[name] = measures(rows.columns[name])
-            left_B = ~adds_up(cells[total], [cells[part] for part in parts])
+            left_B = ~adds_up(cells[total], [cells[part] for part in parts], slack)
 
     def _multiply(self, rows: Rows, one: Constraint) -> None:
         total, *factors = one.columns
         cells = {name: measures(rows.columns[name]) for name in one.columns}
-        left_B = ~multiplies(cells[total], [cells[name] for name in factors], one.decimals)
+        slack = slack_of(rows.columns[name] for name in one.columns)
+        left_B = ~multiplies(cells[total], [cells[name] for name in factors], one.decimals, slack)
         for name in [total, *reversed(factors)]:
             if not (left_B & rows.free[name]).any():
                 continue
@@ -220,10 +221,10 @@ class Obedience:
                 # A factor that no row has, or of which the total is not the product, is none: the row is drawn again.
                 known_B = np.isin(value_B, cells[name]) if self._kinds.get(name) == "category" else True
                 mended_B &= known_B & (value_B >= np.nanmin(cells[name])) & (value_B <= np.nanmax(cells[name]))
-                mended_B &= multiplies(cells[total], [others_B, value_B], one.decimals)
+                mended_B &= multiplies(cells[total], [others_B, value_B], one.decimals, slack)
             rows.put(name, mended_B, _amounts(value_B[mended_B], kind))
             cells[name] = measures(rows.columns[name])
-            left_B = ~multiplies(cells[total], [cells[factor] for factor in factors], one.decimals)
+            left_B = ~multiplies(cells[total], [cells[factor] for factor in factors], one.decimals, slack)
 
     @staticmethod
     def _exchange(rows: Rows, one: Constraint) -> None:

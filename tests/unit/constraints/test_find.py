@@ -66,13 +66,14 @@ def test_columns_of_different_size_say_nothing() -> None:
     assert found({"age": DRAW.integers(18, 80, N), "wage": DRAW.integers(10_000, 90_000, N)}) == []
 
 
-@pytest.mark.parametrize("kind", ["int", "float", "decimal"])
+@pytest.mark.parametrize("kind", ["int", "float", "float32", "decimal"])
 def test_sums_are_found_to_the_last_decimal(kind: str) -> None:
     parts = [DRAW.integers(0, 100_000, N) for _ in range(3)]
     other = DRAW.integers(0, 300_000, N)
     scale = {
         "int": lambda x: pa.array(x),
         "float": lambda x: pa.array(x / 100),
+        "float32": lambda x: pa.array((x / 100).astype(np.float32)),
         "decimal": lambda x: pa.array([Decimal(int(v)).scaleb(-2) for v in x], pa.decimal128(12, 2)),
     }[kind]
     columns = {"net": scale(parts[0]), "tax": scale(parts[1]), "other": scale(other), "sum": scale(parts[0] + parts[1])}
@@ -100,6 +101,9 @@ def test_products_are_found_to_the_last_decimal_of_the_total() -> None:
     assert (one.broken, one.decimals) == (20, 2)
     wrong[20] *= 2
     assert [one for one in told(pa.table({**columns, "net": wrong}).drop_columns("tax")) if one.rule == "product"] == []
+    narrow = {"quantity": quantity, "price": price.astype(np.float32), "net": net.astype(np.float32)}
+    [one] = [one for one in told(pa.table(narrow)) if one.rule == "product"]
+    assert (str(one), one.broken, one.decimals) == ("net = quantity * price", 0, 2)
     free = {"quantity": quantity, "price": price, "ratio": quantity * price}
     [one] = [one for one in told(pa.table(free)) if one.rule == "product"]
     assert (str(one), one.decimals) == ("ratio = quantity * price", None)  # 3 x 1.1 is 3.3000000000000003

@@ -87,6 +87,14 @@ def test_a_product_that_stands_moves_a_factor_that_gives_it() -> None:
     assert broken == [False, True, True]
 
 
+def test_floats_of_32_bits_obey_as_far_as_they_can() -> None:
+    types = dict.fromkeys(("amount", "price", "net", "tax"), pa.float32())
+    made = rows({"amount": [9.0], "items": [3], "price": [8.11], "net": [0.1], "tax": [8.0]}, types=types)
+    columns, broken = enforced(made, [AMOUNT, "price = net + tax"])
+    assert broken == [False]
+    assert [columns[name][0] for name in ("price", "amount")] == pytest.approx([8.1, 24.3], rel=1e-7)
+
+
 def test_a_sum_that_is_a_factor_is_made_first() -> None:
     paid = Constraint("product", ("paid", "total", "rate"), decimals=2)
     columns, broken = enforced(

@@ -19,7 +19,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use rayon::prelude::*;
 
-use super::{SLACK, SMALLEST_SIZE, is_no_product, is_off, measures, reach, unit_of};
+use super::{SMALLEST_SIZE, is_no_product, is_off, measures, reach, slack_of, unit_of};
 use crate::codec::Kind;
 use crate::constraints::{Constraint, FEW_OF_FOUND, Rule};
 use crate::encoder::Encoder;
@@ -49,6 +49,8 @@ struct Cells {
     /// Few numbers, which the model lists.
     listed: bool,
     decimals: Option<u8>,
+    /// By which a sum or a product of such numbers may be off.
+    slack: f64,
     values: Vec<f64>,
 }
 
@@ -99,8 +101,9 @@ fn columns(rows: &RecordBatch, encoder: &Encoder) -> Vec<Cells> {
         let listed = known(&name).is_some_and(|codec| codec.kind() == Kind::Category);
         let values: Vec<f64> =
             (0..cells.len()).map(|row| if cells.is_null(row) { f64::NAN } else { cells.value(row) }).collect();
-        let decimals = usual_decimals(&values[..values.len().min(FIRST)]);
-        Some(Cells { name, kind, listed, decimals, values })
+        let decimals = usual_decimals(&values[..values.len().min(FIRST)], &kind);
+        let slack = slack_of(&kind);
+        Some(Cells { name, kind, listed, decimals, slack, values })
     };
     places.into_par_iter().filter_map(read).collect()
 }
@@ -183,12 +186,13 @@ fn sums(columns: &[&Cells]) -> Vec<Constraint> {
                 continue;
             }
             let cells: Vec<&[f64]> = parts.iter().map(|&part| columns[part].head()).collect();
-            if !is_sum(columns[*total].head(), &cells, most) {
+            let slack = slack(&columns, *total, parts);
+            if !is_sum(columns[*total].head(), &cells, most, slack) {
                 continue;
             }
             let whole: Vec<&[f64]> = parts.iter().map(|&part| columns[part].values.as_slice()).collect();
             let total_of = &columns[*total].values;
-            let broken = (0..total_of.len()).filter(|&row| !adds_up(total_of[row], &whole, row)).count();
+            let broken = (0..total_of.len()).filter(|&row| !adds_up(total_of[row], &whole, row, slack)).count();
             let names = std::iter::once(total).chain(parts).map(|&at| columns[at].name.clone()).collect();
             let one = of(Rule::Sum, names, (broken, total_of.len()));
             if one.is_checked() {
@@ -227,7 +231,8 @@ fn candidates(columns: &[&Cells]) -> Vec<(usize, Vec<usize>)> {
         let of_total = |total: usize| {
             let fits = |parts: &&Vec<usize>| {
                 let cells: Vec<&[f64]> = parts.iter().map(|&part| glance[part]).collect();
-                let wrong = (0..glance[total].len()).filter(|&row| !adds_up(glance[total][row], &cells, row));
+                let slack = slack(columns, total, parts);
+                let wrong = (0..glance[total].len()).filter(|&row| !adds_up(glance[total][row], &cells, row, slack));
                 !parts.contains(&total) && wrong.take(most + 1).count() <= most
             };
             tries.iter().filter(fits).map(move |parts| (total, parts.clone())).collect::<Vec<_>>()
@@ -267,7 +272,8 @@ fn products(numbers: &[&Cells]) -> Vec<Constraint> {
 
 /// True where a cell is missing.
 fn multiplies(total: &Cells, factors: [&Cells; 2], row: usize) -> bool {
-    !is_no_product(total.values[row], factors.map(|one| one.values[row]), (SLACK, unit_of(total.decimals)))
+    let slack = factors.iter().map(|one| one.slack).fold(total.slack, f64::max);
+    !is_no_product(total.values[row], factors.map(|one| one.values[row]), (slack, unit_of(total.decimals)))
 }
 
 /// Whether a factor makes a difference.
@@ -295,7 +301,8 @@ fn is_product(total: &Cells, factors: [&Cells; 2], most: usize) -> bool {
     let totals = ascending(tells.iter().map(|&row| total.values[row]));
     let alike = |&row: &usize| {
         let product = product(row);
-        let reach = reach(product, SLACK, unit_of(total.decimals));
+        let slack = factors.iter().map(|one| one.slack).fold(total.slack, f64::max);
+        let reach = reach(product, slack, unit_of(total.decimals));
         totals.partition_point(|&total| total <= product + reach)
             - totals.partition_point(|&total| total < product - reach)
     };
@@ -305,11 +312,15 @@ fn is_product(total: &Cells, factors: [&Cells; 2], most: usize) -> bool {
 }
 
 /// The fewest decimals, at most six, that write nearly all values: of a table in which some are wrong.
-fn usual_decimals(values: &[f64]) -> Option<u8> {
+fn usual_decimals(values: &[f64], kind: &DataType) -> Option<u8> {
     let there = values.iter().filter(|value| !value.is_nan()).count();
+    let same = |one: f64, other: f64| match kind {
+        DataType::Float16 | DataType::Float32 => one as f32 == other as f32,
+        _ => one == other,
+    };
     let written = |decimals: u8| {
         let power = 10_f64.powi(i32::from(decimals));
-        values.iter().filter(|value| (*value * power).round() / power == **value).count()
+        values.iter().filter(|&&value| same((value * power).round() / power, value)).count()
     };
     (0..=6).find(|&decimals| there - written(decimals) <= most_broken(there))
 }
@@ -339,21 +350,26 @@ fn subsets(n: usize, count: usize) -> Vec<Vec<usize>> {
     sets
 }
 
+/// By which a total of some columns may be off its parts.
+fn slack(columns: &[&Cells], total: usize, parts: &[usize]) -> f64 {
+    parts.iter().map(|&part| columns[part].slack).fold(columns[total].slack, f64::max)
+}
+
 /// True where a cell is missing.
-fn adds_up(total: f64, parts: &[&[f64]], row: usize) -> bool {
-    !is_off(total, parts.iter().map(|part| part[row]), SLACK)
+fn adds_up(total: f64, parts: &[&[f64]], row: usize, slack: f64) -> bool {
+    !is_off(total, parts.iter().map(|part| part[row]), slack)
 }
 
 /// Whether chance is out, and `most` rows break it at most, and as small a share of those that tell.
-fn is_sum(total: &[f64], parts: &[&[f64]], most: usize) -> bool {
+fn is_sum(total: &[f64], parts: &[&[f64]], most: usize, slack: f64) -> bool {
     let rows = total.len();
-    if (0..rows).filter(|&row| !adds_up(total[row], parts, row)).take(most + 1).count() > most {
+    if (0..rows).filter(|&row| !adds_up(total[row], parts, row, slack)).take(most + 1).count() > most {
         return false;
     }
     let filled = |row: usize| parts.iter().filter(|part| part[row] != 0.0).count();
     let there = |row: usize| !total[row].is_nan() && parts.iter().all(|part| !part[row].is_nan());
     let tells: Vec<usize> = (0..rows).filter(|&row| there(row) && filled(row) >= parts.len().min(2)).collect();
-    let broken = tells.iter().filter(|&&row| !adds_up(total[row], parts, row)).count();
+    let broken = tells.iter().filter(|&&row| !adds_up(total[row], parts, row, slack)).count();
     let idle = |part: &&[f64]| tells.iter().filter(|&&row| part[row] != 0.0).count() < LEAST_ROWS;
     if broken > most_broken(tells.len()) || parts.iter().any(idle) {
         return false;
@@ -361,7 +377,7 @@ fn is_sum(total: &[f64], parts: &[&[f64]], most: usize) -> bool {
     let totals = ascending(tells.iter().map(|&row| total[row]));
     let of_sum = |&row: &usize| {
         let sum: f64 = parts.iter().map(|part| part[row]).sum();
-        let slack = SLACK * sum.abs().max(SMALLEST_SIZE);
+        let slack = slack * sum.abs().max(SMALLEST_SIZE);
         totals.partition_point(|&total| total <= sum + slack) - totals.partition_point(|&total| total < sum - slack)
     };
     let pairs: usize = tells.iter().map(of_sum).sum();
@@ -401,18 +417,19 @@ mod tests {
     #[test]
     fn a_few_wrong_values_do_not_add_decimals() {
         let mut cents: Vec<f64> = (0..200).map(|at| f64::from(at) / 100.0).collect();
-        assert_eq!(usual_decimals(&cents), Some(2));
+        assert_eq!(usual_decimals(&cents, &DataType::Float64), Some(2));
         cents[3..5].fill(9.163);
-        assert_eq!(usual_decimals(&cents), Some(2));
+        assert_eq!(usual_decimals(&cents, &DataType::Float64), Some(2));
         cents[3..6].fill(1.0 / 3.0);
-        assert_eq!(usual_decimals(&cents), None);
-        assert_eq!(usual_decimals(&[f64::NAN, 12.0]), Some(0));
+        assert_eq!(usual_decimals(&cents, &DataType::Float64), None);
+        assert_eq!(usual_decimals(&[f64::NAN, 12.0], &DataType::Int64), Some(0));
+        assert_eq!(usual_decimals(&[f64::from(8.1_f32)], &DataType::Float32), Some(1));
     }
 
     #[test]
     fn what_is_missing_breaks_nothing() {
-        assert!(adds_up(f64::NAN, &[&[1.0]], 0));
-        assert!(adds_up(3.0, &[&[f64::NAN], &[1.0]], 0));
-        assert!(!adds_up(3.0, &[&[1.0], &[1.0]], 0));
+        assert!(adds_up(f64::NAN, &[&[1.0]], 0, 1e-9));
+        assert!(adds_up(3.0, &[&[f64::NAN], &[1.0]], 0, 1e-9));
+        assert!(!adds_up(3.0, &[&[1.0], &[1.0]], 0, 1e-9));
     }
 }
