@@ -25,6 +25,7 @@ def table() -> pa.Table:
         {
             "status": status,
             "sent": pa.array(sent, mask=status != "sent"),
+            "carrier": pa.array(draw.choice(["DHL", "UPS"], ROWS), mask=status != "sent"),
             "items": items,
             "spread": pa.array(draw.gamma(2.0, 1.0, ROWS).round(2), mask=items == 1),
             "amount": draw.lognormal(3, 1, ROWS).round(2),
@@ -41,19 +42,23 @@ def model(table: pa.Table) -> tabad.Model:
 
 def breaks(rows: pa.Table) -> int:
     """Rows whose date or spread is there where it cannot be, or is not where it must be."""
-    sent = [(row["sent"] is None) != (row["status"] != "sent") for row in rows.to_pylist()]
+    gone = [row["status"] != "sent" for row in rows.to_pylist()]
+    sent = [
+        {row["sent"] is None, row["carrier"] is None} != {out} for row, out in zip(rows.to_pylist(), gone, strict=True)
+    ]
     spread = [(row["spread"] is None) != (row["items"] == 1) for row in rows.to_pylist()]
     return sum(map(max, zip(sent, spread, strict=True)))
 
 
 def test_they_are_found_and_kept_in_the_file(model: tabad.Model) -> None:
     assert [str(one) for one in model.constraints()] == [
+        "sent, carrier: null together",
         "status tells where sent is null",
         "items tells where spread is null",
     ]
     again = tabad.Model.from_bytes(model.to_bytes())
-    assert dict(again.constraints()[0].pairs) == {"open": "null", "paid": "null", "sent": "there"}
-    assert dict(again.constraints()[1].pairs) == {"1": "null", **dict.fromkeys("2345", "there")}
+    assert dict(again.constraints()[1].pairs) == {"open": "null", "paid": "null", "sent": "there"}
+    assert dict(again.constraints()[2].pairs) == {"1": "null", **dict.fromkeys("2345", "there")}
     assert again.constraints() == model.constraints()
 
 
@@ -72,7 +77,9 @@ def test_what_is_meant_to_be_null_is_not_missing(model: tabad.Model, table: pa.T
     gone = pa.array(np.arange(300) % 3 == 0)
     sent = pc.if_else(gone, pa.scalar(None, rows["sent"].type), rows["sent"])
     holed = rows.set_column(1, rows.schema.field(1), sent)
-    with pytest.warns(TabadWarning, match=f"{meant['sent']} of `sent`, {meant['spread']} of `spread` stay null"):
+    with pytest.warns(
+        TabadWarning, match=f"{meant['sent']} of `sent`, {meant['sent']} of `carrier`, {meant['spread']} of"
+    ):
         filled = model.impute(holed, seed=2)
     assert breaks(filled) == 0
     asked = model.impute(holed, columns="sent", seed=2)  # says nothing
@@ -87,5 +94,15 @@ def test_a_value_that_is_filled_goes_with_the_nulls_that_stand(model: tabad.Mode
     assert filled["sent"].equals(rows["sent"])
     assert breaks(filled) == 0
     with pytest.warns(TabadWarning, match="stay null"):
-        both = model.impute(holed, seed=3)  # dates are drawn for some, and their status with them
-    assert breaks(both) == 0
+        both = model.impute(holed, seed=3)
+    assert both.equals(filled)  # a null beside a status that is not known is read as it stands
+
+
+def test_a_null_beside_what_comes_with_it_alone_is_no_null_that_is_meant(model: tabad.Model, table: pa.Table) -> None:
+    rows = table.filter(pc.equal(table["status"], "sent")).slice(0, 100)
+    holed = rows.set_column(0, rows.schema.field(0), pa.nulls(100, pa.string()))
+    holed = holed.set_column(1, rows.schema.field(1), pa.nulls(100, pa.date32()))
+    with pytest.warns(TabadWarning, match=f"{rows['spread'].null_count} of `spread` stay null"):
+        filled = model.impute(holed, seed=3)  # the carrier is there
+    assert set(filled["status"].to_pylist()) == {"sent"}
+    assert breaks(filled) == 0

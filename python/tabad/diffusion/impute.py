@@ -174,17 +174,24 @@ class Filling:
         for name in self.hopeless:
             if name in missing:
                 self.left[name] += _count(missing.pop(name))
-        missing = {name: self._not_meant(mask, rows, name) for name, mask in missing.items()}
-        missing = {name: mask for name, mask in missing.items() if _count(mask)}
+        generator = seeded(self._sampler.index.device, self._seed, part)
+        # First what says where others are null: a null beside it tells more of it than a value drawn for that.
+        telling = self._obedience.telling()
+        rows = self._filled(rows, {name: mask for name, mask in missing.items() if name in telling}, part, generator)
+        return self._filled(rows, {n: mask for n, mask in missing.items() if n not in telling}, part, generator)
+
+    def _filled(
+        self, rows: pa.Table, missing: dict[str, pa.ChunkedArray], part: int, generator: torch.Generator
+    ) -> pa.Table:
+        missing = self._not_meant(missing, rows)
         if not missing:
             return rows
         some = None
         for mask in missing.values():
             some = mask if some is None else pc.or_(some, mask)
-        made = self._sampled(rows.filter(some), {name: mask.filter(some) for name, mask in missing.items()}, part)
-        for name in self._obedience.telling_first(missing):
-            # A value that was drawn for another column may say it too.
-            mask = self._not_meant(missing[name], rows, name)
+        masks = {name: mask.filter(some) for name, mask in missing.items()}
+        made = self._sampled(rows.filter(some), masks, part, generator)
+        for name, mask in missing.items():
             place = rows.schema.get_field_index(name)
             value = self._replaced(rows.column(name), mask, made.column(name).filter(mask.filter(some)), name)
             rows = rows.set_column(place, rows.schema.field(place), value)
@@ -194,13 +201,19 @@ class Filling:
                 self.left[name] += left
         return rows
 
-    def _not_meant(self, mask: pa.ChunkedArray, rows: pa.Table, name: str) -> pa.ChunkedArray:
-        """Missing cells of a column without those that are null by the value of another."""
-        meant_B = None if name in self._asked else self._obedience.meant_to_be_null(name, rows)
-        if meant_B is None or not (meant_B := meant_B & mask.combine_chunks().to_numpy(zero_copy_only=False)).any():
-            return mask
-        self.meant[name] += int(meant_B.sum())
-        return pc.and_not(mask, pa.chunked_array([pa.array(meant_B)]))
+    def _not_meant(self, missing: dict[str, pa.ChunkedArray], rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """Missing cells by column without those that are null by the value of another, and columns that have any."""
+        meant = self._obedience.meant_to_be_null(rows) if missing else {}
+        found = {}
+        for name, mask in missing.items():
+            if name in meant and name not in self._asked:
+                meant_B = pa.chunked_array([pa.array(meant[name])])
+                if count := _count(pc.and_(mask, meant_B)):
+                    self.meant[name] += count
+                    mask = pc.and_not(mask, meant_B)
+            if _count(mask):
+                found[name] = mask
+        return found
 
     def _replaced(
         self, column: pa.ChunkedArray, mask: pa.ChunkedArray, values: pa.ChunkedArray, name: str
@@ -216,19 +229,24 @@ class Filling:
                 f"(columns=...), or cast `{name}` to {values.type}",
             ) from error
 
-    def _sampled(self, rows: pa.Table, missing: dict[str, pa.ChunkedArray], part: int) -> pa.Table:
+    def _sampled(
+        self, rows: pa.Table, missing: dict[str, pa.ChunkedArray], part: int, generator: torch.Generator
+    ) -> pa.Table:
         sampler = self._sampler
         x_BN, c_BC = sampler.encode(rows.select([n for n in sampler.schema.names if n in rows.schema.names]))
         given_BP = sampler.given(sampler.owners, rows.num_rows)
         for name, mask in missing.items():
             is_missing = mask.combine_chunks().to_numpy(zero_copy_only=False)
             given_BP[:, sampler.owners.index(name)] = torch.tensor(~is_missing, device=given_BP.device)
-        generator = seeded(sampler.index.device, self._seed, part)
 
         def drawn(given: Given, first_row: int) -> pa.Table:
             x_BN, c_BC = sampler.draw(len(given.c_BC), generator=generator, given=given, complete=True)
             return pa.Table.from_batches([sampler.decode(x_BN, c_BC, first_row=first_row)])
 
+        # A null that cannot be meant tells nothing of the others.
+        columns = {name: rows.column(name) for name in rows.schema.names if name in sampler.owners}
+        for name, unknown_B in self._obedience.surely_missing(columns).items():
+            given_BP[:, sampler.owners.index(name)] &= torch.tensor(~unknown_B, device=given_BP.device)
         given = Given(x_BN, c_BC, given_BP)
         made = drawn(given, part * PART)
         obedience = self._obedience

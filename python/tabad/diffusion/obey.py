@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM
+from tabad.constraints import AT_MOST, DETERMINES, NULL, NULL_BY, NULL_TOGETHER, NULL_WITH, PRODUCT, SUM, THERE
 from tabad.constraints.columns import decimals_of, in_order, measures, slack_of, texts, valid
 from tabad.constraints.find import adds_up, computed, multiplies, presence
 from tabad.tables.cells import plain, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from tabad.constraints import Constraint
 
@@ -80,12 +80,19 @@ class Obedience:
             self._determine(rows, one)
         for one in self.nulls if nulls else ():
             self._empty(rows, one)
-        for one in self.computed:
-            (self._add if one.rule == SUM else self._multiply)(rows, one)
-        if last:
+        self._compute(rows)
+        # Of orders in a chain one exchange may undo another, and a sum be undone by them.
+        for _ in range(len(self.at_most) + 1 if last else 0):
+            if not self.broken(rows, nulls=nulls).any():
+                break
             for one in self.at_most:
                 self._exchange(rows, one)
+            self._compute(rows)
         return self.broken(rows, nulls=nulls)
+
+    def _compute(self, rows: Rows) -> None:
+        for one in self.computed:
+            (self._add if one.rule == SUM else self._multiply)(rows, one)
 
     def mended(
         self, made: pa.RecordBatch, *, held: Container[str] = (), last: bool = False
@@ -106,21 +113,49 @@ class Obedience:
         for one in [*self.at_most, *self.computed, *self.determines, *(self.nulls if nulls else ())]:
             movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
             found |= movable & self._breaks(rows, one)
+        missing = {} if nulls else self.surely_missing(rows.columns)
         for one in () if nulls else self._nulls_by:
             source, target = one.columns
-            found |= rows.free[source] & ~rows.free[target] & self._breaks(rows, one)
+            said = self._said(rows.columns[source], one)
+            there_B = valid(rows.columns[target]) | missing.get(target, False)
+            wrong_B = np.where(there_B, _equal(said, NULL), _equal(said, THERE))
+            found |= rows.free[source] & ~rows.free[target] & wrong_B
         return found
 
-    def meant_to_be_null(self, name: str, rows: pa.Table) -> Flags | None:
-        """Cells of a column that are null by the value of another [B]; None where none says so."""
-        telling = [one for one in self._nulls_by if one.columns[1] == name]
-        said = [_equal(self._said(rows.column(one.columns[0]), one), NULL) for one in telling]
-        return np.logical_or.reduce(said) if said else None
+    def meant_to_be_null(self, rows: pa.Table) -> dict[str, Flags]:
+        """Cells that are null by the value of another column, or since such a one is, by column [B]."""
+        found: dict[str, Flags] = {}
+        for one in self._nulls_by:
+            source, target = one.columns
+            said_B = _equal(self._said(rows.column(source), one), NULL)
+            found[target] = found.get(target, said_B) | said_B
+        for _ in self.nulls:
+            for one in self.nulls:
+                if one.rule == NULL_BY:
+                    continue
+                first, *others = one.columns
+                for source in one.columns if one.rule == NULL_TOGETHER else [first]:
+                    for target in others if source == first else one.columns:
+                        if source in found:
+                            found[target] = found.get(target, found[source]) | found[source]
+        return found
 
-    def telling_first(self, names: Iterable[str]) -> list[str]:
-        """The same columns, first those whose values say where others are null."""
-        telling = {one.columns[0] for one in self._nulls_by}
-        return sorted(names, key=lambda name: name not in telling)
+    def surely_missing(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Flags]:
+        """Cells that are null beside one that is there only where they are, by column [B]."""
+        found: dict[str, Flags] = {}
+        rules = [one for one in self.nulls if one.rule != NULL_BY and columns.keys() >= {*one.columns}]
+        for one in rules * len(rules):
+            empty = [~valid(columns[name]) for name in one.columns]
+            there = [~empty_B | found.get(name, False) for name, empty_B in zip(one.columns, empty, strict=True)]
+            known_B = np.logical_or.reduce(there if one.rule == NULL_TOGETHER else there[1:])
+            bound = one.columns if one.rule == NULL_TOGETHER else one.columns[:1]
+            for name, empty_B in zip(bound, empty, strict=False):
+                found[name] = found.get(name, False) | (known_B & empty_B)
+        return found
+
+    def telling(self) -> set[str]:
+        """The columns whose values say where others are null."""
+        return {one.columns[0] for one in self._nulls_by}
 
     def contradicted(self, held: Mapping[str, pa.Array]) -> list[Constraint]:
         """The constraints that held values, arrays of one, break between themselves."""

@@ -134,6 +134,37 @@ def test_what_is_looked_up_tells_of_nulls() -> None:
     assert columns == {"code": ["1"], "status": ["open"], "sent": [None]}
 
 
+def test_orders_in_a_chain_and_the_sums_of_their_cells_hold_in_the_end() -> None:
+    chain = ["a <= b", "b <= c"]
+    columns, broken = enforced(rows({"a": [3, 9], "b": [2, 8], "c": [1, 7]}), chain, last=True)
+    assert columns == {"a": [1, 7], "b": [2, 8], "c": [3, 9]}
+    assert broken == [False, False]
+    columns, broken = enforced(
+        rows({"net": [5, 2], "most": [3, 4], "tax": [1, 1], "total": [0, 0]}),
+        ["total = net + tax", "net <= most"],
+        last=True,
+    )
+    assert (columns["net"], columns["most"], columns["total"]) == ([3, 2], [5, 4], [4, 3])
+    assert broken == [False, False]
+
+
+def test_which_nulls_are_meant_and_which_cannot_be() -> None:
+    rules = [SENT, Constraint("null_together", ("sent", "by")), Constraint("null_with", ("by", "signed"))]
+    obedience = Obedience(rules, {})
+    status = ["open", "sent", None, "open"]
+    cells = {"sent": [None, None, None, 1], "by": [None, 1, None, 1], "signed": [None, None, 1, None]}
+    table = pa.table({"status": status, **cells})
+    meant = obedience.meant_to_be_null(table)
+    assert {name: flags.tolist() for name, flags in meant.items()} == {
+        name: [True, False, False, True] for name in cells
+    }
+    lost = obedience.surely_missing(dict(zip(table.schema.names, table.columns, strict=True)))
+    assert {name: flags.tolist() for name, flags in lost.items()} == {
+        "sent": [False, True, True, False], "by": [False, False, True, False],
+    }  # fmt: skip
+    assert obedience.telling() == {"status"}
+
+
 def test_nulls_come_together() -> None:
     together = Constraint("null_together", ("a", "b"))
     where = Constraint("null_with", ("a", "c"))
