@@ -16,6 +16,7 @@ model's own rule), never by a share of the table: a row function does not see th
 """
 
 import contextlib
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -53,7 +54,8 @@ def register(
 
     `model`: a Model or the path of one. `level`: flag p-values up to it, instead of by the model's own rule. `scorer`,
     `key`: as in `tabad.score`; a redacted model needs the key file that it was redacted with.
-    A second call with the same name replaces the first. Raises `UsageError` for a name that SQL cannot use.
+    A second call with the same name replaces the first. A cursor and another connection to the same database are given
+    their own. Raises `UsageError` for a name that SQL cannot use.
 
     >>> tabad.duckdb.register(con, "payments.tabad")  # doctest: +SKIP
     >>> con.sql("SELECT *, tabad_score(t) FROM payments t ORDER BY tabad_score(t) DESC")  # doctest: +SKIP
@@ -66,16 +68,31 @@ def register(
         )
     fitted = as_model(model, scorer, key)
     options = ScoreOptions(Decision(level), explain=explain, threads=threads)
-    function = f"{name}_row"
-    with contextlib.suppress(engine.InvalidInputException, engine.CatalogException):  # not registered so far
-        con.remove_function(function)
-    con.create_function(function, _row_function(fitted, options), None, _RETURNS, type="arrow", null_handling="special")
+    function = _create(con, f"{name}_row", _row_function(fitted, options), engine)
     columns = [
         column["name"] for column in fitted.manifest["columns"] if column["kind"] not in ("id", "ignored", "label")
     ]
     packed = ", ".join(f"{_quoted(column)} := t.{_quoted(column)}" for column in columns)
     for field in FIELDS:
         con.execute(f"CREATE OR REPLACE TEMP MACRO {name}_{field}(t) AS {function}(struct_pack({packed})).{field}")
+
+
+def _create(con: Any, name: str, function: Any, engine: Any) -> str:
+    """The name under which the function is there now: of a cursor or a second connection it may not be the first.
+
+    A function belongs to the database, the macros that call it to the connection; and only the connection that made a
+    function can remove it.
+    """
+    for attempt in count():
+        numbered = f"{name}_{attempt}" if attempt else name
+        with contextlib.suppress(engine.InvalidInputException, engine.CatalogException):  # not registered so far
+            con.remove_function(numbered)
+        try:
+            con.create_function(numbered, function, None, _RETURNS, type="arrow", null_handling="special")
+        except engine.CatalogException:
+            continue
+        return numbered
+    raise AssertionError("numbers do not end")
 
 
 def _row_function(model: "Model", options: ScoreOptions) -> Any:

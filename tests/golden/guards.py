@@ -28,6 +28,12 @@ def saved_model_onto_its_table() -> object:
 
 
 @GUARDS
+def model_onto_another_table() -> object:
+    Path("other.csv").write_text("a,b\n1,2\n")
+    return tabad.fit(parquet(), quality="fast", output="other.csv")
+
+
+@GUARDS
 def model_to_standard_output() -> object:
     return tabad.fit(parquet(), quality="fast", output="-")
 

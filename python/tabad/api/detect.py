@@ -226,7 +226,7 @@ def run_fit(
     if output is not None:
         tables.check_model_destination(os.fspath(output))
     table = tables.open_table(data, format=format)
-    _refuse_onto_table(output, table)
+    _refuse_onto_data(output, table)
     if before is None and options.private is not None:
         fitted = fit_private(table, options, progress=progress)
     elif before is None:
@@ -265,7 +265,7 @@ def run_score(
     if save_model is not None:
         tables.check_model_destination(os.fspath(save_model))
     table = tables.open_table(data, format=format)
-    _refuse_onto_table(save_model, table)
+    _refuse_onto_data(save_model, table)
     fitted = None
     began = time.monotonic()
     if loaded is None:
@@ -290,14 +290,16 @@ def run_score(
     return Scored(result, summary, loaded, table, fitted, notes, seconds)
 
 
-def _refuse_onto_table(model: FilePath | None, table: Table) -> None:
-    """Raise `UsageError` where a model would be written over the rows that it is fitted on."""
+def _refuse_onto_data(model: FilePath | None, table: Table) -> None:
+    """Raise `UsageError` where a model would be written over the rows that it is fitted on, or over other data."""
     if model is not None and any(same_place(os.fspath(model), path) for path in table.paths):
         raise UsageError(
             f"{os.fspath(model)} is the table itself, and a model would be written over it",
             name="model-onto-table",
             hint="write the model elsewhere, for example to a file that ends in .tabad",
         )
+    if model is not None:
+        tables.refuse_onto_data(os.fspath(model))
 
 
 def _deliver(run: Run, output: FilePath | None, output_format: str | None, answer: bool) -> Any:

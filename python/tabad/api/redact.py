@@ -32,6 +32,7 @@ def run_redact(model: FilePath, output: FilePath, key_file: FilePath) -> Redacte
             name="redact-onto-itself",
             hint="write the copy elsewhere: --redact OUT",
         )
+    tables.refuse_onto_data(out)
     if same_place(key_at, out) or same_place(key_at, source):
         raise UsageError(f"{key_at} is a model file, and the key belongs into a file of its own", name="key-unfit")
     made = not os.path.lexists(key_at)

@@ -20,6 +20,7 @@ from tabad.tables.writing import (
     check_destination,
     check_model_destination,
     destination_format,
+    refuse_onto_data,
     write,
     write_bytes,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "check_taken",
     "destination_format",
     "open_table",
+    "refuse_onto_data",
     "refuse_text",
     "write",
     "write_bytes",

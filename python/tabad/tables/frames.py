@@ -165,7 +165,7 @@ class PandasTable(Table):
         frame = self.frame.reset_index(drop=True)
         try:
             table = pa.Table.from_pandas(frame, preserve_index=False)
-        except (pa.ArrowException, TypeError, ValueError) as error:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise self._mixed(error) from error
         return _parts(table.replace_schema_metadata(None).to_reader(max_chunksize=BATCH_ROWS))
 
@@ -175,13 +175,14 @@ class PandasTable(Table):
             if str(self.frame[name].dtype) == "object":
                 try:
                     pa.Array.from_pandas(self.frame[name])
-                except (pa.ArrowException, TypeError, ValueError):
+                except (pa.ArrowException, TypeError, ValueError, OverflowError):
                     bad.append(str(name))
         if not bad:
             return InputError(f"cannot read {self.name}: {error}", name="table-unreadable")
         names = ", ".join(f"`{name}`" for name in bad[:10])
         return InputError(
-            f"{'columns' if len(bad) > 1 else 'column'} {names} of {self.name} mix values of several types",
+            f"{f'columns {names}' if len(bad) > 1 else f'column {names}'} of {self.name} "
+            f"{'mix' if len(bad) > 1 else 'mixes'} values of several types",
             name="column-mixed",
             hint=f'give it one type, for example df["{bad[0]}"] = df["{bad[0]}"].astype("string")',
         )

@@ -26,6 +26,8 @@ from tabad.tables.dictionaries import Dictionaries
 from tabad.tables.files import check_format, format_by_name
 
 _Write = Callable[[pa.RecordBatch], None]
+_MODEL = b'{"'
+"""What a model file has after eight bytes."""
 
 
 def destination_format(destination: str, format: str | None = None) -> str:
@@ -59,6 +61,19 @@ def check_model_destination(destination: str) -> None:
     """Raise now what writing a model there would raise after the work."""
     _refuse_standard_output(destination)
     check_destination(destination, "arrow")
+
+
+def refuse_onto_data(destination: str) -> None:
+    """Raise `UsageError` where a model would replace a file that is none."""
+    if os.path.isfile(destination) and os.path.getsize(destination):
+        with _reason(destination), open(destination, "rb") as file:
+            head = file.read(10)
+        if not head.endswith(_MODEL):
+            raise UsageError(
+                f"{destination} is there and is no model, and one would be written over it",
+                name="model-onto-data",
+                hint="write the model elsewhere, for example to a file that ends in .tabad, or remove that file",
+            )
 
 
 def _refuse_standard_output(destination: str) -> None:
