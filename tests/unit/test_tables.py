@@ -300,3 +300,22 @@ def test_csv_gives_back_text_and_floats(rows: list[tuple[str, float]], tmp_path:
 
     assert found["x"].to_pylist() == table["x"].to_pylist()
     assert found["t"].to_pylist() == [text or None for text in table["t"].to_pylist()]
+
+
+def test_digits_that_a_number_would_not_give_back_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    long = 10**19
+    lines = [f"{n:05d},+49{n},{long + n},{n},0.{n},{n % 2}" for n in range(95, 130)]
+    path.write_text("\n".join(["zip,phone,parcel,amount,share,flag", *lines]) + "\n")
+    rows = open_table(str(path)).open().read_all()
+    assert [str(kind) for kind in rows.schema.types] == ["string", "string", "string", "int64", "double", "int64"]
+    assert rows.slice(0, 1).to_pylist()[0] == {
+        "zip": "00095", "phone": "+4995", "parcel": str(long + 95), "amount": 95, "share": 0.95, "flag": 1,
+    }  # fmt: skip
+    # What a model says of its columns counts more: it was fitted on numbers.
+    numbers = pa.schema([("zip", pa.int64())])
+    assert open_table(str(path)).open(types=numbers).read_all()["zip"].to_pylist()[:2] == [95, 96]
+    # Commas in numbers, and a code beyond the first thousand rows is a number as before.
+    path.write_text("\n".join(["code;amount", *(f"{n};1,5" for n in range(1, 1_005)), "007;2,5"]) + "\n")
+    late = open_table(str(path)).open().read_all()
+    assert [str(kind) for kind in late.schema.types] == ["int64", "double"]

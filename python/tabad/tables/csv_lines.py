@@ -1,8 +1,10 @@
 """CSV as record batches.
 
 Only the blank cell is null in a text column: `NA` is Namibia, and the caller's own cells must come back as they were.
+So digits that a number would not give back are text: `04097`, `+4930123456`, twenty digits in a row.
 """
 
+import contextlib
 import csv
 import io
 import os
@@ -25,6 +27,9 @@ _LOST = "\ufffd"
 _FIRST_ROWS = 1_000
 _POINTED, _COMMAED = (re.compile(rf"\s*[-+]?\d*{mark}\d+([eE][-+]?\d+)?\s*") for mark in (r"\.", ","))
 _THOUSANDS = re.compile(r"\s*[-+]?\d{1,3},\d{3}\s*")
+_CODE = re.compile(r"0[0-9]+|\+[0-9]+")
+_BEGINS_CODE = ("0", "+")
+_MOST_INT = 2**63 - 1
 _SPECIAL_INTS = frozenset(("null", "int64"))
 
 
@@ -34,7 +39,8 @@ def csv_batches(
     """Schema and batches of one CSV file. `shown` is the name for messages."""
     header, delimiter, blank, point = _header(path, shown)
     _no_duplicates(header, shown)
-    types = {**dialect.types, **dialect.learned}
+    codes = dict.fromkeys(_codes(path, shown, header, delimiter), pa.string())
+    types = {**codes, **dialect.types, **dialect.learned}
     options = pyarrow.csv.ConvertOptions(
         column_types={name: types[name] for name in header if name in types},
         include_columns=[name for name in header if columns is None or name in columns],
@@ -110,6 +116,21 @@ def _decimal_point(rows: Iterator[list[str]]) -> str:
     except csv.Error:
         return "."
     return "," if commas else "."
+
+
+def _codes(path: str, shown: str, header: list[str], delimiter: str) -> set[str]:
+    """Columns of which one of the first rows has digits that a number would not give back."""
+    found: set[str] = set()
+    with open_text(path, shown) as file, contextlib.suppress(csv.Error):
+        for fields in islice(csv.reader(file, delimiter=delimiter), 1, _FIRST_ROWS):
+            found.update(name for name, field in zip(header, fields, strict=False) if _is_code(field))
+    return found
+
+
+def _is_code(field: str) -> bool:
+    return (field[:1] in _BEGINS_CODE and _CODE.fullmatch(field) is not None) or (
+        len(field) > 18 and field.isdecimal() and int(field) > _MOST_INT
+    )
 
 
 def _no_duplicates(header: list[str], shown: str) -> None:
