@@ -106,3 +106,42 @@ def test_a_null_beside_what_comes_with_it_alone_is_no_null_that_is_meant(model: 
         filled = model.impute(holed, seed=3)  # the carrier is there
     assert set(filled["status"].to_pylist()) == {"sent"}
     assert breaks(filled) == 0
+
+
+def test_a_row_that_breaks_one_is_odd_and_says_why(model: tabad.Model, table: pa.Table) -> None:
+    rows = table.filter(pc.equal(table["status"], "sent")).slice(0, 40)
+    none = pa.nulls(1, pa.string())
+
+    def with_first(name: str, cell: pa.Array) -> pa.Table:
+        column = pa.chunked_array([cell.cast(rows[name].type), *rows[name].slice(1).chunks])
+        return rows.set_column(rows.schema.get_field_index(name), name, column)
+
+    plain = model.score(rows)["tabad_score"].to_numpy()
+    for wrong, column, expected in [
+        (with_first("sent", none), "sent", "a value (as carrier)"),  # the status says so too
+        (with_first("carrier", none), "carrier", "a value (as sent)"),
+        (with_first("status", pa.array(["open"])), "sent", "null (status open)"),
+    ]:
+        scored = model.score(wrong)
+        assert scored["tabad_flag"].to_pylist()[0]
+        assert (scored["tabad_reasons"][0][0]["column"].as_py(), scored["tabad_reasons"][0][0]["expected"].as_py()) == (
+            column, expected,
+        )  # fmt: skip
+        # 1,500 rows and two rules that go by a value, one of nulls together: ln(1,501 / 3) nats at least.
+        assert scored["tabad_score"].to_numpy()[0] - plain[0] > 5
+        assert np.array_equal(scored["tabad_score"].to_numpy()[1:], plain[1:])
+
+
+def test_a_redacted_copy_keeps_the_rules_without_values(model: tabad.Model) -> None:
+    redacted = model.redacted(bytes(range(32)))
+    assert [str(one) for one in redacted.constraints()] == ["sent, carrier: null together"]
+
+
+def test_rows_of_an_update_that_break_one_strike_it_out(model: tabad.Model, table: pa.Table) -> None:
+    wrong = table.slice(0, 700).set_column(0, "status", pa.array(["sent"] * 700))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "preset", lambda *_, **__: presets.Preset(48, 2, 256, 50, 1e9, matched=2_048))
+        updated = tabad.fit(wrong, update=model)
+    facts = {one["columns"][-1]: one for one in updated.manifest["constraints"]}
+    assert facts["sent"]["broken"] == table.slice(0, 700)["sent"].null_count
+    assert (facts["sent"]["checked"], facts["carrier"]["checked"], facts["spread"]["checked"]) == (False, True, True)

@@ -67,6 +67,11 @@ impl Rule {
     fn has_pairs(self) -> bool {
         matches!(self, Self::Determines | Self::NullBy)
     }
+
+    /// Whether it is about which cells are null.
+    pub fn is_of_nulls(self) -> bool {
+        matches!(self, Self::NullTogether | Self::NullWith | Self::NullBy)
+    }
 }
 
 /// One rule, the columns it is about, whether a person gave it, how many of the rows of the fit that were looked at broke it
@@ -111,11 +116,16 @@ impl Constraint {
         Some(Self { rule, columns, given: value["given"].as_bool()?, broken, rows, of_normal, pairs, decimals })
     }
 
-    /// A row that breaks it is odd: few rows of the fit did, and it is no matter of codes and statuses, which energies tell.
+    /// A row that breaks it is odd: few rows of the fit did; of rules on nulls none, and which code comes with which energies tell.
     pub fn is_checked(&self) -> bool {
         let most = self.rows / if self.given { FEW_OF_GIVEN } else { FEW_OF_FOUND };
-        matches!(self.rule, Rule::AtMost | Rule::Sum | Rule::Product)
-            && self.broken.is_some_and(|broken| broken <= most)
+        let most = if self.rule.is_of_nulls() { 0 } else { most };
+        self.rule != Rule::Determines && self.broken.is_some_and(|broken| broken <= most)
+    }
+
+    /// It says nothing of single values of the table.
+    pub fn is_of_columns(&self) -> bool {
+        self.is_checked() && self.pairs.is_empty()
     }
 
     fn facts(&self) -> Value {

@@ -76,15 +76,19 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
         columns.into_iter().map(|(column, (sum, feature))| (column, sum / total, feature)).collect();
     tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     tried.truncate(most.max(TRIED));
-    tried.retain(|(_, share, _)| *share >= SMALLEST_SHARE);
+    // Of a row in which each of many columns is a little odd the oddest is said at least.
+    let says = |at: usize, share: f32| share >= SMALLEST_SHARE || at == 0 && share > 0.0;
+    let few = tried.iter().enumerate().take_while(|&(at, &(_, share, _))| says(at, share)).count();
+    tried.truncate(few);
     let mut prospects = Prospects::new(model, case.block);
     weigh(&mut tried, &mut prospects);
     put_first(model, case, &mut tried);
     tried
         .into_iter()
         .take(most)
-        .filter(|(_, share, _)| *share >= SMALLEST_SHARE)
-        .filter_map(|(column, share, feature)| {
+        .enumerate()
+        .filter(|&(at, (_, share, _))| says(at, share))
+        .filter_map(|(_, (column, share, feature))| {
             let codec = model.encoder.codec(column)?;
             let source = case.alignment.get(column).copied().flatten()?;
             let view = View { model, block: case.block, codec };

@@ -104,7 +104,7 @@ impl Model {
             encoder,
             label: alone.label.map(nameless),
             seen: alone.seen.iter().map(|codes| vec![true; codes.len()]).collect(),
-            constraints: alone.constraints.into_iter().filter(Constraint::is_checked).collect(),
+            constraints: alone.constraints.into_iter().filter(Constraint::is_of_columns).collect(),
             redaction: Some(Redaction::of(secret)),
             ..alone
         })
@@ -160,7 +160,7 @@ impl Model {
         }
         let labels = self.label.as_ref().is_some_and(|label| !label.values.is_empty() || label.normal.is_some());
         let bare = self.denoisers.memory.is_none() && self.scorer_of(Name::Teacher).is_none() && self.release.is_none();
-        let of_values = self.constraints.iter().any(|one| !one.is_checked());
+        let of_values = self.constraints.iter().any(|one| !one.is_of_columns());
         let named = self.denoisers.network.as_ref().is_some_and(Network::has_atoms);
         if labels || !bare || of_values || named || self.encoder.contents().any(Content::is_clear) {
             return damaged("the model says that it is redacted, and holds values in clear");

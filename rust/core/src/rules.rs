@@ -8,10 +8,11 @@
 //! ln(20 (n + 1)), and stands out in a table that is screened. The rarest of the broken rules counts, once a row.
 //!
 //! Columns that hang together make orders that hold by chance in few rows, and by the dozen: where there are not two hundred rows
-//! for each they say nothing. Rules about values (`zip -> city`) and about nulls are not looked at here: codes and statuses are in
-//! the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
+//! for each they say nothing. Rules about nulls, which no row of the fit broke,
+//! are counted by themselves in the same way. Rules about values (`zip -> city`) are not looked at here: codes are in the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
 
 mod find;
+mod nulls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::constraints::{Constraint, Rule};
 use crate::encoder::Encoder;
 
 pub use find::find;
+use nulls::Nulls;
 
 /// A sum may be off by this share of its largest cell; of cells of 32 bits, and of 16.
 const SLACK: f64 = 1e-9;
@@ -51,11 +53,13 @@ enum Sort {
     Computed,
     Order,
     OrderWithExceptions,
+    Nulls,
 }
 
 impl Sort {
     fn of(one: &Constraint) -> Self {
         match (matches!(one.rule, Rule::Sum | Rule::Product) || one.given, one.broken) {
+            _ if one.rule.is_of_nulls() => Self::Nulls,
             (true, _) => Self::Computed,
             (false, Some(0)) => Self::Order,
             (false, _) => Self::OrderWithExceptions,
@@ -65,7 +69,7 @@ impl Sort {
 
 /// How many rules of each sort a row may break.
 #[derive(Debug, Clone, Copy, Default)]
-struct Counts([u64; 3]);
+struct Counts([u64; 4]);
 
 impl Counts {
     fn of(self, sort: Sort) -> u64 {
@@ -82,7 +86,7 @@ impl Counts {
         let sort = Sort::of(one);
         let share = match sort {
             Sort::Computed => 1.0 / TABLES,
-            Sort::Order => self.of(sort) as f64,
+            Sort::Order | Sort::Nulls => self.of(sort) as f64,
             Sort::OrderWithExceptions => self.of(sort) as f64 * (one.broken.unwrap_or(0) + 1) as f64,
         };
         ((one.rows + 1) as f64 / share).ln().max(0.0)
@@ -122,8 +126,9 @@ pub struct Rules<'a> {
 #[derive(Debug)]
 pub struct Check<'a> {
     pub constraint: &'a Constraint,
-    /// In the order of the rule's columns.
+    /// In the order of the rule's columns; none of a rule about nulls.
     cells: Vec<Arc<Float64Array>>,
+    nulls: Option<Nulls>,
     slack: f64,
     /// What it adds to the score of a row that breaks it, in nats.
     evidence: f64,
@@ -152,6 +157,15 @@ impl<'a> Rules<'a> {
         let mut known: HashMap<&str, Option<(Arc<Float64Array>, DataType)>> = HashMap::new();
         let mut checks = Vec::new();
         for constraint in checked {
+            let evidence = counts.evidence(constraint);
+            if constraint.rule.is_of_nulls() {
+                let column = |name: &String| Some(batch.column(alignment.get(book.encoder.place(name)?).copied()??));
+                let columns: Option<Vec<&ArrayRef>> = constraint.columns.iter().map(column).collect();
+                if let Some(nulls) = columns.and_then(|columns| Nulls::open(constraint, &columns)) {
+                    checks.push(Check { constraint, cells: Vec::new(), nulls: Some(nulls), slack: SLACK, evidence });
+                }
+                continue;
+            }
             let cells: Option<Vec<(Arc<Float64Array>, DataType)>> = constraint
                 .columns
                 .iter()
@@ -166,8 +180,7 @@ impl<'a> Rules<'a> {
             let Some(cells) = cells else { continue };
             let slack = cells.iter().map(|(_, kind)| slack_of(kind)).fold(SLACK, f64::max);
             let Some(cells) = comparable(cells) else { continue };
-            let evidence = counts.evidence(constraint);
-            checks.push(Check { constraint, cells, slack, evidence });
+            checks.push(Check { constraint, cells, nulls: None, slack, evidence });
         }
         Self { checks }
     }
@@ -215,9 +228,28 @@ impl Check<'_> {
 
     /// Whether the row would break the rule with another cell in a column.
     pub fn breaks_with(&self, column: &str, value: f64, row: usize) -> bool {
+        if self.nulls.is_some() {
+            return self.breaks(row);
+        }
         let own = |at: usize| self.constraint.columns[at] == column;
         let absent = (0..self.cells.len()).any(|at| !own(at) && self.cells[at].is_null(row));
         !absent && self.is_off(|at| if own(at) { value } else { self.cells[at].value(row) })
+    }
+
+    /// Of a rule about nulls the columns that may be wrong, likeliest first, and whether each is null: those that are as fewer are, the
+    /// one that the value of another speaks of, the one that should be null with another.
+    pub fn odd_nulls(&self, row: usize) -> Vec<(&str, bool)> {
+        let Some(nulls) = &self.nulls else { return Vec::new() };
+        let names = self.constraint.columns.iter().map(String::as_str).enumerate();
+        let mut columns: Vec<(&str, bool)> = names.map(|(at, name)| (name, nulls.is_null(at, row))).collect();
+        if self.constraint.rule != Rule::NullTogether {
+            columns.reverse();
+            return columns;
+        }
+        let empty = columns.iter().filter(|(_, null)| *null).count();
+        let fewer = 2 * empty <= columns.len();
+        columns.sort_by_key(|(_, null)| *null != fewer);
+        columns
     }
 
     /// Of a broken order: the column's cell, whether the other is its upper end, and how far beyond that it is.
@@ -229,6 +261,9 @@ impl Check<'_> {
     }
 
     fn breaks(&self, row: usize) -> bool {
+        if let Some(nulls) = &self.nulls {
+            return nulls.breaks(self.constraint.rule, row);
+        }
         if self.cells.iter().any(|cells| cells.is_null(row)) {
             return false;
         }

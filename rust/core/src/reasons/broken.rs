@@ -50,6 +50,9 @@ fn suspects<'a>(
     broken: &[&Check<'_>],
     prospects: &mut Prospects<'_>,
 ) -> Vec<&'a str> {
+    if check.constraint.rule.is_of_nulls() {
+        return names_of_nulls(check, case.row);
+    }
     let names = &check.constraint.columns;
     let given = |name: &str| model.encoder.place(name).is_some_and(|at| model.encoder.columns[at].given);
     let mut columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
@@ -81,6 +84,14 @@ fn suspects<'a>(
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by(|&a, &b| repairs[b].cmp(&repairs[a]).then(odd[a].total_cmp(&odd[b])).then(a.cmp(&b)));
     order.into_iter().map(|at| columns[at]).collect()
+}
+
+fn names_of_nulls<'a>(check: &Check<'a>, row: usize) -> Vec<&'a str> {
+    let odd = check.odd_nulls(row);
+    let place = |name: &str| odd.iter().position(|(other, _)| *other == name);
+    let mut names: Vec<&str> = check.constraint.columns.iter().map(String::as_str).collect();
+    names.sort_by_key(|name| place(name));
+    names
 }
 
 /// What a repair of each of these columns takes off the score of the row.
@@ -133,6 +144,18 @@ fn reason(model: &Model, case: &Case<'_>, check: &Check<'_>, column: &str) -> Op
                 std::iter::once(first.as_str()).chain(others).collect::<Vec<_>>().join(apart)
             };
             format!("{wanted:.decimals$} ({terms})")
+        }
+        rule if rule.is_of_nulls() => {
+            let odd = check.odd_nulls(case.row);
+            let (_, null) = *odd.iter().find(|(name, _)| *name == column)?;
+            let (other, other_null) = *odd.iter().find(|(name, _)| *name != column)?;
+            match (rule, column == first.as_str()) {
+                (Rule::NullBy, false) => {
+                    format!("{} ({first} {})", if null { "a value" } else { "null" }, show(first)?)
+                }
+                (Rule::NullBy, true) => format!("another ({other} {})", if other_null { "null" } else { "not null" }),
+                _ => format!("{} (as {other})", if null { "a value" } else { "null" }),
+            }
         }
         _ if first == column => format!("at most {} ({})", show(rest.first()?)?, rest.first()?),
         _ => format!("at least {} ({first})", show(first)?),
