@@ -302,6 +302,23 @@ def test_csv_gives_back_text_and_floats(rows: list[tuple[str, float]], tmp_path:
     assert found["t"].to_pylist() == [text or None for text in table["t"].to_pylist()]
 
 
+def test_whole_numbers_that_pandas_wrote_with_a_point_are_scored(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    whole = pa.table({"items": draw.integers(0, 90, 400), "few": draw.integers(1, 4, 400), "x": draw.normal(size=400)})
+    model = tabad.fit(whole, quality="fast")
+    path = tmp_path / "t.csv"
+    path.write_text("items,few,x\n" + "\n".join(f"{n}.0,{n % 3 + 1}.0,0.5" for n in range(40)) + "\n,2.0,0.1\n")
+    plain = pa.table(
+        {
+            "items": pa.array([*range(40), None]),
+            "few": [*(n % 3 + 1 for n in range(40)), 2],
+            "x": [0.5] * 40 + [0.1],
+        }
+    )
+    expected = model.score(plain)["tabad_score"].to_pylist()
+    assert model.score(str(path))["tabad_score"].to_pylist() == expected
+
+
 def test_digits_that_a_number_would_not_give_back_are_text(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     long = 10**19

@@ -29,6 +29,7 @@ _POINTED, _COMMAED = (re.compile(rf"\s*[-+]?\d*{mark}\d+([eE][-+]?\d+)?\s*") for
 _THOUSANDS = re.compile(r"\s*[-+]?\d{1,3},\d{3}\s*")
 _CODE = re.compile(r"0[0-9]+|\+[0-9]+")
 _BEGINS_CODE = ("0", "+")
+_WHOLE = re.compile(r"u?int\d+")
 _MOST_INT = 2**63 - 1
 _SPECIAL_INTS = frozenset(("null", "int64"))
 
@@ -198,6 +199,9 @@ def _csv_value(
         lambda fields: len(fields) == len(header) and fields[header.index(column)].strip() == value.strip(),
     )
     where = f"line {line:,} of {shown}" if line else shown
+    if column in dialect.types and _WHOLE.fullmatch(wanted) and _is_float(value):
+        # As pandas writes whole numbers of which some are missing: 1.0.
+        return Retype({column: pa.float64()})
     if column in dialect.types:
         return InputError(
             f"column `{column}` reads '{value}' in {where}, but the model was fitted on {wanted}",
