@@ -100,3 +100,14 @@ def test_a_row_has_the_same_reasons_alone_and_in_company(model: tabad.Model) -> 
     assert [
         model.score(wrong.slice(at, 1), explain="all")["tabad_reasons"].to_pylist()[0] for at in range(40)
     ] == together
+
+
+def test_of_a_row_in_which_many_columns_are_a_little_odd_the_oddest_is_named() -> None:
+    draw = np.random.default_rng(0)
+    names = [f"q{at}" for at in range(300)]
+    rows = pa.table({name: draw.normal(size=400) for name in names})
+    model = tabad.fit(rows, quality="fast")
+    wrong = pa.table({name: [2.2] for name in names})  # none of them is a fiftieth of the evidence
+    [reasons] = model.score(wrong, explain="all")["tabad_reasons"].to_pylist()
+    assert len(reasons) == 1
+    assert 0 < reasons[0]["share"] < 0.02

@@ -336,3 +336,10 @@ def test_digits_that_a_number_would_not_give_back_are_text(tmp_path: Path) -> No
     path.write_text("\n".join(["code;amount", *(f"{n};1,5" for n in range(1, 1_005)), "007;2,5"]) + "\n")
     late = open_table(str(path)).open().read_all()
     assert [str(kind) for kind in late.schema.types] == ["int64", "double"]
+
+
+def test_integers_beyond_64_bits_in_pandas_are_refused_by_name() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": range(30), "big": [2**70 + n for n in range(30)]})
+    with pytest.raises(tabad.errors.InputError, match="column `big` of the pandas DataFrame mixes values"):
+        tabad.score(frame)

@@ -81,7 +81,9 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     let few = tried.iter().enumerate().take_while(|&(at, &(_, share, _))| says(at, share)).count();
     tried.truncate(few);
     let mut prospects = Prospects::new(model, case.block);
-    weigh(&mut tried, &mut prospects);
+    if tried.first().is_some_and(|&(_, share, _)| share >= SMALLEST_SHARE) {
+        weigh(&mut tried, &mut prospects);
+    }
     put_first(model, case, &mut tried);
     tried
         .into_iter()
