@@ -203,8 +203,9 @@ class Model:
 
         `rule`: at_most | sum | product | determines | null_together | null_with | null_by. `broken`: how many of the
         `rows` that the fit looked at broke it, null where that is not known; a scored row that breaks an order, a sum
-        or a product that few broke is raised. Pairs are values as text, of null_by with `null` or `there`. A product
-        may have `decimals`, to which it is rounded; `of_normal` is true where normal rows obey and others do not.
+        or a product that few broke, or a rule about nulls that none did, is raised. Pairs are values as text, of
+        null_by with `null` or `there`. A product may have `decimals`, to which it is rounded; `of_normal` is true where
+        normal rows obey and others do not.
         """
 
     def schema(self) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tabad import _core
 from tabad._lazy import expect, need
 from tabad.config import KEPT_ROWS, FitOptions
-from tabad.constraints import AT_MOST, PRODUCT, SUM, Constraint, from_text, parse
+from tabad.constraints import OF_AMOUNTS, Constraint, from_text, parse
 from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels, spot_numbers
@@ -129,7 +129,7 @@ def fit_table(
 def _refuse_unchecked(given: list[Constraint]) -> None:
     """Raise `UsageError` for a rule that no row is judged by: it is for rows that a network generates."""
     for one in given:
-        if one.rule not in (AT_MOST, SUM, PRODUCT):
+        if one.rule not in OF_AMOUNTS:
             raise UsageError(
                 f"`{one}` is for rows that are generated, and quality fast trains no network to generate any",
                 name="constraint-without-network",

@@ -153,14 +153,14 @@ def constraint_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]") -> list[str]:
-    from tabad.constraints import AT_MOST, PRODUCT, SUM, Constraint
+    from tabad.constraints import DETERMINES, Constraint
 
     known = [one for one in facts.get("constraints", ()) if which(one)]
     shown = []
     for one in known[:_SHOWN]:
         rule, exceptions = str(Constraint(one["rule"], tuple(one["columns"]))), ""
         if one["broken"]:
-            judges = one["checked"] or one["rule"] not in (AT_MOST, SUM, PRODUCT)
+            judges = one["checked"] or one["rule"] == DETERMINES
             aside = "" if judges else ": too many for it to say anything"
             exceptions = f" (but {one['broken']:,} of {one['rows']:,} rows{aside})"
         shown.append(rule + exceptions)

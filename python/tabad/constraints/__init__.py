@@ -22,6 +22,7 @@ __all__ = [
     "NULL_BY",
     "NULL_TOGETHER",
     "NULL_WITH",
+    "OF_AMOUNTS",
     "PRODUCT",
     "SUM",
     "THERE",
@@ -34,6 +35,8 @@ __all__ = [
 
 AT_MOST, SUM, PRODUCT, DETERMINES = "at_most", "sum", "product", "determines"
 NULL_TOGETHER, NULL_WITH, NULL_BY = "null_together", "null_with", "null_by"
+OF_AMOUNTS = (AT_MOST, SUM, PRODUCT)
+"""Rules on amounts and times, which every fit looks for."""
 NULL, THERE = "null", "there"
 """What a value of the first column says of the second (`NULL_BY`)."""
 
@@ -47,7 +50,7 @@ class Constraint:
 
     `pairs` says of a dependency which value comes with which, both as text, and where nulls go by the value of another
     column, with which values they come (`NULL`) and with which not (`THERE`). `broken`: how many of `rows` rows of the
-    fit broke it, None where that is not known; where they are few, a row that breaks a sum or an order is odd.
+    fit broke it, None where that is not known; where they are few, a row that breaks it is odd.
     `of_normal`: these rows were those known to be normal, and some of the others break it. `decimals`: to which a
     product is rounded, None where it is not.
     """

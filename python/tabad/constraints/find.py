@@ -59,9 +59,10 @@ _MOST_LISTED = 120
 def search(rows: pa.Table) -> list[Constraint]:
     """The constraints that hold in all of these rows; dependencies and nulls by value without their pairs."""
     coded = _coded(rows)
-    determines = _dependencies(coded)
-    nulls = _nulls(rows)
-    return [*determines, *nulls, *_nulls_by(rows, coded, [*determines, *nulls])]
+    empty = {name: ~valid(rows.column(name)) for name in rows.column_names}
+    empty = {name: flags for name, flags in empty.items() if _LEAST_ROWS <= flags.sum() < len(flags)}
+    known = [*_dependencies(coded), *_nulls(empty)]
+    return [*known, *_nulls_by(empty, coded, known)]
 
 
 def chance_is_out(rows: int, share: float) -> bool:
@@ -144,9 +145,7 @@ def _determined(from_B: npt.NDArray[np.int64], to_B: npt.NDArray[np.int64], valu
     return bool((first[from_B[both]] == to_B[both]).all())
 
 
-def _nulls(rows: pa.Table) -> list[Constraint]:
-    empty = {name: ~valid(rows.column(name)) for name in rows.column_names}
-    empty = {name: flags for name, flags in empty.items() if _LEAST_ROWS <= flags.sum() < len(flags)}
+def _nulls(empty: dict[str, npt.NDArray[np.bool_]]) -> list[Constraint]:
     groups: dict[bytes, list[str]] = {}
     for name, flags in empty.items():
         groups.setdefault(np.packbits(flags).tobytes(), []).append(name)
@@ -167,15 +166,16 @@ def _nulls(rows: pa.Table) -> list[Constraint]:
     return [*found, *(Constraint(NULL_WITH, edge) for edge in ordered)]
 
 
-def _nulls_by(rows: pa.Table, coded: dict[str, _Coded], known: list[Constraint]) -> list[Constraint]:
+def _nulls_by(
+    empty: dict[str, npt.NDArray[np.bool_]], coded: dict[str, _Coded], known: list[Constraint]
+) -> list[Constraint]:
     """Not where another rule says it: of columns that are null together the first, of columns that tell each other the
     last in a chain, and of two that turn round the first."""
     follows = {name for one in known if one.rule == NULL_TOGETHER for name in one.columns[1:]}
     determined = {one.columns for one in known if one.rule == DETERMINES}
     found = []
-    for target in rows.column_names:
-        null_B = ~valid(rows.column(target))
-        if target in follows or not _LEAST_ROWS <= null_B.sum() <= len(null_B) - _LEAST_ROWS:
+    for target, null_B in empty.items():
+        if target in follows or null_B.sum() > len(null_B) - _LEAST_ROWS:
             continue
         telling = [name for name, (from_B, _) in coded.items() if name != target and _tells(from_B, null_B)]
         for place, source in enumerate(telling):

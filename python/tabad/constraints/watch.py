@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tabad.tables.views import without_views
 
-from . import AT_MOST, DETERMINES, NULL_BY, PRODUCT, SUM, Constraint, check_columns, check_types
+from . import DETERMINES, NULL_BY, OF_AMOUNTS, PRODUCT, Constraint, check_columns, check_types
 from .columns import measures, slack_of
 from .find import FIRST, pairs_of, search, unbroken, usual_decimals, with_pairs
 
@@ -70,7 +70,7 @@ class Watch:
 
     @staticmethod
     def _speaks_of(one: Constraint, kind: str, place: int) -> bool:
-        if one.rule in (AT_MOST, SUM, PRODUCT):
+        if one.rule in OF_AMOUNTS:
             # Whole numbers of few values are categories, and have their order all the same: `check_types`.
             return kind not in _UNREAD
         listed = one.rule == DETERMINES or (one.rule == NULL_BY and place == 0)

@@ -129,15 +129,12 @@ class Obedience:
             source, target = one.columns
             said_B = _equal(self._said(rows.column(source), one), NULL)
             found[target] = found.get(target, said_B) | said_B
-        for _ in self.nulls:
-            for one in self.nulls:
-                if one.rule == NULL_BY:
-                    continue
-                first, *others = one.columns
-                for source in one.columns if one.rule == NULL_TOGETHER else [first]:
-                    for target in others if source == first else one.columns:
-                        if source in found:
-                            found[target] = found.get(target, found[source]) | found[source]
+        rules = [one for one in self.nulls if one.rule != NULL_BY]
+        for one in rules * len(rules):
+            together = one.rule == NULL_TOGETHER
+            meant = [found[name] for name in (one.columns if together else one.columns[:1]) if name in found]
+            for target in (one.columns if together else one.columns[1:]) if meant else ():
+                found[target] = np.logical_or.reduce([*meant, found.get(target, meant[0])])
         return found
 
     def surely_missing(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Flags]:

@@ -32,7 +32,7 @@ from tabad.tables.views import without_views
 
 from .features import Features, Floats, squared_distances
 from .learner import fitted, probability
-from .parts import Places, parts_of
+from .parts import Places, splits
 
 if TYPE_CHECKING:
     from tabad.tables import Table
@@ -241,9 +241,8 @@ def c2st(a_BF: Floats, b_BF: Floats, categorical: tuple[bool, ...], seed: int) -
     y_B = np.arange(2 * rows) >= rows
     found = []
     unit_B, kind_U = _pairs(x_BF, y_B)
-    part_B = parts_of(kind_U, _FOLDS, seed)[unit_B]
-    for part in range(_FOLDS):
-        train, held = part_B != part, part_B == part
+    for units in splits(kind_U, _FOLDS, seed):
+        train, held = (np.isin(unit_B, places) for places in units)
         learner = fitted(x_BF[train], y_B[train], categorical, _LEAF, weights=False, seed=seed)
         found.append(_auroc(y_B[held], probability(learner, x_BF[held])))
     return float(np.mean(found))

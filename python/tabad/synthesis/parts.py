@@ -17,7 +17,7 @@ __all__ = ["Places", "parts_of", "splits"]
 Places = npt.NDArray[np.intp]
 
 
-def parts_of(y_B: Labels | npt.NDArray[np.intp], parts: int, seed: int) -> Places:
+def parts_of(y_B: Labels | Places, parts: int, seed: int) -> Places:
     """The part of each row [B]; each has as many rows of a value (rare ones) as any other, but for one."""
     draw = np.random.default_rng(seed)
     part_B = np.empty(len(y_B), np.intp)
@@ -27,7 +27,7 @@ def parts_of(y_B: Labels | npt.NDArray[np.intp], parts: int, seed: int) -> Place
     return part_B
 
 
-def splits(y_B: Labels, folds: int, seed: int) -> Iterator[tuple[Places, Places]]:
+def splits(y_B: Labels | Places, folds: int, seed: int) -> Iterator[tuple[Places, Places]]:
     """`(train, held)` places of stratified folds."""
     part_B = parts_of(y_B, folds, seed)
     for part in range(folds):

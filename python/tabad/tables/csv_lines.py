@@ -4,7 +4,6 @@ Only the blank cell is null in a text column: `NA` is Namibia, and the caller's 
 So digits that a number would not give back are text: `04097`, `+4930123456`, twenty digits in a row.
 """
 
-import contextlib
 import csv
 import io
 import os
@@ -38,10 +37,9 @@ def csv_batches(
     path: str, shown: str, dialect: Dialect, columns: list[str] | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of one CSV file. `shown` is the name for messages."""
-    header, delimiter, blank, point = _header(path, shown)
+    header, delimiter, blank, point, codes = _header(path, shown)
     _no_duplicates(header, shown)
-    codes = dict.fromkeys(_codes(path, shown, header, delimiter), pa.string())
-    types = {**codes, **dialect.types, **dialect.learned}
+    types = {**dict.fromkeys(codes, pa.string()), **dialect.types, **dialect.learned}
     options = pyarrow.csv.ConvertOptions(
         column_types={name: types[name] for name in header if name in types},
         include_columns=[name for name in header if columns is None or name in columns],
@@ -78,8 +76,8 @@ def csv_batches(
     return reader.schema, batches()
 
 
-def _header(path: str, shown: str) -> tuple[list[str], str, int, str]:
-    """Names, delimiter, how many empty lines stand above them, and the decimal point of the first rows."""
+def _header(path: str, shown: str) -> tuple[list[str], str, int, str, set[str]]:
+    """Names, delimiter, how many empty lines stand above them; of the first rows the decimal point and what is code."""
     blank = 0
     with open_text(path, shown) as file:
         line = file.readline(1 << 20)
@@ -98,34 +96,39 @@ def _header(path: str, shown: str) -> tuple[list[str], str, int, str]:
         reader = csv.reader(file, delimiter=delimiter)
         for fields in reader:
             if any(text.strip() for text in fields):
+                rows, whole = _first_rows(reader)
                 # In a file with commas between the cells "1,234" is a thousand.
-                return fields, delimiter, blank, "." if delimiter == "," else _decimal_point(reader)
+                point = "." if delimiter == "," or not whole else _decimal_point(rows)
+                return fields, delimiter, blank, point, _codes(fields, rows)
     raise AssertionError("a line that is not blank was just read")
 
 
-def _decimal_point(rows: Iterator[list[str]]) -> str:
+def _first_rows(reader: Iterator[list[str]]) -> tuple[list[list[str]], bool]:
+    """The first rows that can be read, and whether all of them could."""
+    rows: list[list[str]] = []
+    try:
+        rows.extend(islice(reader, _FIRST_ROWS))
+    except csv.Error:
+        return rows, False
+    return rows, True
+
+
+def _decimal_point(rows: list[list[str]]) -> str:
     """A comma where the first rows have numbers with one and none with a point, as much of Europe writes them.
 
     Where three digits stand behind every comma they may be thousands.
     """
     commas = False
-    try:
-        for fields in islice(rows, _FIRST_ROWS):
-            if any(_POINTED.fullmatch(field) for field in fields):
-                return "."
-            commas = commas or any(_COMMAED.fullmatch(field) and not _THOUSANDS.fullmatch(field) for field in fields)
-    except csv.Error:
-        return "."
+    for fields in rows:
+        if any(_POINTED.fullmatch(field) for field in fields):
+            return "."
+        commas = commas or any(_COMMAED.fullmatch(field) and not _THOUSANDS.fullmatch(field) for field in fields)
     return "," if commas else "."
 
 
-def _codes(path: str, shown: str, header: list[str], delimiter: str) -> set[str]:
+def _codes(header: list[str], rows: list[list[str]]) -> set[str]:
     """Columns of which one of the first rows has digits that a number would not give back."""
-    found: set[str] = set()
-    with open_text(path, shown) as file, contextlib.suppress(csv.Error):
-        for fields in islice(csv.reader(file, delimiter=delimiter), 1, _FIRST_ROWS):
-            found.update(name for name, field in zip(header, fields, strict=False) if _is_code(field))
-    return found
+    return {name for fields in rows for name, field in zip(header, fields, strict=False) if _is_code(field)}
 
 
 def _is_code(field: str) -> bool:

@@ -44,6 +44,10 @@ impl Rule {
     const ALL: [Self; 7] =
         [Self::AtMost, Self::Sum, Self::Product, Self::Determines, Self::NullTogether, Self::NullWith, Self::NullBy];
 
+    fn named(name: &Value) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| name == rule.name())
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::AtMost => "at_most",
@@ -92,7 +96,7 @@ pub struct Constraint {
 impl Constraint {
     /// From `{"rule", "columns", "given", "broken"}`; None where it is none.
     fn parse(value: &Value, known: &HashSet<&str>, pairs: Vec<(String, String)>) -> Option<Self> {
-        let rule = Rule::ALL.into_iter().find(|rule| value["rule"] == rule.name())?;
+        let rule = Rule::named(&value["rule"])?;
         let columns: Vec<String> =
             value["columns"].as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<_>>()?;
         let distinct: HashSet<&str> = columns.iter().map(String::as_str).collect();
@@ -118,8 +122,11 @@ impl Constraint {
 
     /// A row that breaks it is odd: few rows of the fit did; of rules on nulls none, and which code comes with which energies tell.
     pub fn is_checked(&self) -> bool {
-        let most = self.rows / if self.given { FEW_OF_GIVEN } else { FEW_OF_FOUND };
-        let most = if self.rule.is_of_nulls() { 0 } else { most };
+        let most = match self.given {
+            _ if self.rule.is_of_nulls() => 0,
+            true => self.rows / FEW_OF_GIVEN,
+            false => self.rows / FEW_OF_FOUND,
+        };
         self.rule != Rule::Determines && self.broken.is_some_and(|broken| broken <= most)
     }
 
@@ -209,8 +216,7 @@ pub fn read(value: &Value, store: &Store, columns: &[&str]) -> Result<Vec<Constr
     let known: HashSet<&str> = columns.iter().copied().collect();
     let list = value.as_array().filter(|list| list.len() <= MOST).ok_or_else(damaged)?;
     let one = |(at, value): (usize, &Value)| {
-        let has_pairs = Rule::ALL.into_iter().any(|rule| rule.has_pairs() && value["rule"] == rule.name());
-        let pairs = match has_pairs {
+        let pairs = match Rule::named(&value["rule"]).is_some_and(Rule::has_pairs) {
             true => {
                 let from = store.get_strings(&format!("constraint.{at}.from"))?;
                 let to = store.get_strings(&format!("constraint.{at}.to"))?;

@@ -213,7 +213,7 @@ impl<'a> Rules<'a> {
     }
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     /// What a cell of a sum or a product has to be for the row to obey; None where no number would do.
     pub fn wanted(&self, column: &str, row: usize) -> Option<f64> {
         let cell = |at: usize| self.cells[at].value(row);
@@ -238,10 +238,10 @@ impl Check<'_> {
 
     /// Of a rule about nulls the columns that may be wrong, likeliest first, and whether each is null: those that are as fewer are, the
     /// one that the value of another speaks of, the one that should be null with another.
-    pub fn odd_nulls(&self, row: usize) -> Vec<(&str, bool)> {
+    pub fn odd_nulls(&self, row: usize) -> Vec<(&'a str, bool)> {
         let Some(nulls) = &self.nulls else { return Vec::new() };
         let names = self.constraint.columns.iter().map(String::as_str).enumerate();
-        let mut columns: Vec<(&str, bool)> = names.map(|(at, name)| (name, nulls.is_null(at, row))).collect();
+        let mut columns: Vec<(&'a str, bool)> = names.map(|(at, name)| (name, nulls.is_null(at, row))).collect();
         if self.constraint.rule != Rule::NullTogether {
             columns.reverse();
             return columns;

@@ -41,8 +41,8 @@ pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Ve
 }
 
 /// The columns that may be wrong, likeliest first. Of a sum or a product by how many broken rules the cell mends, were it what the
-/// others make it (a quantity of 2.7 makes nothing), then by how ordinary the row is with it; of an order those that break most rules, by what their repair takes off the score. A context column is none,
-/// unless all are.
+/// others make it (a quantity of 2.7 makes nothing), then by how ordinary the row is with it; of an order those that break most rules,
+/// by what their repair takes off the score. A context column is none, unless all are.
 fn suspects<'a>(
     model: &Model,
     case: &Case<'_>,
@@ -50,14 +50,19 @@ fn suspects<'a>(
     broken: &[&Check<'_>],
     prospects: &mut Prospects<'_>,
 ) -> Vec<&'a str> {
-    if check.constraint.rule.is_of_nulls() {
-        return names_of_nulls(check, case.row);
-    }
     let names = &check.constraint.columns;
     let given = |name: &str| model.encoder.place(name).is_some_and(|at| model.encoder.columns[at].given);
     let mut columns: Vec<&str> = names.iter().map(String::as_str).filter(|name| !given(name)).collect();
     if columns.is_empty() {
         return vec![&names[0]];
+    }
+    if check.constraint.rule.is_of_nulls() {
+        return check
+            .odd_nulls(case.row)
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| columns.contains(name))
+            .collect();
     }
     let score = |name: &&str| mended(model, case, check, name).unwrap_or(f64::INFINITY);
     let mends = |name: &&str| {
@@ -84,14 +89,6 @@ fn suspects<'a>(
     let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by(|&a, &b| repairs[b].cmp(&repairs[a]).then(odd[a].total_cmp(&odd[b])).then(a.cmp(&b)));
     order.into_iter().map(|at| columns[at]).collect()
-}
-
-fn names_of_nulls<'a>(check: &Check<'a>, row: usize) -> Vec<&'a str> {
-    let odd = check.odd_nulls(row);
-    let place = |name: &str| odd.iter().position(|(other, _)| *other == name);
-    let mut names: Vec<&str> = check.constraint.columns.iter().map(String::as_str).collect();
-    names.sort_by_key(|name| place(name));
-    names
 }
 
 /// What a repair of each of these columns takes off the score of the row.

@@ -186,7 +186,7 @@ fn sums(columns: &[&Cells]) -> Vec<Constraint> {
                 continue;
             }
             let cells: Vec<&[f64]> = parts.iter().map(|&part| columns[part].head()).collect();
-            let slack = slack(&columns, *total, parts);
+            let slack = slack(columns[*total], parts.iter().map(|&part| columns[part]));
             if !is_sum(columns[*total].head(), &cells, most, slack) {
                 continue;
             }
@@ -231,7 +231,7 @@ fn candidates(columns: &[&Cells]) -> Vec<(usize, Vec<usize>)> {
         let of_total = |total: usize| {
             let fits = |parts: &&Vec<usize>| {
                 let cells: Vec<&[f64]> = parts.iter().map(|&part| glance[part]).collect();
-                let slack = slack(columns, total, parts);
+                let slack = slack(columns[total], parts.iter().map(|&part| columns[part]));
                 let wrong = (0..glance[total].len()).filter(|&row| !adds_up(glance[total][row], &cells, row, slack));
                 !parts.contains(&total) && wrong.take(most + 1).count() <= most
             };
@@ -272,8 +272,11 @@ fn products(numbers: &[&Cells]) -> Vec<Constraint> {
 
 /// True where a cell is missing.
 fn multiplies(total: &Cells, factors: [&Cells; 2], row: usize) -> bool {
-    let slack = factors.iter().map(|one| one.slack).fold(total.slack, f64::max);
-    !is_no_product(total.values[row], factors.map(|one| one.values[row]), (slack, unit_of(total.decimals)))
+    !is_no_product(
+        total.values[row],
+        factors.map(|one| one.values[row]),
+        (slack(total, factors), unit_of(total.decimals)),
+    )
 }
 
 /// Whether a factor makes a difference.
@@ -301,8 +304,7 @@ fn is_product(total: &Cells, factors: [&Cells; 2], most: usize) -> bool {
     let totals = ascending(tells.iter().map(|&row| total.values[row]));
     let alike = |&row: &usize| {
         let product = product(row);
-        let slack = factors.iter().map(|one| one.slack).fold(total.slack, f64::max);
-        let reach = reach(product, slack, unit_of(total.decimals));
+        let reach = reach(product, slack(total, factors), unit_of(total.decimals));
         totals.partition_point(|&total| total <= product + reach)
             - totals.partition_point(|&total| total < product - reach)
     };
@@ -350,9 +352,9 @@ fn subsets(n: usize, count: usize) -> Vec<Vec<usize>> {
     sets
 }
 
-/// By which a total of some columns may be off its parts.
-fn slack(columns: &[&Cells], total: usize, parts: &[usize]) -> f64 {
-    parts.iter().map(|&part| columns[part].slack).fold(columns[total].slack, f64::max)
+/// By which a total may be off its parts or factors.
+fn slack<'a>(total: &Cells, others: impl IntoIterator<Item = &'a Cells>) -> f64 {
+    others.into_iter().map(|one| one.slack).fold(total.slack, f64::max)
 }
 
 /// True where a cell is missing.
