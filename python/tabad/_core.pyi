@@ -18,6 +18,7 @@ __all__ = [
     "Model",
     "ScoreStream",
     "Splice",
+    "TypedStream",
     "__version__",
     "label_texts",
     "network_energies",
@@ -382,3 +383,19 @@ class ScoreStream:
         "p_value", "flag", "reasons": [{"column", "part", "seen", "expected", "share"}]}], "first_reasons": [{"column",
         "rows"}]}`, oddest first; `first_reasons` counts flagged rows by their first reason, where they have reasons.
         """
+
+@final
+class TypedStream:
+    """A stream whose marked columns of text are read; consumed once through `__arrow_c_stream__`.
+
+    A mark is a type in the field's metadata, `tabad.reads` (int64 | float64 | date32 | timestamp[..]); `tabad.point`
+    may be a comma. A cell that is none is a stray, and null here. `Model.score` and `survey` read marked columns by
+    themselves: they raise a row with a stray, and give it as a reason.
+    """
+
+    def __new__(cls, stream: ArrowStream) -> Self:
+        """Raises `InputError` for another mark."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def strays(self) -> dict[str, int]:
+        """How many strays each column has had so far; columns without any are left out."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from tabad import _core
 from tabad._lazy import expect, need
 from tabad.config import KEPT_ROWS, FitOptions
@@ -17,6 +19,7 @@ from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels, spot_numbers
 from tabad.tables import Table, open_table, refuse_text
+from tabad.tables.strays import is_marked
 from tabad.tables.views import without_views
 
 if TYPE_CHECKING:
@@ -70,9 +73,10 @@ def fit_table(
         _refuse_unchecked(given)
         need("numpy", extra="train", purpose="count the rows that break a rule", hint="pip install numpy")
     watch = None
+    strays: dict[str, int] = {}
 
     def observed() -> _core.Fit:
-        nonlocal watch
+        nonlocal watch, strays
         fit = _core.Fit(
             kinds=dict(options.kinds),
             ignore=list(options.ignore),
@@ -88,13 +92,17 @@ def fit_table(
             unit=options.unit,
             threads=options.threads,
         )
-        rows = table.open()
+        marked = table.open(marking=True)
+        typed = _core.TypedStream(marked) if is_marked(marked.schema) else None
+        rows = marked if typed is None else pa.RecordBatchReader.from_stream(typed)
         if given or options.quality != "fast":
             from tabad.constraints.watch import Watch
 
             watch = Watch(given, search=options.quality != "fast" and "none" not in options.constraints)
             rows = watch.through(rows)
-        fit.observe(rows)
+        seen = fit.observe(rows)
+        strays = {} if typed is None else typed.strays()
+        table.keep_marks(strays, seen)
         return fit
 
     if progress is not None:
@@ -117,13 +125,23 @@ def fit_table(
     ignored = [c["name"] for c in model.manifest["columns"] if c["kind"] == "ignored"]
     labels, dressed = {}, {}
     if table.head is not None:
-        skip = (*ignored, *answers)
+        skip = (*ignored, *answers, *strays)
         labels, dressed = spot_labels(table.head, skip, told=bool(answers)), spot_numbers(table.head, skip)
     for name, seen in dressed.items():
         table.notes.append(f"column `{name}` is text such as '{seen}': only plain numbers (1234.5) are read as numbers")
     if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:
         table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")
+    if not screened and not options.all_rows:
+        table.notes.extend(_stray_notes(strays))
     return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
+
+
+def _stray_notes(strays: dict[str, int]) -> list[str]:
+    """What to hear of cells that are not what their columns are; who screens a table hears it of the rows."""
+    if not strays:
+        return []
+    told = ", ".join(f"{count:,} of `{name}`" for name, count in strays.items())
+    return [f"cells that are no number or date: {told}; for the model they are missing, and a scoring names them"]
 
 
 def _refuse_unchecked(given: list[Constraint]) -> None:
@@ -162,7 +180,6 @@ def fit_private(table: Table, options: FitOptions, progress: OnProgress | None =
     values, `UsageError` for bounds and columns that do not go together, `MissingDependency` without `tabad[private]`.
     """
     import numpy as np
-    import pyarrow as pa
 
     from tabad.private.process import make_release
     from tabad.private.stored import pack

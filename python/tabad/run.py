@@ -44,7 +44,7 @@ class Run:
     def stream(self, *, append: bool) -> pa.RecordBatchReader:
         """The table's rows with the four columns, or these alone, as they are scored."""
         rule = self.rule()
-        reader = self.table.open(types=self.model.schema)
+        reader = self.table.open(types=self.model.schema, marking=True)
         if not append:
             tables.check_taken(reader.schema, self.options.columns)
         return self._score(reader, append, rule)
@@ -85,7 +85,10 @@ class Run:
     def _added(self) -> pa.RecordBatchReader:
         """The four columns alone, reading no column that the model does not use."""
         rule = self.rule()
-        return self._score(self.table.open(columns=self._needed, types=self.model.schema), False, rule)
+        return self._score(self._opened(), False, rule)
+
+    def _opened(self) -> pa.RecordBatchReader:
+        return self.table.open(columns=self._needed, types=self.model.schema, marking=True)
 
     def summary(self) -> dict[str, Any]:
         """What was scored: rows, flagged, the rule, and the oddest rows with their reasons."""
@@ -162,7 +165,7 @@ class Run:
         return {**rule, "level": drift["level"] if decision.level is None else decision.level}
 
     def _survey(self) -> dict[str, Any]:
-        reader = self.table.open(columns=self._needed, types=self.model.schema)
+        reader = self._opened()
         o = self.options
         top = o.decision.top or 0
         text = self.model._core.survey(reader, top=top, drift=o.drift, fdr=o.decision.fdr, threads=o.threads)

@@ -408,7 +408,8 @@ def csv_encoding() -> object:
 
 @CASES
 def csv_value() -> object:
-    return model().score(written("t.csv", "a,b\n" + "1.5,x\n" * 30 + "much,y\n"))
+    paid = tabad.fit(pa.table({"a": [1.5, 2.5] * 30, "paid": [True, False] * 30}), quality="fast")
+    return paid.score(written("t.csv", "a,paid\n" + "1.5,true\n" * 30 + "2.5,maybe\n"))
 
 
 @CASES

@@ -83,8 +83,8 @@ def test_nan_of_numpy_and_of_pandas_is_a_missing_value() -> None:
 def test_what_a_csv_taught_late_is_said_by_every_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabad.tables.csv_lines.BLOCK", 1_000)
     path = tmp_path / "t.csv"
-    path.write_text("a,k\n" + "".join(f"{row % 7},{row}\n" for row in range(999)) + "1,oops\n")
-    said = "column `k` looks like int64 at first, but reads 'oops' in line 1,001"
+    path.write_text("a,k\n" + "".join(f"{row % 7},{row}\n" for row in range(998)) + 2 * "1,oops\n")
+    said = "column `k` looks like int64 at first, but reads 'oops' in line 1,000"
     with pytest.warns(TabadWarning, match=said):
         tabad.fit(path, quality="fast")
     model = tabad.fit(pa.table({"a": [row % 7 for row in range(300)]}), quality="fast")

@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
+from tabad.tables.strays import as_marked, marked, type_word
 from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 _CONVERSION = re.compile(
@@ -37,13 +39,15 @@ def csv_batches(
     path: str, shown: str, dialect: Dialect, columns: list[str] | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """Schema and batches of one CSV file. `shown` is the name for messages."""
-    header, delimiter, blank, point, codes = _header(path, shown)
+    head = _header(path, shown)
+    header, delimiter = head.names, head.delimiter
     _no_duplicates(header, shown)
+    codes = _codes(head)
     types = {**dict.fromkeys(codes, pa.string()), **dialect.types, **dialect.learned}
     options = pyarrow.csv.ConvertOptions(
         column_types={name: types[name] for name in header if name in types},
         include_columns=[name for name in header if columns is None or name in columns],
-        decimal_point=point,
+        decimal_point=head.point,
     )
     # Of one column an empty line is a row without a value; between rows of several it is nothing.
     parse = pyarrow.csv.ParseOptions(
@@ -56,28 +60,59 @@ def csv_batches(
     try:
         reader = pyarrow.csv.open_csv(
             source,
-            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, skip_rows=blank if len(header) == 1 else 0),
+            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, skip_rows=head.blank if len(header) == 1 else 0),
             parse_options=parse,
             convert_options=options,
         )
     except (pa.ArrowException, OSError) as error:
-        raise _csv_error(error, path, shown, header, delimiter, dialect) from error
+        raise _csv_error(error, path, shown, head, dialect) from error
     for column in reader.schema:
         if pa.types.is_binary(column.type):
             raise _not_utf8(shown, column.name)
+    schema = reader.schema
+    if dialect.marking:
+        _mark(schema, head, {*types}, dialect)
+        schema = as_marked(schema, dialect.marks, head.point)
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for batch in reader:
-                yield _blank_to_null(batch)
+                cells = _blank_to_null(batch)
+                yield cells if schema is reader.schema else pa.RecordBatch.from_arrays(cells.columns, schema=schema)
         except (pa.ArrowException, OSError) as error:
-            raise _csv_error(error, path, shown, header, delimiter, dialect) from error
+            raise _csv_error(error, path, shown, head, dialect) from error
 
-    return reader.schema, batches()
+    return schema, batches()
 
 
-def _header(path: str, shown: str) -> tuple[list[str], str, int, str, set[str]]:
-    """Names, delimiter, how many empty lines stand above them; of the first rows the decimal point and what is code."""
+def _mark(schema: pa.Schema, head: "_Head", known: set[str], dialect: Dialect) -> None:
+    """Note which columns of text are numbers or dates but for a few cells."""
+    for column in schema:
+        if column.name not in known and pa.types.is_string(column.type):
+            word = marked(head.cells(column.name), head.point)
+            if word is not None:
+                dialect.marks[column.name] = word
+
+
+class _Head(NamedTuple):
+    """What the first lines of a file say."""
+
+    names: list[str]
+    delimiter: str
+    blank: int
+    """Empty lines above the names."""
+    point: str
+    """What stands before decimals."""
+    rows: list[list[str]]
+
+    def cells(self, name: str) -> list[str]:
+        """The cells of a column in the first rows."""
+        at = self.names.index(name)
+        return [fields[at] for fields in self.rows if at < len(fields)]
+
+
+def _header(path: str, shown: str) -> _Head:
+    """Raises `InputError` for a file without a line."""
     blank = 0
     with open_text(path, shown) as file:
         line = file.readline(1 << 20)
@@ -99,7 +134,7 @@ def _header(path: str, shown: str) -> tuple[list[str], str, int, str, set[str]]:
                 rows, whole = _first_rows(reader)
                 # In a file with commas between the cells "1,234" is a thousand.
                 point = "." if delimiter == "," or not whole else _decimal_point(rows)
-                return fields, delimiter, blank, point, _codes(fields, rows)
+                return _Head(fields, delimiter, blank, point, rows)
     raise AssertionError("a line that is not blank was just read")
 
 
@@ -126,9 +161,9 @@ def _decimal_point(rows: list[list[str]]) -> str:
     return "," if commas else "."
 
 
-def _codes(header: list[str], rows: list[list[str]]) -> set[str]:
+def _codes(head: _Head) -> set[str]:
     """Columns of which one of the first rows has digits that a number would not give back."""
-    return {name for fields in rows for name, field in zip(header, fields, strict=False) if _is_code(field)}
+    return {name for fields in head.rows for name, field in zip(head.names, fields, strict=False) if _is_code(field)}
 
 
 def _is_code(field: str) -> bool:
@@ -178,33 +213,40 @@ def _not_utf8(shown: str, column: str | None = None) -> InputError:
     )
 
 
-def _csv_error(
-    error: Exception, path: str, shown: str, header: list[str], delimiter: str, dialect: Dialect
-) -> InputError | Retype:
-    message = str(error)
+def _csv_error(error: Exception, path: str, shown: str, head: _Head, dialect: Dialect) -> InputError | Retype:
+    message, header = str(error), head.names
     if "invalid UTF8" in message or _LOST in "".join(header):
         return _not_utf8(f"the header of {shown}" if _LOST in "".join(header) else shown)
     found = _CONVERSION.search(message)
     if found is not None:
-        return _csv_value(header[int(found[1])], found[2], found[3], path, shown, header, delimiter, dialect)
+        return _csv_value(header[int(found[1])], found[2], found[3], path, shown, head, dialect)
     if "CSV parse error" in message:
-        return _csv_ragged(message, path, shown, len(header), delimiter, dialect)
+        return _csv_ragged(message, path, shown, len(header), head.delimiter, dialect)
     return unreadable(error, shown)
 
 
 def _csv_value(
-    column: str, wanted: str, value: str, path: str, shown: str, header: list[str], delimiter: str, dialect: Dialect
+    column: str, wanted: str, value: str, path: str, shown: str, head: _Head, dialect: Dialect
 ) -> InputError | Retype:
+    at, width = head.names.index(column), len(head.names)
     line = _line_where(
         path,
         shown,
-        delimiter,
-        lambda fields: len(fields) == len(header) and fields[header.index(column)].strip() == value.strip(),
+        head.delimiter,
+        lambda fields: len(fields) == width and fields[at].strip() == value.strip(),
     )
     where = f"line {line:,} of {shown}" if line else shown
     if column in dialect.types and _WHOLE.fullmatch(wanted) and _is_float(value):
         # As pandas writes whole numbers of which some are missing: 1.0.
         return Retype({column: pa.float64()})
+    if dialect.marking:
+        fitted = dialect.types.get(column)
+        known = dialect.learned.get(column, fitted) if fitted is not None else None
+        word = marked(head.cells(column), head.point) if known is None else type_word(known)
+        if word == "int64" and wanted == "double":
+            word = "float64"
+        if word is not None:
+            return Retype({column: pa.string()}, marks={column: word})
     if column in dialect.types:
         return InputError(
             f"column `{column}` reads '{value}' in {where}, but the model was fitted on {wanted}",

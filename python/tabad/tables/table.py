@@ -50,23 +50,29 @@ class Table:
         self.notes: list[str] = []
         self.on_rows: OnRows | None = None
         self.head: pa.RecordBatch | None = None
+        self.marking = False
 
     def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         raise NotImplementedError
 
-    def open(self, *, columns: list[str] | None = None, types: pa.Schema | None = None) -> pa.RecordBatchReader:
+    def open(
+        self, *, columns: list[str] | None = None, types: pa.Schema | None = None, marking: bool = False
+    ) -> pa.RecordBatchReader:
         """The table as a stream of batches of at most 65,536 rows.
 
         `columns`: the only ones needed (a hint; others may come along). `types`: the schema of a model, for
-        formats that do not say what their columns are. Raises `InputError` for a table that cannot be read.
+        formats that do not say what their columns are. `marking`: a column of a text file that is numbers or dates
+        but for a few cells is text that is marked as what it is, for who reads marks. Raises `InputError` for a
+        table that cannot be read.
         """
         self.failure = None
+        self.marking = marking
         try:
             schema, batches = self._reader(columns, types)
         except Retype as again:
             if not self.retype(again):
                 raise AssertionError("a table asked to be read again and cannot") from again
-            return self.open(columns=columns, types=types)
+            return self.open(columns=columns, types=types, marking=marking)
         self._check_names(schema)
         return pa.RecordBatchReader.from_batches(schema, self._sliced(batches))
 
@@ -106,6 +112,9 @@ class Table:
         """Take in what a failed reading taught; True when reading again can now go further."""
         return False
 
+    def keep_marks(self, strays: dict[str, int], rows: int) -> None:
+        """Raise `Retype` where columns that `open` marked have more strays than mistakes would be."""
+
     @property
     def paths(self) -> tuple[str, ...]:
         """The caller's own files that it is read from."""
@@ -125,7 +134,7 @@ class Table:
             try:
                 return action()
             except Exception as error:
-                cause, self.failure = self.failure, None
+                cause, self.failure = self.failure or (error if isinstance(error, Retype) else None), None
                 if isinstance(cause, Retype) and self.retype(cause):
                     continue
                 if cause is None and _INTERRUPTED in str(error):

@@ -22,13 +22,24 @@ BLOCK = 4 << 20
 
 
 class Retype(Exception):  # noqa: N818  (a request, not an error)
-    """Read the file again, with `columns` of these types; `notes` says to the caller what that changes."""
+    """Read the file again, with `columns` of these types; `notes` says to the caller what that changes.
 
-    def __init__(self, columns: dict[str, pa.DataType], *, notes: tuple[str, ...] = (), newlines: bool = False) -> None:
+    `marks`: what columns of text are marked as (`strays`); None takes a mark away.
+    """
+
+    def __init__(
+        self,
+        columns: dict[str, pa.DataType],
+        *,
+        notes: tuple[str, ...] = (),
+        newlines: bool = False,
+        marks: dict[str, str | None] | None = None,
+    ) -> None:
         super().__init__(f"read again with {columns}")
         self.columns = columns
         self.notes = notes
         self.newlines = newlines
+        self.marks = marks or {}
 
 
 @dataclass
@@ -38,6 +49,9 @@ class Dialect:
     types: dict[str, pa.DataType] = field(default_factory=dict)
     learned: dict[str, pa.DataType] = field(default_factory=dict)
     newlines: bool = False
+    marking: bool = False
+    """Whether columns of text may be marked as what they are but for a few cells."""
+    marks: dict[str, str] = field(default_factory=dict)
 
 
 def readable_types(schema: pa.Schema) -> dict[str, pa.DataType]:

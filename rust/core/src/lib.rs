@@ -24,6 +24,7 @@ pub mod nearest;
 pub mod network;
 mod numeric;
 mod pareto;
+pub mod reading;
 pub mod reasons;
 pub mod redaction;
 pub mod release;

@@ -10,6 +10,7 @@ use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
 use crate::codec::{ANOTHER, Codec};
 use crate::memory::Expected;
 use crate::model::Model;
+use crate::reading::Strays;
 use crate::repairs::Prospects;
 use crate::rules::{Check, Rules};
 use crate::spelling;
@@ -56,7 +57,38 @@ impl Case<'_> {
 pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
     let broken: Vec<&Check<'_>> = case.rules.broken(case.row).collect();
     let odd = odd_columns(model, case, most);
-    if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, odd, most) }
+    let reasons = if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, odd, most) };
+    with_strays(case, reasons, most)
+}
+
+/// Cells that are not what their column is, before all other reasons.
+fn with_strays(case: &Case<'_>, others: Vec<Reason>, most: usize) -> Vec<Reason> {
+    let strays: Vec<&Strays> = case.rules.strays(case.row).collect();
+    if strays.is_empty() {
+        return others;
+    }
+    let own = case.share_of(case.rules.evidence(case.row));
+    let mut reasons: Vec<Reason> = strays
+        .iter()
+        .map(|one| Reason {
+            column: one.column.clone(),
+            part: Part::Value,
+            seen: one.text(case.row),
+            expected: one.wanted.to_owned(),
+            share: own / strays.len() as f32,
+        })
+        .collect();
+    // That the cell is null to the model is the same fault.
+    for reason in others {
+        let share = reason.share * (1.0 - own);
+        match reasons.iter_mut().find(|one| one.column == reason.column) {
+            Some(one) => one.share += share,
+            None => reasons.push(Reason { share, ..reason }),
+        }
+    }
+    reasons.retain(|reason| reason.share >= SMALLEST_SHARE);
+    reasons.truncate(most);
+    reasons
 }
 
 /// The columns whose repair would make the row ordinary.

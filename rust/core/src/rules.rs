@@ -9,7 +9,7 @@
 //!
 //! Columns that hang together make orders that hold by chance in few rows, and by the dozen: where there are not two hundred rows
 //! for each they say nothing. Rules about nulls, which no row of the fit broke,
-//! are counted by themselves in the same way. Rules about values (`zip -> city`) are not looked at here: codes are in the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
+//! are counted by themselves in the same way. A cell that is not what its column is (`reading`) breaks what is computed. Rules about values (`zip -> city`) are not looked at here: codes are in the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
 
 mod find;
 mod nulls;
@@ -24,6 +24,7 @@ use arrow_schema::{DataType, TimeUnit};
 use crate::codec::{Kind, unpacked};
 use crate::constraints::{Constraint, Rule};
 use crate::encoder::Encoder;
+use crate::reading::Strays;
 
 pub use find::find;
 use nulls::Nulls;
@@ -120,6 +121,9 @@ impl<'a> Book<'a> {
 #[derive(Debug, Default)]
 pub struct Rules<'a> {
     checks: Vec<Check<'a>>,
+    strays: Vec<Strays>,
+    /// What a stray adds to the score of its row, in nats.
+    evidence_of_strays: f64,
 }
 
 /// A rule and the cells that it is about.
@@ -182,17 +186,38 @@ impl<'a> Rules<'a> {
             let Some(cells) = comparable(cells) else { continue };
             checks.push(Check { constraint, cells, nulls: None, slack, evidence });
         }
-        Self { checks }
+        Self { checks, ..Self::default() }
     }
 
-    /// What the rules that a row breaks add to its score.
+    /// With the cells of the batch that are not what their columns are, by a fit of so many rows; those of columns that are not
+    /// judged say nothing.
+    #[must_use]
+    pub fn with_strays(self, book: Book<'a>, strays: Vec<Strays>, rows: u64) -> Self {
+        let judged = |column: &str| {
+            book.encoder.place(column).is_some_and(|at| {
+                let codec = book.encoder.codec(at);
+                !book.encoder.columns[at].given && codec.is_some_and(|codec| !codec.specs().is_empty())
+            })
+        };
+        let strays = strays.into_iter().filter(|one| judged(&one.column)).collect();
+        Self { strays, evidence_of_strays: ((rows + 1) as f64 * TABLES).ln(), ..self }
+    }
+
+    /// The columns whose cell of a row is not what they are.
+    pub fn strays(&self, row: usize) -> impl Iterator<Item = &Strays> {
+        self.strays.iter().filter(move |one| one.has(row))
+    }
+
+    /// What the rules that a row breaks, and its strays, add to its score.
     pub fn evidence(&self, row: usize) -> f64 {
-        self.broken(row).map(|check| check.evidence).fold(0.0, f64::max)
+        let of_strays = if self.strays(row).next().is_some() { self.evidence_of_strays } else { 0.0 };
+        self.broken(row).map(|check| check.evidence).fold(of_strays, f64::max)
     }
 
     /// Whether a row stands out by what it breaks, whatever its score: among rows that are all right it would be one of twenty tables.
     pub fn stands_out(&self, row: usize) -> bool {
-        self.checks.iter().any(|check| Sort::of(check.constraint) == Sort::Computed && check.breaks(row))
+        self.strays(row).next().is_some()
+            || self.checks.iter().any(|check| Sort::of(check.constraint) == Sort::Computed && check.breaks(row))
     }
 
     /// The rules that a row breaks.

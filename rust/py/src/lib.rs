@@ -24,6 +24,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<network::Generator>()?;
     m.add_class::<splice::Splice>()?;
     m.add_class::<stream::ScoreStream>()?;
+    m.add_class::<stream::TypedStream>()?;
     m.add_function(wrap_pyfunction!(stream::label_texts, m)?)?;
     m.add_function(wrap_pyfunction!(model::network_energies, m)?)
 }

@@ -47,7 +47,7 @@ use crate::secret::Secret;
 use crate::store::Store;
 use manifest::Fields;
 
-pub(crate) use read::unpacked;
+pub(crate) use read::{Strings, unpacked};
 pub(crate) use show::ANOTHER;
 pub use state::ColumnState;
 pub use types::{parse as parse_type, write as type_name};

@@ -22,6 +22,7 @@ use crate::drift::Drift;
 use crate::encoder::Opened;
 use crate::error::{Error, Result, list_names};
 use crate::model::Model;
+use crate::reading::{Reading, Strays};
 use crate::reasons::{Case, Reason, explain};
 use crate::rules::Rules;
 use crate::scorer::Room;
@@ -93,6 +94,7 @@ pub struct Scoring<R> {
 /// Everything but the input: what scores a batch.
 struct Engine {
     model: Arc<Model>,
+    reading: Reading,
     alignment: Vec<Option<usize>>,
     options: Options,
     rule: Rule,
@@ -116,7 +118,8 @@ struct Seen<'a> {
 impl<R: RecordBatchReader> Scoring<R> {
     pub fn new(model: Arc<Model>, input: R, options: Options, pool: Option<Arc<rayon::ThreadPool>>) -> Result<Self> {
         model.need_open()?;
-        let alignment = model.encoder.align(&input.schema())?;
+        let reading = Reading::of(&input.schema())?;
+        let alignment = model.encoder.align(reading.schema())?;
         let names = Names::new(&options.prefix);
         if options.append {
             let taken: Vec<String> =
@@ -131,11 +134,12 @@ impl<R: RecordBatchReader> Scoring<R> {
             }
         }
         let rule = options.rule.unwrap_or_else(|| model.default_rule());
-        let schema = names.schema(&input.schema(), options.append);
+        let schema = names.schema(&Reading::unmarked(&input.schema()), options.append);
         let summary = Arc::new(Mutex::new(Summary::new(rule, options.oddest)));
         let next_row = options.first_row;
         let failure = Failure::default();
-        Ok(Self { input, engine: Engine { model, alignment, options, rule, schema, next_row, summary, failure }, pool })
+        let engine = Engine { model, reading, alignment, options, rule, schema, next_row, summary, failure };
+        Ok(Self { input, engine, pool })
     }
 
     /// What has been scored so far; shared, so that it can be read when the stream has ended.
@@ -149,10 +153,12 @@ impl<R: RecordBatchReader> Scoring<R> {
 }
 
 impl Engine {
-    fn score(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+    fn score(&mut self, given: &RecordBatch) -> Result<RecordBatch> {
         let model = self.model.clone();
+        let (read, strays) = self.reading.read(given)?;
+        let batch = &read;
         let opened = model.encoder.open(batch, &self.alignment)?;
-        let rules = Rules::open(model.book(), batch, &self.alignment);
+        let rules = model.rules(batch, &self.alignment, strays);
         let verdicts = verdicts(&model, (&opened, &rules), batch.num_rows(), self.rule, self.options.drift.as_ref())?;
         let explained: Vec<usize> = match self.options.explain {
             Explain::All => (0..verdicts.len()).collect(),
@@ -163,7 +169,7 @@ impl Engine {
         let reasons = self.explain_rows(&seen, &explained);
         self.note_oddest(&seen, &explained, &reasons);
         self.next_row += batch.num_rows() as u64;
-        output::build(batch, &self.schema, self.options.append, &verdicts, &explained, &reasons)
+        output::build(given, &self.schema, self.options.append, &verdicts, &explained, &reasons)
     }
 
     fn explain_rows(&self, seen: &Seen<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
@@ -210,6 +216,11 @@ impl Engine {
 }
 
 impl Model {
+    /// What rows of a batch may break, and the cells that are not what their columns are.
+    fn rules(&self, batch: &RecordBatch, alignment: &[Option<usize>], strays: Vec<Strays>) -> Rules<'_> {
+        Rules::open(self.book(), batch, alignment).with_strays(self.book(), strays, self.sizes.rows)
+    }
+
     /// A self-calibrated model flags what stands out among as many rows as it was fitted on; any other
     /// model flags at its default level.
     pub fn default_rule(&self) -> Rule {

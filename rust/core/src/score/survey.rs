@@ -9,7 +9,7 @@ use super::each;
 use crate::drift::{Cells, Drift, Selection};
 use crate::error::Result;
 use crate::model::Model;
-use crate::rules::Rules;
+use crate::reading::Reading;
 use crate::threads::within;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,7 +63,8 @@ pub fn survey<R: RecordBatchReader>(
     mut poll: impl FnMut() -> Result<()>,
 ) -> Result<Survey> {
     model.need_open()?;
-    let alignment = model.encoder.align(&input.schema())?;
+    let reading = Reading::of(&input.schema())?;
+    let alignment = model.encoder.align(reading.schema())?;
     let strata = if drift { Some(model.need_strata()?) } else { None };
     let mut cells = strata.map(|strata| Cells::new(strata.count(), model.calibration()));
     let mut found = Survey::default();
@@ -71,10 +72,10 @@ pub fn survey<R: RecordBatchReader>(
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     let mut oddest: BinaryHeap<Reverse<Score>> = BinaryHeap::new();
     for batch in input {
-        let batch = batch?;
+        let (batch, strays) = reading.read(&batch?)?;
         let opened = model.encoder.open(&batch, &alignment)?;
         let rows = batch.num_rows();
-        let rules = Rules::open(model.book(), &batch, &alignment);
+        let rules = model.rules(&batch, &alignment, strays);
         let scored = within(pool, || {
             each(model, (&opened, &rules), rows, |_, score, x_n, c_c| match strata {
                 None => (score, model.calibration().p_value(score, c_c), 0),

@@ -1,0 +1,123 @@
+"""Columns of a text file that are numbers or dates but for a few cells: `12,50` among amounts, a day that no month has.
+
+pyarrow makes such a column text. Where the first rows leave no doubt what it is it stays text on its way, so that
+every cell comes back as it was, and is marked with the type that the compiled module reads it as.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from tabad.tables.text import Retype
+
+__all__ = ["as_marked", "is_marked", "marked", "settle", "type_word"]
+
+_MARK, _POINT = "tabad.reads", "tabad.point"
+_CELLS_OF_ONE = 200
+"""A column of which more than one cell in so many is a stray, and more than a few are, is text."""
+_ALLOWED = 3
+_FEWEST = 100
+"""Cells of the first rows that say what a column is; each three hundred of them may hold a stray, and one more."""
+_CELLS_OF_A_STRAY = 300
+_FEW_VALUES = 10
+"""Whole numbers of so few values are codes, and letters among them are too."""
+_WHOLE = re.compile(r"-?\d{1,18}")
+_NUMBERS = {
+    point: re.compile(rf"-?(\d+({mark}\d*)?|{mark}\d+)([eE][-+]?\d+)?") for point, mark in ((".", r"\."), (",", ","))
+}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
+_NOTHING = frozenset(
+    (
+        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+        "NaN", "n/a", "nan", "null",
+    )
+)  # fmt: skip
+"""What pyarrow takes for null in a column of numbers."""
+_TRIED = 20
+
+
+def marked(cells: Iterable[str], point: str) -> str | None:
+    """The type of all cells but a few strays: int64, float64, date32 or timestamp[s]; None where that is not plain.
+
+    Strays are few and differ: what is written twice is meant.
+    """
+    texts = [text for text in map(str.strip, cells) if text not in _NOTHING]
+    if len(texts) < _FEWEST:
+        return None
+    most = 1 + len(texts) // _CELLS_OF_A_STRAY
+    kinds: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("int64", _WHOLE.fullmatch), ("float64", _NUMBERS[point].fullmatch),
+        ("date32", _is_day), ("timestamp[s]", _is_time),
+    )  # fmt: skip
+    for word, fits in kinds:
+        if sum(not fits(text) for text in texts[:_TRIED]) > most:
+            continue
+        strays = [text for text in texts if not fits(text)]
+        if len(strays) > most:
+            continue
+        if len(set(strays)) < len(strays) or (word == "int64" and len({*texts} - {*strays}) <= _FEW_VALUES):
+            return None
+        return word
+    return None
+
+
+def type_word(kind: pa.DataType) -> str | None:
+    """How a column of this type is marked; None for types that are not read from text."""
+    if pa.types.is_integer(kind):
+        return "int64"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "float64"
+    if pa.types.is_date(kind):
+        return "date32"
+    return str(kind) if pa.types.is_timestamp(kind) and kind.tz is None else None
+
+
+def as_marked(schema: pa.Schema, marks: dict[str, str], point: str) -> pa.Schema:
+    """The schema with marks on the columns of text that have one."""
+    for at, column in enumerate(schema):
+        if column.name in marks and pa.types.is_string(column.type):
+            facts = {_MARK: marks[column.name], **({_POINT: point} if point != "." else {})}
+            schema = schema.set(at, column.with_metadata(facts))
+    return schema
+
+
+def is_marked(schema: pa.Schema) -> bool:
+    """Whether some column is."""
+    return any(_MARK.encode() in (column.metadata or {}) for column in schema)
+
+
+def settle(marks: dict[str, str], strays: dict[str, int], rows: int) -> None:
+    """Raise `Retype` for columns that have more strays, of so many rows, than mistakes would be.
+
+    What is whole at first may have decimals further down, and what is a number at first may be a code.
+    """
+    many = [name for name, count in strays.items() if count > max(_ALLOWED, rows // _CELLS_OF_ONE)]
+    if not many:
+        return
+    wider = {name: "float64" if marks.get(name) == "int64" else None for name in many}
+    notes = tuple(
+        f"column `{name}` looks like {marks.get(name)} at first, but {strays[name]:,} of {rows:,} cells are none:"
+        " it is read as text"
+        for name, word in wider.items()
+        if word is None
+    )
+    raise Retype(dict.fromkeys(wider, pa.string()), notes=notes, marks=wider)
+
+
+def _is_day(text: str) -> bool:
+    return _DAY.fullmatch(text) is not None and _made(date, text)
+
+
+def _is_time(text: str) -> bool:
+    return _TIME.fullmatch(text) is not None and _made(datetime, text)
+
+
+def _made(kind: type[date], text: str) -> bool:
+    try:
+        kind.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
