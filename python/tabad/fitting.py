@@ -72,6 +72,10 @@ def fit_table(
     if given and options.quality == "fast":
         _refuse_unchecked(given)
         need("numpy", extra="train", purpose="count the rows that break a rule", hint="pip install numpy")
+    # What a column holds that is asked for by its values, or said to be of a kind, is left to its type.
+    answers = [name for name in (options.label, options.feedback) if name is not None]
+    said = (name for name, kind in options.kinds.items() if kind not in ("number", "datetime"))
+    table.as_text = frozenset((*answers, options.unit or "", *options.ignore, *said))
     watch = None
     strays: dict[str, int] = {}
 
@@ -92,7 +96,7 @@ def fit_table(
             unit=options.unit,
             threads=options.threads,
         )
-        marked = table.open(marking=True)
+        marked = table.open(marking=screened or table.may_retype)
         typed = _core.TypedStream(marked) if is_marked(marked.schema) else None
         rows = marked if typed is None else pa.RecordBatchReader.from_stream(typed)
         if given or options.quality != "fast":
@@ -120,7 +124,6 @@ def fit_table(
         # No student where nothing is held out, of a small table, of a model that follows feedback, of brief networks.
         if preset is None and not (options.all_rows or interrupted):
             interrupted = _teach_student(fit, parts, options, progress)
-    answers = [name for name in (options.label, options.feedback) if name is not None]
     model = Model(fit.finish())
     ignored = [c["name"] for c in model.manifest["columns"] if c["kind"] == "ignored"]
     labels, dressed = {}, {}

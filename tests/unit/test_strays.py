@@ -140,3 +140,41 @@ def test_other_verbs_ask_for_a_correct_cell(tmp_path: Path) -> None:
 )
 def test_what_the_first_rows_say(cells: list[str], word: str | None) -> None:
     assert marked(cells, ".") == word
+
+
+def test_a_frame_of_pandas_that_read_such_a_file(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.read_csv(written(tmp_path / "t.csv", rows(DIRTY)))
+    scored = tabad.score(frame)
+    pd.testing.assert_frame_equal(scored[frame.columns], frame)
+    assert flagged(pa.Table.from_pandas(scored)) == FOUND
+    model = tabad.fit(written(tmp_path / "clean.csv", rows({})), quality="fast")
+    assert flagged(pa.Table.from_pandas(model.score(frame, top=3))) == FOUND
+
+
+def test_a_column_of_pandas_that_mixes_numbers_and_texts() -> None:
+    pd = pytest.importorskip("pandas")
+    cells = [float(cell) for cell in rows({})["amount"]]
+    frame = pd.DataFrame({"amount": [*cells[:600], "see note", None, *cells[602:]], "qty": range(ROWS)})
+    scored = tabad.score(frame)
+    pd.testing.assert_frame_equal(scored[["amount", "qty"]], frame)
+    assert list(scored.index[scored["tabad_flag"]]) == [600]
+    with pytest.raises(InputError, match="column `amount` of the pandas DataFrame mixes values of several types"):
+        tabad.fit(frame, quality="fast")
+
+
+def test_text_that_its_type_says_is_text_stays_text_in_a_fit() -> None:
+    table = pa.table(rows(DIRTY))
+    assert flagged(tabad.score(table)) == FOUND
+    assert tabad.fit(table, quality="fast").schema.types == [pa.string()] * 4
+    codes = pa.table({"zip": [str(10_000 + row * 7 % 9_000) for row in range(ROWS)], "x": list(range(ROWS))})
+    kinds = tabad.score(codes.set_column(0, "zip", pa.array([*codes["zip"].to_pylist()[:-1], "oops"])))
+    assert kinds["tabad_flag"].to_pylist()[-1], "one stray among numbers"
+
+
+def test_what_is_said_to_be_something_else_is_not_marked(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", rows(DIRTY))
+    assert flagged(tabad.score(path, kinds={"amount": "text", "qty": "category"})).keys() <= {900, 700, 800}
+    model = tabad.fit(path, quality="fast", kinds={"amount": "text"}, label="qty", all_rows=True)
+    assert model.schema.field("amount").type == pa.string()
+    assert model.manifest["label"]["column"] == "qty"

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
-from tabad.tables.strays import as_marked, marked, type_word
+from tabad.tables.strays import FIRST_ROWS, as_marked, marked, type_word
 from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 _CONVERSION = re.compile(
@@ -25,7 +25,6 @@ _CONVERSION = re.compile(
 )
 _LOST = "\ufffd"
 """What stands for bytes that are no UTF-8."""
-_FIRST_ROWS = 1_000
 _POINTED, _COMMAED = (re.compile(rf"\s*[-+]?\d*{mark}\d+([eE][-+]?\d+)?\s*") for mark in (r"\.", ","))
 _THOUSANDS = re.compile(r"\s*[-+]?\d{1,3},\d{3}\s*")
 _CODE = re.compile(r"0[0-9]+|\+[0-9]+")
@@ -71,7 +70,7 @@ def csv_batches(
             raise _not_utf8(shown, column.name)
     schema = reader.schema
     if dialect.marking:
-        _mark(schema, head, {*types}, dialect)
+        _mark(schema, head, {*types, *dialect.as_text}, dialect)
         schema = as_marked(schema, dialect.marks, head.point)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -142,7 +141,7 @@ def _first_rows(reader: Iterator[list[str]]) -> tuple[list[list[str]], bool]:
     """The first rows that can be read, and whether all of them could."""
     rows: list[list[str]] = []
     try:
-        rows.extend(islice(reader, _FIRST_ROWS))
+        rows.extend(islice(reader, FIRST_ROWS))
     except csv.Error:
         return rows, False
     return rows, True
@@ -239,7 +238,7 @@ def _csv_value(
     if column in dialect.types and _WHOLE.fullmatch(wanted) and _is_float(value):
         # As pandas writes whole numbers of which some are missing: 1.0.
         return Retype({column: pa.float64()})
-    if dialect.marking:
+    if dialect.marking and column not in dialect.as_text:
         fitted = dialect.types.get(column)
         known = dialect.learned.get(column, fitted) if fitted is not None else None
         word = marked(head.cells(column), head.point) if known is None else type_word(known)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from tabad.errors import InputError, UsageError
+from tabad.tables import strays
 from tabad.tables.binary import BATCH_ROWS
 from tabad.tables.table import Scoring, Table
 
@@ -166,17 +167,42 @@ class PandasTable(Table):
         try:
             table = pa.Table.from_pandas(frame, preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise self._mixed(error) from error
+            written = self._written(frame) if self.marking else None
+            if written is None:
+                raise self._mixed(error) from error
+            table = pa.Table.from_pandas(written, preserve_index=False)
         return _parts(table.replace_schema_metadata(None).to_reader(max_chunksize=BATCH_ROWS))
 
-    def _mixed(self, error: Exception) -> InputError:
+    def _written(self, frame: Any) -> Any:
+        """The frame with its mixed columns as text, where each is numbers and texts, and numbers but for a few."""
+        pd = sys.modules["pandas"]
+        texts = {}
+        for name in self._bad():
+            cells = frame[name].astype(object).where(frame[name].notna(), None)
+            if not all(type(value) in (str, int, float) for value in cells if value is not None):
+                return None
+            written = [None if value is None else str(value) for value in cells]
+            if strays.marked((text for text in written[: strays.FIRST_ROWS] if text is not None), ".") is None:
+                return None
+            texts[name] = pd.array(written, dtype="string")
+        frame = frame.copy(deep=False)
+        for name, values in texts.items():
+            frame[name] = values
+        return frame if texts else None
+
+    def _bad(self) -> list[Any]:
+        """Columns that pyarrow cannot hold."""
         bad = []
         for name in self.frame.columns:
             if str(self.frame[name].dtype) == "object":
                 try:
                     pa.Array.from_pandas(self.frame[name])
                 except (pa.ArrowException, TypeError, ValueError, OverflowError):
-                    bad.append(str(name))
+                    bad.append(name)
+        return bad
+
+    def _mixed(self, error: Exception) -> InputError:
+        bad = [str(name) for name in self._bad()]
         if not bad:
             return InputError(f"cannot read {self.name}: {error}", name="table-unreadable")
         names = ", ".join(f"`{name}`" for name in bad[:10])

@@ -11,7 +11,6 @@ from tabad.errors import InputError
 from tabad.tables import binary, csv_lines, json_lines, text
 from tabad.tables.disguised import refuse_disguised
 from tabad.tables.files import Files, not_empty
-from tabad.tables.strays import settle
 from tabad.tables.table import Scoring, Table
 
 
@@ -24,7 +23,7 @@ class FileTable(Table):
     def __init__(self, files: Files) -> None:
         super().__init__(files.name)
         self.files = files
-        self.dialect = text.Dialect()
+        self.dialect = text.Dialect(marks=self.marks)
         if files.temporary:
             self.remove_at_end(*files.paths)
         for path in files.paths:
@@ -43,7 +42,7 @@ class FileTable(Table):
     def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         if self.files.hive:
             return self._hive(columns)
-        self.dialect.marking = self.marking
+        self.dialect.marking, self.dialect.as_text = self.marking, self.as_text
         if types is not None:
             self.dialect.types = text.readable_types(types)
         if self.files.format == "parquet":
@@ -130,22 +129,14 @@ class FileTable(Table):
     def may_retype(self) -> bool:
         return self.files.format in ("csv", "jsonl") and not self.files.hive
 
-    def keep_marks(self, strays: dict[str, int], rows: int) -> None:
-        settle(self.dialect.marks, strays, rows)
-
     def retype(self, again: text.Retype) -> bool:
         known = all(self.dialect.learned.get(name) == kind for name, kind in again.columns.items())
-        marked = all(self.dialect.marks.get(name) == word for name, word in again.marks.items())
-        if known and marked and not again.newlines:
-            return False
+        if known and not again.newlines:
+            return super().retype(again)
         self.dialect.learned.update(again.columns)
-        for name, word in again.marks.items():
-            if word is None:
-                self.dialect.marks.pop(name, None)
-            else:
-                self.dialect.marks[name] = word
         self.dialect.newlines = self.dialect.newlines or again.newlines
-        self.notes.extend(again.notes)
+        if not super().retype(again):
+            self.notes.extend(again.notes)
         return True
 
     def answer(self, scoring: Scoring) -> Any:

@@ -1,19 +1,24 @@
-"""Columns of a text file that are numbers or dates but for a few cells: `12,50` among amounts, a day that no month has.
+"""Columns of text that are numbers or dates but for a few cells: `12,50` among amounts, a day that no month has.
 
-pyarrow makes such a column text. Where the first rows leave no doubt what it is it stays text on its way, so that
-every cell comes back as it was, and is marked with the type that the compiled module reads it as.
+One such cell makes a column of a CSV file text, of pyarrow and of pandas. Where the first rows leave no doubt what it
+is it stays text on its way, so that every cell comes back as it was, and is marked with the type that the compiled
+module reads it as.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from itertools import chain
 
 import pyarrow as pa
 
+from tabad import _core
 from tabad.tables.text import Retype
 
-__all__ = ["as_marked", "is_marked", "marked", "settle", "type_word"]
+__all__ = ["FIRST_ROWS", "as_marked", "is_marked", "mark", "marked", "settle", "type_word"]
 
+FIRST_ROWS = 1_000
+"""Rows that say what a column of text is."""
 _MARK, _POINT = "tabad.reads", "tabad.point"
 _CELLS_OF_ONE = 200
 """A column of which more than one cell in so many is a stray, and more than a few are, is text."""
@@ -64,6 +69,47 @@ def marked(cells: Iterable[str], point: str) -> str | None:
     return None
 
 
+def mark(
+    schema: pa.Schema,
+    batches: Iterator[pa.RecordBatch],
+    types: pa.Schema | None,
+    marks: dict[str, str],
+    as_text: frozenset[str],
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """A stream whose types are its own, with marks on columns of text that the first batch shows to have strays.
+
+    `types`: the schema of a model. A column that is a number or a date there is one here, but for a few cells.
+    Found marks go into `marks`.
+    """
+    texts = [c.name for c in schema if _is_text(c.type) and c.name not in as_text and c.name not in marks]
+    first = next(batches, None) if texts else None
+    if first is not None:
+        head = first.slice(0, FIRST_ROWS)
+        found = {}
+        for name in texts:
+            try:
+                cells = head.column(name).to_pylist()
+            except UnicodeDecodeError:  # refused where it is encoded
+                continue
+            word = marked((cell for cell in cells if cell is not None), ".")
+            if word is not None and types is not None:
+                at = types.get_field_index(name)
+                word = type_word(types.field(at).type) if at >= 0 else None
+            if word is not None:
+                found[name] = word
+        if found and types is None:
+            stream = pa.RecordBatchReader.from_batches(as_marked(schema, found, "."), [first])
+            typed = _core.TypedStream(stream)
+            pa.RecordBatchReader.from_stream(typed).read_all()
+            found = {name: found[name] for name in typed.strays()}
+        marks.update(found)
+        batches = chain([first], batches)
+    whole = as_marked(schema, marks, ".")
+    if whole is schema:
+        return schema, batches
+    return whole, (pa.RecordBatch.from_arrays(batch.columns, schema=whole) for batch in batches)
+
+
 def type_word(kind: pa.DataType) -> str | None:
     """How a column of this type is marked; None for types that are not read from text."""
     if pa.types.is_integer(kind):
@@ -78,7 +124,7 @@ def type_word(kind: pa.DataType) -> str | None:
 def as_marked(schema: pa.Schema, marks: dict[str, str], point: str) -> pa.Schema:
     """The schema with marks on the columns of text that have one."""
     for at, column in enumerate(schema):
-        if column.name in marks and pa.types.is_string(column.type):
+        if column.name in marks and _is_text(column.type):
             facts = {_MARK: marks[column.name], **({_POINT: point} if point != "." else {})}
             schema = schema.set(at, column.with_metadata(facts))
     return schema
@@ -105,6 +151,10 @@ def settle(marks: dict[str, str], strays: dict[str, int], rows: int) -> None:
         if word is None
     )
     raise Retype(dict.fromkeys(wider, pa.string()), notes=notes, marks=wider)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_day(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from tabad.errors import InputError, TabadError
+from tabad.tables import strays
 from tabad.tables.binary import BATCH_ROWS
 from tabad.tables.text import Retype
 from tabad.tables.views import batch_without_views
@@ -51,6 +52,10 @@ class Table:
         self.on_rows: OnRows | None = None
         self.head: pa.RecordBatch | None = None
         self.marking = False
+        self.marks: dict[str, str] = {}
+        """Columns of text that are something else but for a few cells, and what: `strays`."""
+        self.as_text: frozenset[str] = frozenset()
+        """Columns of text that nobody marks."""
 
     def _reader(self, columns: list[str] | None, types: pa.Schema | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         raise NotImplementedError
@@ -61,8 +66,8 @@ class Table:
         """The table as a stream of batches of at most 65,536 rows.
 
         `columns`: the only ones needed (a hint; others may come along). `types`: the schema of a model, for
-        formats that do not say what their columns are. `marking`: a column of a text file that is numbers or dates
-        but for a few cells is text that is marked as what it is, for who reads marks. Raises `InputError` for a
+        formats that do not say what their columns are. `marking`: a column of text that is numbers or dates but for
+        a few cells is marked as what it is, for who reads marks (`strays`). Raises `InputError` for a
         table that cannot be read.
         """
         self.failure = None
@@ -74,6 +79,8 @@ class Table:
                 raise AssertionError("a table asked to be read again and cannot") from again
             return self.open(columns=columns, types=types, marking=marking)
         self._check_names(schema)
+        if marking and not self.may_retype:
+            schema, batches = strays.mark(schema, batches, types, self.marks, self.as_text)
         return pa.RecordBatchReader.from_batches(schema, self._sliced(batches))
 
     def _check_names(self, schema: pa.Schema) -> None:
@@ -108,12 +115,22 @@ class Table:
             raise self.failure from error
         self.rows = rows
 
-    def retype(self, again: Retype) -> bool:  # noqa: ARG002
+    def retype(self, again: Retype) -> bool:
         """Take in what a failed reading taught; True when reading again can now go further."""
-        return False
+        fresh = {name: word for name, word in again.marks.items() if self.marks.get(name) != word}
+        for name, word in fresh.items():
+            if word is None:
+                del self.marks[name]
+                self.as_text |= {name}
+            else:
+                self.marks[name] = word
+        if fresh:
+            self.notes.extend(again.notes)
+        return bool(fresh)
 
-    def keep_marks(self, strays: dict[str, int], rows: int) -> None:
+    def keep_marks(self, found: dict[str, int], rows: int) -> None:
         """Raise `Retype` where columns that `open` marked have more strays than mistakes would be."""
+        strays.settle(self.marks, found, rows)
 
     @property
     def paths(self) -> tuple[str, ...]:

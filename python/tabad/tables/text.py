@@ -52,6 +52,8 @@ class Dialect:
     marking: bool = False
     """Whether columns of text may be marked as what they are but for a few cells."""
     marks: dict[str, str] = field(default_factory=dict)
+    as_text: frozenset[str] = frozenset()
+    """Columns that may not."""
 
 
 def readable_types(schema: pa.Schema) -> dict[str, pa.DataType]:
