@@ -178,3 +178,14 @@ def test_what_is_said_to_be_something_else_is_not_marked(tmp_path: Path) -> None
     model = tabad.fit(path, quality="fast", kinds={"amount": "text"}, label="qty", all_rows=True)
     assert model.schema.field("amount").type == pa.string()
     assert model.manifest["label"]["column"] == "qty"
+
+
+def test_dates_of_any_layout_among_many_columns() -> None:
+    columns = {f"x{at}": [float((row * (7 + at) + at) % 997) for row in range(ROWS)] for at in range(12)}
+    days = [f"{1 + row * 11 % 28:02}.{1 + row * 5 % 12:02}.2023" for row in range(ROWS)]
+    days[500], days[900] = "31.02.2023", "soon"
+    scored = tabad.score(pa.table({**columns, "day": days}))
+    assert flagged(scored) == {500: ("day", "31.02.2023", "a date"), 900: ("day", "soon", "a date")}
+    days[100:120] = ["unknown"] * 20
+    scored = tabad.score(pa.table({**columns, "day": days}))
+    assert not {*range(100, 120)} & flagged(scored).keys(), "what is often written is meant"

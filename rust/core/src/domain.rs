@@ -17,7 +17,7 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::block::{Block, FIRST_VALUE, Feature, MISSING, PRESENT, Part, Slot};
+use crate::block::{Block, FIRST_VALUE, Feature, MISSING, NAN, PRESENT, Part, Slot};
 use crate::codec::scale::{LIMIT, Scale};
 use crate::error::{Error, Result};
 use crate::pareto::ParetoTail;
@@ -29,6 +29,9 @@ const FEWEST_ROWS: usize = 500;
 const ROWS_OF_A_CODE: u64 = 10;
 /// What more than one row in so many has beyond a bound belongs to the table: the bound is told with it.
 const COMMON: usize = 200;
+/// Texts that are no dates, in all or one of so many rows, are mistakes.
+const MISTAKES: u64 = 3;
+const ROWS_OF_A_MISTAKE: u64 = 200;
 /// Rows for each that is expected to have a code of an open set, or it says nothing.
 const ROWS_OF_ONE: f64 = 200.0;
 /// Tables whose rows are all right, of which one holds a value beyond a bound, or a code out of a closed set.
@@ -79,7 +82,10 @@ impl Domain {
             })
             .collect();
         let categories = features.iter().filter_map(|feature| match feature.slot {
-            Slot::Category { index, size } => Some((sets(rows, index, (feature, size), of.sampled), size)),
+            Slot::Category { index, size } => {
+                let dated = features.iter().any(|one| one.column == feature.column && one.part == Part::Position);
+                Some((sets(rows, index, (feature, size), (of.sampled, dated)), size))
+            }
             Slot::Number { .. } => None,
         });
         let (sets, sizes): (Vec<Vec<Set>>, Vec<u16>) = categories.unzip();
@@ -216,13 +222,18 @@ struct Set {
     expected: f64,
 }
 
-/// The sets of a category: what it may be, and that it may be missing. The time of day, week and year is no set of values.
-fn sets(rows: &Block, category: usize, (feature, size): (&Feature, u16), sampled: bool) -> Vec<Set> {
+/// The sets of a category: what it may be, and that it may be missing. The time of day, week and year is no set of values. A text
+/// that is no date among dates is a mistake, and few of them are no more.
+fn sets(rows: &Block, category: usize, (feature, size): (&Feature, u16), (sampled, dated): (bool, bool)) -> Vec<Set> {
     if feature.given || !matches!(feature.part, Part::Value | Part::Status | Part::Shape) {
         return Vec::new();
     }
     let mut counts = vec![0_u64; usize::from(size)];
     (0..rows.rows).for_each(|row| counts[usize::from(rows.c_row(row)[category])] += 1);
+    let unreadable = &mut counts[usize::from(NAN)];
+    if dated && feature.part == Part::Status && *unreadable <= MISTAKES.max(rows.rows as u64 / ROWS_OF_A_MISTAKE) {
+        *unreadable = 0;
+    }
     let gap = usize::from(MISSING);
     // The codes of a status are one set: whether a number is there.
     let apart = feature.part != Part::Status && counts[gap] == 0;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 
-use crate::block::{Block, FIRST_VALUE, OTHER, PRESENT, Part, Slot};
-use crate::codec::{ANOTHER, Codec};
+use crate::block::{Block, FIRST_VALUE, Feature, NAN, OTHER, PRESENT, Part, Slot};
+use crate::codec::{ANOTHER, Codec, Kind};
 use crate::memory::Expected;
 use crate::model::Model;
 use crate::reading::Strays;
@@ -130,7 +130,10 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                expected: view.expected(feature, &shown, &mut prospects),
+                expected: match view.unreadable(column) {
+                    Some(wanted) => wanted.to_owned(),
+                    None => view.expected(feature, &shown, &mut prospects),
+                },
                 seen: view.seen(feature, shown),
                 share,
             })
@@ -186,6 +189,14 @@ struct View<'b> {
 }
 
 impl View<'_> {
+    /// What a text that is no date should be.
+    fn unreadable(&self, column: usize) -> Option<&'static str> {
+        let is_status = |one: &&Feature| one.column == column && one.part == Part::Status;
+        let status = self.model.encoder.features.iter().find(is_status)?;
+        let Slot::Category { index, .. } = status.slot else { return None };
+        (self.codec.kind() == Kind::Datetime && self.block.c_row(0)[index] == NAN).then_some("a date")
+    }
+
     /// The cell as it was; with what of it is odd where the cell does not show that at a glance.
     fn seen(&self, feature: usize, cell: String) -> String {
         let spec = self.model.encoder.features[feature];
