@@ -230,9 +230,9 @@ fn sets(rows: &Block, category: usize, (feature, size): (&Feature, u16), (sample
     }
     let mut counts = vec![0_u64; usize::from(size)];
     (0..rows.rows).for_each(|row| counts[usize::from(rows.c_row(row)[category])] += 1);
-    let unreadable = &mut counts[usize::from(NAN)];
-    if dated && feature.part == Part::Status && *unreadable <= MISTAKES.max(rows.rows as u64 / ROWS_OF_A_MISTAKE) {
-        *unreadable = 0;
+    if dated && feature.part == Part::Status {
+        let unreadable = &mut counts[usize::from(NAN)];
+        *unreadable = if *unreadable > MISTAKES.max(rows.rows as u64 / ROWS_OF_A_MISTAKE) { *unreadable } else { 0 };
     }
     let gap = usize::from(MISSING);
     // The codes of a status are one set: whether a number is there.
