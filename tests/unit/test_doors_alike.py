@@ -123,3 +123,22 @@ def test_control_c_in_the_first_pass_is_an_interruption(tmp_path: Path, threads:
     assert process.returncode == 130, said
     # A batch of 65,536 rows takes less than a second on one core, all of them ten and more.
     assert time.monotonic() - began < 4.0
+
+
+def test_control_c_while_the_command_line_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import builtins
+
+    from tabad.cli.run import run
+
+    real = builtins.__import__
+
+    def pressed(name: str, *rest: object, **more: object) -> object:
+        if name == "typer":
+            raise KeyboardInterrupt
+        return real(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", pressed)
+    assert run(["score", "t.csv"]) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"

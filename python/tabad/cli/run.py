@@ -25,16 +25,19 @@ def run(arguments: Sequence[str]) -> int:
     # work. Some microseconds they may: put to sleep at once, those of gradient boosting do little else than wake up.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    import typer
+    try:
+        import typer
 
-    from tabad.cli.app import app
+        from tabad.cli.app import app
+    except KeyboardInterrupt:
+        return _interrupted(as_json)
 
     warnings.showwarning = _said
     try:
         code = app(list(arguments), prog_name="tabad", standalone_mode=False)
         if code == INTERRUPTED:
             # The command has answered, with what it had so far.
-            return INTERRUPTED if as_json else fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
+            return INTERRUPTED if as_json else _interrupted(as_json)
         sys.stdout.flush()
     except BrokenPipeError:
         return _no_more()
@@ -44,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
             return _no_more()
         raise
     except KeyboardInterrupt:
-        return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
+        return _interrupted(as_json)
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
@@ -96,6 +99,10 @@ def _no_more() -> int:
     """Nothing goes to standard output any more (`| head` has seen enough): Python is not to complain at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return CANNOT_WRITE
+
+
+def _interrupted(as_json: bool) -> int:
+    return fail("interrupted", "interrupted", None, INTERRUPTED, as_json)
 
 
 def _bug(error: BaseException, as_json: bool) -> int:

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
-from tabad.tables.strays import FIRST_ROWS, as_marked, marked, type_word
+from tabad.tables.strays import FIRST_ROWS, as_marked, is_marked, marked, type_word
 from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 _CONVERSION = re.compile(
@@ -77,7 +77,7 @@ def csv_batches(
         try:
             for batch in reader:
                 cells = _blank_to_null(batch)
-                yield cells if schema is reader.schema else pa.RecordBatch.from_arrays(cells.columns, schema=schema)
+                yield pa.RecordBatch.from_arrays(cells.columns, schema=schema) if is_marked(schema) else cells
         except (pa.ArrowException, OSError) as error:
             raise _csv_error(error, path, shown, head, dialect) from error
 
