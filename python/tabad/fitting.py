@@ -19,7 +19,7 @@ from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels, spot_numbers
 from tabad.tables import Table, open_table, refuse_text
-from tabad.tables.strays import is_marked
+from tabad.tables.strays import is_marked, spotted
 from tabad.tables.views import without_views
 
 if TYPE_CHECKING:
@@ -130,6 +130,12 @@ def fit_table(
     if table.head is not None:
         skip = (*ignored, *answers, *strays)
         labels, dressed = spot_labels(table.head, skip, told=bool(answers)), spot_numbers(table.head, skip)
+        if not (screened or table.may_retype):
+            table.notes.extend(
+                f"column `{name}` is text, though nearly all of its cells are numbers or dates ('{seen}' is none): as"
+                " numbers or dates a model sees more in it (pandas: pd.to_numeric, pd.to_datetime, errors='coerce')"
+                for name, seen in spotted(table.head, (*skip, *table.as_text)).items()
+            )
     for name, seen in dressed.items():
         table.notes.append(f"column `{name}` is text such as '{seen}': only plain numbers (1234.5) are read as numbers")
     if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:

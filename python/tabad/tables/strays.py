@@ -15,7 +15,7 @@ import pyarrow as pa
 from tabad import _core
 from tabad.tables.text import Retype
 
-__all__ = ["FIRST_ROWS", "as_marked", "is_marked", "mark", "marked", "settle", "type_word"]
+__all__ = ["FIRST_ROWS", "as_marked", "is_marked", "mark", "marked", "settle", "spotted", "type_word"]
 
 FIRST_ROWS = 1_000
 """Rows that say what a column of text is."""
@@ -49,6 +49,31 @@ def marked(cells: Iterable[str], point: str) -> str | None:
 
     Strays are few and differ: what is written twice is meant.
     """
+    told = _told(cells, point)
+    return told[0] if told is not None else None
+
+
+def spotted(head: pa.RecordBatch, skip: Iterable[str]) -> dict[str, str]:
+    """Columns of text that are numbers or dates but for a few cells, and one of these, where no reader marked them."""
+    found = {}
+    for name in head.schema.names:
+        if name not in skip and _is_text(head.column(name).type):
+            told = _told(_texts(head.column(name)), ".")
+            if told is not None and told[1]:
+                found[name] = told[1][0]
+    return found
+
+
+def _texts(column: pa.Array) -> list[str]:
+    """The first cells; none of a column of bytes that are no text, which is refused where it is encoded."""
+    try:
+        return [cell for cell in column.slice(0, FIRST_ROWS).to_pylist() if cell is not None]
+    except UnicodeDecodeError:
+        return []
+
+
+def _told(cells: Iterable[str], point: str) -> tuple[str, list[str]] | None:
+    """The type of all cells but a few, and these."""
     texts = [text for text in map(str.strip, cells) if text not in _NOTHING]
     if len(texts) < _FEWEST:
         return None
@@ -65,7 +90,7 @@ def marked(cells: Iterable[str], point: str) -> str | None:
             continue
         if len(set(strays)) < len(strays) or (word == "int64" and len({*texts} - {*strays}) <= _FEW_VALUES):
             return None
-        return word
+        return word, strays
     return None
 
 
@@ -84,14 +109,9 @@ def mark(
     texts = [c.name for c in schema if _is_text(c.type) and c.name not in as_text and c.name not in marks]
     first = next(batches, None) if texts else None
     if first is not None:
-        head = first.slice(0, FIRST_ROWS)
         found = {}
         for name in texts:
-            try:
-                cells = head.column(name).to_pylist()
-            except UnicodeDecodeError:  # refused where it is encoded
-                continue
-            word = marked((cell for cell in cells if cell is not None), ".")
+            word = marked(_texts(first.column(name)), ".")
             if word is not None and types is not None:
                 at = types.get_field_index(name)
                 word = type_word(types.field(at).type) if at >= 0 else None
