@@ -52,7 +52,7 @@ class Run:
     def batch(self, rows: Any) -> pa.Table:
         """The four columns for any rows."""
         tables.check_taken(pa.RecordBatchReader.from_stream(rows).schema, self.options.columns)
-        return self.model.run_rows(rows, self.options, self.rule())
+        return self.model.run_rows(self.table.with_marks(rows), self.options, self.rule())
 
     def read(self) -> None:
         """Score every row for the summary alone, reading no column that the model does not use."""

@@ -152,6 +152,17 @@ def test_a_frame_of_pandas_that_read_such_a_file(tmp_path: Path) -> None:
     assert flagged(pa.Table.from_pandas(model.score(frame, top=3))) == FOUND
 
 
+def test_other_frames() -> None:
+    pl = pytest.importorskip("polars")
+    duckdb = pytest.importorskip("duckdb")
+    frame = pl.DataFrame(rows(DIRTY))
+    assert flagged(tabad.score(frame).to_arrow()) == FOUND
+    assert flagged(tabad.score(frame.lazy()).collect().to_arrow()) == FOUND
+    connection = duckdb.connect()
+    connection.register("given", frame.to_arrow())
+    assert flagged(tabad.score(connection.table("given")).to_arrow_table()) == FOUND
+
+
 def test_a_column_of_pandas_that_mixes_numbers_and_texts() -> None:
     pd = pytest.importorskip("pandas")
     cells = [float(cell) for cell in rows({})["amount"]]

@@ -128,6 +128,14 @@ class Table:
             self.notes.extend(again.notes)
         return bool(fresh)
 
+    def with_marks(self, rows: Any) -> Any:
+        """A stream of rows of this table, with the marks that an opening of it found."""
+        if not self.marks:
+            return rows
+        reader = pa.RecordBatchReader.from_stream(rows)
+        schema, batches = strays.mark(reader.schema, iter(reader), None, self.marks, frozenset(reader.schema.names))
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
     def keep_marks(self, found: dict[str, int], rows: int) -> None:
         """Raise `Retype` where columns that `open` marked have more strays than mistakes would be."""
         strays.settle(self.marks, found, rows)
