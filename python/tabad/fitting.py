@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from tabad import _core
 from tabad._lazy import expect, need
 from tabad.config import KEPT_ROWS, FitOptions
@@ -19,7 +17,7 @@ from tabad.errors import UsageError
 from tabad.model import Model
 from tabad.schema import spot_labels, spot_numbers
 from tabad.tables import Table, open_table, refuse_text
-from tabad.tables.strays import is_marked, spotted
+from tabad.tables.strays import Read, spotted
 from tabad.tables.views import without_views
 
 if TYPE_CHECKING:
@@ -96,16 +94,15 @@ def fit_table(
             unit=options.unit,
             threads=options.threads,
         )
-        marked = table.open(marking=screened or table.may_retype)
-        typed = _core.TypedStream(marked) if is_marked(marked.schema) else None
-        rows = marked if typed is None else pa.RecordBatchReader.from_stream(typed)
+        read = Read(table.open(marking=screened or table.may_retype))
+        rows = read.rows
         if given or options.quality != "fast":
             from tabad.constraints.watch import Watch
 
             watch = Watch(given, search=options.quality != "fast" and "none" not in options.constraints)
             rows = watch.through(rows)
         seen = fit.observe(rows)
-        strays = {} if typed is None else typed.strays()
+        strays = read.strays()
         table.keep_marks(strays, seen)
         return fit
 
@@ -189,6 +186,7 @@ def fit_private(table: Table, options: FitOptions, progress: OnProgress | None =
     values, `UsageError` for bounds and columns that do not go together, `MissingDependency` without `tabad[private]`.
     """
     import numpy as np
+    import pyarrow as pa
 
     from tabad.private.process import make_release
     from tabad.private.stored import pack
@@ -224,9 +222,18 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
     if progress is not None:
         table.on_rows = lambda rows: progress("read", rows, table.rows, "")
     kept = max(KEPT_ROWS, model.manifest["kept_rows"]) if options.memory is None else options.memory
-    updated: Model = table.reread(lambda: model.updated(table, memory=kept, seed=options.seed, threads=options.threads))
+    strays: dict[str, int] = {}
+
+    def updated() -> Model:
+        nonlocal strays
+        read = Read(table.open(types=model.schema, marking=True))
+        after = model.updated(read.rows, memory=kept, seed=options.seed, threads=options.threads)
+        strays = read.strays()
+        return after
+
+    after: Model = table.reread(updated)
     table.on_rows = None
-    return Fitted(updated, notes=list(dict.fromkeys(table.notes)), rows=table.rows)
+    return Fitted(after, notes=[*dict.fromkeys(table.notes), *_stray_notes(strays)], rows=table.rows)
 
 
 @dataclass(frozen=True)

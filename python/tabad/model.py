@@ -213,9 +213,8 @@ class Model:
             warnings.warn(note, TabadWarning, stacklevel=2)
         return result
 
-    def updated(self, table: Table, *, memory: int, seed: int, threads: int) -> "Model":
-        """A new model after the rows of a table; what `tabad.fit(data, update=model)` does."""
-        rows = table.open(types=self.schema)
+    def updated(self, rows: Any, *, memory: int, seed: int, threads: int) -> "Model":
+        """A new model after a stream of further rows; what `tabad.fit(data, update=model)` does."""
         return Model(self._core.updated(rows, memory=memory, seed=seed, threads=threads))
 
     def run(self, table: Table, options: ScoreOptions) -> "Run":

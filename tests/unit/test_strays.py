@@ -115,10 +115,17 @@ def test_what_is_not_judged_is_not_named(tmp_path: Path) -> None:
     assert 800 not in flagged(tabad.score(path, given=["qty"]))
 
 
-def test_other_verbs_ask_for_a_correct_cell(tmp_path: Path) -> None:
+def test_an_update_takes_them_for_missing(tmp_path: Path) -> None:
     model = tabad.fit(written(tmp_path / "clean.csv", rows({})), quality="fast")
+    with pytest.warns(TabadWarning, match="no number or date: 1 of `amount`, 1 of `day`, 1 of `qty`"):
+        updated = tabad.fit(written(tmp_path / "t.csv", rows(DIRTY)), update=model)
+    assert updated.schema == model.schema
+
+
+def test_other_verbs_ask_for_a_correct_cell(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "clean.csv", rows({})), written(tmp_path / "t.csv", rows(DIRTY))
     with pytest.raises(InputError, match="column `amount` reads '12,50' in line 702"):
-        tabad.fit(written(tmp_path / "t.csv", rows(DIRTY)), update=model)
+        tabad.audit(other, train=one, holdout=one)
 
 
 @pytest.mark.parametrize(

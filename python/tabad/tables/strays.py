@@ -15,7 +15,7 @@ import pyarrow as pa
 from tabad import _core
 from tabad.tables.text import Retype
 
-__all__ = ["FIRST_ROWS", "as_marked", "is_marked", "mark", "marked", "settle", "spotted", "type_word"]
+__all__ = ["FIRST_ROWS", "Read", "as_marked", "is_marked", "mark", "marked", "settle", "spotted", "type_word"]
 
 FIRST_ROWS = 1_000
 """Rows that say what a column of text is."""
@@ -153,6 +153,18 @@ def as_marked(schema: pa.Schema, marks: dict[str, str], point: str) -> pa.Schema
 def is_marked(schema: pa.Schema) -> bool:
     """Whether some column is."""
     return any(_MARK.encode() in (column.metadata or {}) for column in schema)
+
+
+class Read:
+    """A stream with its marked columns read as what they are; its strays are null, and counted."""
+
+    def __init__(self, rows: pa.RecordBatchReader) -> None:
+        self._typed = _core.TypedStream(rows) if is_marked(rows.schema) else None
+        self.rows = rows if self._typed is None else pa.RecordBatchReader.from_stream(self._typed)
+
+    def strays(self) -> dict[str, int]:
+        """Of each column that has had some so far."""
+        return {} if self._typed is None else self._typed.strays()
 
 
 def settle(marks: dict[str, str], strays: dict[str, int], rows: int) -> None:
