@@ -138,15 +138,16 @@ def fit_table(
     if scored := [name for name in ignored if name not in (*options.ignore, *answers, options.unit)]:
         table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")
     if not screened and not options.all_rows:
-        table.notes.extend(_stray_notes(strays))
+        table.notes.extend(_stray_notes(model, strays))
     return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
 
 
-def _stray_notes(strays: dict[str, int]) -> list[str]:
+def _stray_notes(model: Model, strays: dict[str, int]) -> list[str]:
     """What to hear of cells that are not what their columns are; who screens a table hears it of the rows."""
-    if not strays:
+    judged = {c["name"] for c in model.manifest["columns"] if c["kind"] not in ("id", "ignored", "label")}
+    told = ", ".join(f"{count:,} of `{name}`" for name, count in strays.items() if name in judged)
+    if not told:
         return []
-    told = ", ".join(f"{count:,} of `{name}`" for name, count in strays.items())
     return [f"cells that are no number or date: {told}; for the model they are missing, and a scoring names them"]
 
 
@@ -233,7 +234,7 @@ def update_model(model: Model, table: Table, options: FitOptions, progress: OnPr
 
     after: Model = table.reread(updated)
     table.on_rows = None
-    return Fitted(after, notes=[*dict.fromkeys(table.notes), *_stray_notes(strays)], rows=table.rows)
+    return Fitted(after, notes=[*dict.fromkeys(table.notes), *_stray_notes(after, strays)], rows=table.rows)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@
 //!
 //! Columns that hang together make orders that hold by chance in few rows, and by the dozen: where there are not two hundred rows
 //! for each they say nothing. Rules about nulls, which no row of the fit broke,
-//! are counted by themselves in the same way. A cell that is not what its column is (`reading`) breaks what is computed. Rules about values (`zip -> city`) are not looked at here: codes are in the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are.
+//! are counted by themselves in the same way. A cell that is not what its column is (`reading`) breaks what is computed. Rules about values (`zip -> city`) are not looked at here: codes are in the energies. Calibration rows are raised like all others: whatever a broken rule adds, p-values stay what they are. (Not by strays, which a fit takes for missing: a row with one is wrong, however many there are.)
 
 mod find;
 mod nulls;
