@@ -246,18 +246,28 @@ def test_one_column_is_screened(run_tabad: RunTabad, mixed: pa.Table, tmp_path: 
     assert json.loads(done.stdout)["oddest"][0]["row"] == 7
 
 
-def test_csv_whose_types_change_late_is_read_as_text_and_said(run_tabad: RunTabad, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("late", "kind", "said"),
+    [
+        (
+            6_000,
+            "utf8",
+            "column `code` looks like numbers at first, but 6,000 of 606,000 cells are none: it is read as",
+        ),
+        (1, "int64", "cells that are no number or date: 1 of `code`; for the model they are missing"),
+    ],
+)
+def test_csv_whose_types_change_late_is_read_as_text_and_said(
+    run_tabad: RunTabad, tmp_path: Path, late: int, kind: str, said: str
+) -> None:
     path = tmp_path / "late.csv"
-    path.write_text("code,n\n" + "".join(f"{i % 900},{i % 7}\n" for i in range(600_000)) + "A7,2\n")
+    path.write_text("code,n\n" + "".join(f"{i % 900},{i % 7}\n" for i in range(600_000)) + late * "A7,2\n")
 
     done = run_tabad("fit", path, "-o", tmp_path / "m.tabad", "--quality", "fast", "--json")
 
     assert done.returncode == 0, done.stdout
-    assert {c["name"]: c["type"] for c in json.loads(done.stdout)["model"]["columns"]}["code"] in (
-        "string",
-        "Utf8",
-        "utf8",
-    )
+    assert {c["name"]: c["type"] for c in json.loads(done.stdout)["model"]["columns"]}["code"] == kind
+    assert any(said in note for note in json.loads(done.stdout)["warnings"]), done.stdout
 
 
 def test_empty_table_and_a_model_give_an_empty_scored_table(

@@ -103,7 +103,7 @@ def test_what_has_decimals_further_down_is_a_number(tmp_path: Path) -> None:
 def test_codes_are_no_strays(tmp_path: Path) -> None:
     table = rows({})
     table["qty"] = [f"C{cell}" if row >= 1_100 else cell for row, cell in enumerate(table["qty"])]
-    said = "column `qty` looks like float64 at first, but 100 of 1,200 cells are none: it is read as text"
+    said = "column `qty` looks like numbers at first, but 100 of 1,200 cells are none: it is read as text"
     with pytest.warns(TabadWarning, match=said):
         scored = tabad.score(written(tmp_path / "t.csv", table))
     assert not any(column == "qty" and "number" in expected for column, _, expected in flagged(scored).values())

@@ -177,8 +177,8 @@ def settle(marks: dict[str, str], strays: dict[str, int], rows: int) -> None:
         return
     wider = {name: "float64" if marks.get(name) == "int64" else None for name in many}
     notes = tuple(
-        f"column `{name}` looks like {marks.get(name)} at first, but {strays[name]:,} of {rows:,} cells are none:"
-        " it is read as text"
+        f"column `{name}` looks like {'numbers' if marks[name] == 'float64' else 'dates'} at first, but"
+        f" {strays[name]:,} of {rows:,} cells are none: it is read as text"
         for name, word in wider.items()
         if word is None
     )
