@@ -124,7 +124,7 @@ class _Tree:
             message = _logsumexp(beliefs[i] if back is None else beliefs[i] - back, over)
             sent[i, j] = message.transpose(order).reshape(shape)
             beliefs[j] += sent[i, j]
-        scale = self.log_total - _logsumexp(beliefs[0])
+        scale = self.log_total - _logsumexp_of_axes(beliefs[0])
         for belief in beliefs:
             belief += scale
             np.exp(belief, out=belief)
@@ -185,9 +185,7 @@ def _logsumexp_of_axes(values: np.ndarray, axis: Any = None) -> Any:
     return np.log(np.exp(values - top).sum(axis=axis)) + np.squeeze(top, axis=axis)
 
 
-def _logsumexp(values: np.ndarray, over: _Reduction | None = None) -> Any:
-    if over is None:
-        return _logsumexp_of_axes(values)
+def _logsumexp(values: np.ndarray, over: _Reduction) -> np.ndarray:
     top = over(np.maximum, values)
     return np.log(over(np.add, np.exp(values - top.reshape(over.within)))) + top
 

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from tabad.errors import InputError
 from tabad.tables.files import COMPRESSED
-from tabad.tables.strays import FIRST_ROWS, as_marked, is_marked, marked, type_word
+from tabad.tables.strays import FIRST_ROWS, as_marked, marked, type_word
 from tabad.tables.text import BLOCK, Dialect, Retype, open_text, show_line, unreadable
 
 _CONVERSION = re.compile(
@@ -68,20 +68,18 @@ def csv_batches(
     for column in reader.schema:
         if pa.types.is_binary(column.type):
             raise _not_utf8(shown, column.name)
-    schema = reader.schema
-    if dialect.marking:
-        _mark(schema, head, {*types, *dialect.as_text}, dialect)
-        schema = as_marked(schema, dialect.marks, head.point)
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for batch in reader:
-                cells = _blank_to_null(batch)
-                yield pa.RecordBatch.from_arrays(cells.columns, schema=schema) if is_marked(schema) else cells
+                yield _blank_to_null(batch)
         except (pa.ArrowException, OSError) as error:
             raise _csv_error(error, path, shown, head, dialect) from error
 
-    return schema, batches()
+    if not dialect.marking:
+        return reader.schema, batches()
+    _mark(reader.schema, head, {*types, *dialect.as_text}, dialect)
+    return as_marked(reader.schema, batches(), dialect.marks, head.point)
 
 
 def _mark(schema: pa.Schema, head: "_Head", known: set[str], dialect: Dialect) -> None:

@@ -11,11 +11,13 @@ from datetime import date, datetime
 from itertools import chain
 
 import pyarrow as pa
+import pyarrow.csv
 
 from tabad import _core
+from tabad.arrow_types import is_text
 from tabad.tables.text import Retype
 
-__all__ = ["FIRST_ROWS", "Read", "as_marked", "is_marked", "mark", "marked", "settle", "spotted", "type_word"]
+__all__ = ["FIRST_ROWS", "Read", "as_marked", "mark", "marked", "settle", "spotted", "type_word"]
 
 FIRST_ROWS = 1_000
 """Rows that say what a column of text is."""
@@ -34,13 +36,7 @@ _NUMBERS = {
 }
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
-_NOTHING = frozenset(
-    (
-        "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-        "NaN", "n/a", "nan", "null",
-    )
-)  # fmt: skip
-"""What pyarrow takes for null in a column of numbers."""
+_NOTHING = frozenset(pyarrow.csv.ConvertOptions().null_values)
 _TRIED = 20
 
 
@@ -118,16 +114,12 @@ def mark(
             if word is not None:
                 found[name] = word
         if found and types is None:
-            stream = pa.RecordBatchReader.from_batches(as_marked(schema, found, "."), [first])
-            typed = _core.TypedStream(stream)
-            pa.RecordBatchReader.from_stream(typed).read_all()
-            found = {name: found[name] for name in typed.strays()}
+            read = Read(pa.RecordBatchReader.from_batches(*as_marked(schema, iter([first]), found)))
+            read.rows.read_all()
+            found = {name: found[name] for name in read.strays()}
         marks.update(found)
         batches = chain([first], batches)
-    whole = as_marked(schema, marks, ".")
-    if whole is schema:
-        return schema, batches
-    return whole, (pa.RecordBatch.from_arrays(batch.columns, schema=whole) for batch in batches)
+    return as_marked(schema, batches, marks)
 
 
 def type_word(kind: pa.DataType) -> str | None:
@@ -141,16 +133,21 @@ def type_word(kind: pa.DataType) -> str | None:
     return str(kind) if pa.types.is_timestamp(kind) and kind.tz is None else None
 
 
-def as_marked(schema: pa.Schema, marks: dict[str, str], point: str) -> pa.Schema:
-    """The schema with marks on the columns of text that have one."""
+def as_marked(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], marks: dict[str, str], point: str = "."
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The stream with marks on the columns of text that have one."""
+    whole = schema
     for at, column in enumerate(schema):
         if column.name in marks and _is_text(column.type):
             facts = {_MARK: marks[column.name], **({_POINT: point} if point != "." else {})}
-            schema = schema.set(at, column.with_metadata(facts))
-    return schema
+            whole = whole.set(at, column.with_metadata(facts))
+    if whole is schema:
+        return schema, batches
+    return whole, (pa.RecordBatch.from_arrays(batch.columns, schema=whole) for batch in batches)
 
 
-def is_marked(schema: pa.Schema) -> bool:
+def _is_marked(schema: pa.Schema) -> bool:
     """Whether some column is."""
     return any(_MARK.encode() in (column.metadata or {}) for column in schema)
 
@@ -159,7 +156,7 @@ class Read:
     """A stream with its marked columns read as what they are; its strays are null, and counted."""
 
     def __init__(self, rows: pa.RecordBatchReader) -> None:
-        self._typed = _core.TypedStream(rows) if is_marked(rows.schema) else None
+        self._typed = _core.TypedStream(rows) if _is_marked(rows.schema) else None
         self.rows = rows if self._typed is None else pa.RecordBatchReader.from_stream(self._typed)
 
     def strays(self) -> dict[str, int]:
@@ -186,7 +183,8 @@ def settle(marks: dict[str, str], strays: dict[str, int], rows: int) -> None:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    """A dictionary was made on purpose."""
+    return is_text(kind) and not pa.types.is_dictionary(kind)
 
 
 def _is_day(text: str) -> bool:

@@ -133,8 +133,7 @@ class Table:
         if not self.marks:
             return rows
         reader = pa.RecordBatchReader.from_stream(rows)
-        schema, batches = strays.mark(reader.schema, iter(reader), None, self.marks, frozenset(reader.schema.names))
-        return pa.RecordBatchReader.from_batches(schema, batches)
+        return pa.RecordBatchReader.from_batches(*strays.as_marked(reader.schema, iter(reader), self.marks))
 
     def keep_marks(self, found: dict[str, int], rows: int) -> None:
         """Raise `Retype` where columns that `open` marked have more strays than mistakes would be."""

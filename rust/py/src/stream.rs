@@ -86,17 +86,17 @@ impl Iterator for Typed {
     }
 }
 
+impl RecordBatchReader for Typed {
+    fn schema(&self) -> SchemaRef {
+        self.reading.schema().clone()
+    }
+}
+
 /// The stream behind a reader that has not been read.
 fn hand_over<'py>(py: Python<'py>, reader: &Mutex<Option<Reader>>) -> PyResult<Bound<'py, PyCapsule>> {
     let reader = reader.lock().map_err(|_| PyValueError::new_err("the stream is broken"))?.take();
     let reader = reader.ok_or_else(|| PyValueError::new_err("a stream can be read only once"))?;
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
-}
-
-impl RecordBatchReader for Typed {
-    fn schema(&self) -> SchemaRef {
-        self.reading.schema().clone()
-    }
 }
 
 /// Scored batches, consumed once.
