@@ -149,6 +149,18 @@ impl Block {
         }
         taken
     }
+
+    /// The rows of all these blocks, which are of one shape.
+    #[must_use]
+    pub fn stacked(blocks: &[Self]) -> Self {
+        let mut all = blocks.first().map_or_else(Self::default, |first| first.take(&[]));
+        for block in blocks {
+            all.rows += block.rows;
+            all.x.extend_from_slice(&block.x);
+            all.c.extend_from_slice(&block.c);
+        }
+        all
+    }
 }
 
 /// Asks for pages of 2 MiB where memory is large and not yet touched: a quarter of the time of encoding a million rows

@@ -11,7 +11,7 @@ use crate::codec::{ANOTHER, Codec, Kind};
 use crate::memory::Expected;
 use crate::model::Model;
 use crate::reading::Strays;
-use crate::repairs::Prospects;
+use crate::repairs::{Prospects, Relief, reliefs};
 use crate::rules::{Check, Rules};
 use crate::spelling;
 
@@ -53,12 +53,28 @@ impl Case<'_> {
     }
 }
 
-/// The reasons for a row, at most `most`: rules that it breaks, then columns, largest share first.
-pub fn explain(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
-    let broken: Vec<&Check<'_>> = case.rules.broken(case.row).collect();
-    let odd = odd_columns(model, case, most);
-    let reasons = if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, odd, most) };
-    with_strays(case, reasons, most)
+/// A column that may be a reason.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    column: usize,
+    share: f32,
+    /// The oddest of its features.
+    feature: usize,
+}
+
+/// The reasons for each row, at most `most`: rules that it breaks, then columns, largest share first.
+pub fn explain(model: &Model, cases: &[Case<'_>], most: usize) -> Vec<Vec<Reason>> {
+    let mut prospects: Vec<Prospects<'_>> = cases.iter().map(|case| Prospects::new(model, case.block)).collect();
+    let mut suspects: Vec<Vec<Suspect>> = cases.iter().map(|case| suspects(model, case, most)).collect();
+    weigh_all(model, &mut suspects, &mut prospects);
+    let of_row = |((case, suspects), prospects): ((&Case<'_>, Vec<Suspect>), &mut Prospects<'_>)| {
+        let broken: Vec<&Check<'_>> = case.rules.broken(case.row).collect();
+        let odd = odd_columns(model, case, suspects, prospects, most);
+        let reasons =
+            if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, (odd, most), prospects) };
+        with_strays(case, reasons, most)
+    };
+    cases.iter().zip(suspects).zip(&mut prospects).map(of_row).collect()
 }
 
 /// Cells that are not what their column is, before all other reasons.
@@ -91,8 +107,8 @@ fn with_strays(case: &Case<'_>, others: Vec<Reason>, most: usize) -> Vec<Reason>
     reasons
 }
 
-/// The columns whose repair would make the row ordinary.
-fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
+/// The columns with the rarest energies, rarest first, `most` at most or as many as are tried.
+fn suspects(model: &Model, case: &Case<'_>, most: usize) -> Vec<Suspect> {
     let squares = case.squares;
     let total = squares.iter().sum::<f32>().max(f32::MIN_POSITIVE);
     let mut columns: BTreeMap<usize, (f32, usize)> = BTreeMap::new();
@@ -104,25 +120,39 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
             entry.1 = feature;
         }
     }
-    let mut tried: Vec<(usize, f32, usize)> =
-        columns.into_iter().map(|(column, (sum, feature))| (column, sum / total, feature)).collect();
-    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut tried: Vec<Suspect> =
+        columns.into_iter().map(|(column, (sum, feature))| Suspect { column, share: sum / total, feature }).collect();
+    sort(&mut tried);
     tried.truncate(most.max(TRIED));
-    // Of a row in which each of many columns is a little odd the oddest is said at least.
-    let says = |at: usize, share: f32| share >= SMALLEST_SHARE || at == 0 && share > 0.0;
-    let few = tried.iter().enumerate().take_while(|&(at, &(_, share, _))| says(at, share)).count();
+    let few = tried.iter().enumerate().take_while(|&(at, one)| says(at, one.share)).count();
     tried.truncate(few);
-    let mut prospects = Prospects::new(model, case.block);
-    if tried.first().is_some_and(|&(_, share, _)| share >= SMALLEST_SHARE) {
-        weigh(&mut tried, &mut prospects);
-    }
-    put_first(model, case, &mut tried);
     tried
+}
+
+/// Of a row in which each of many columns is a little odd the oddest is said at least.
+fn says(at: usize, share: f32) -> bool {
+    share >= SMALLEST_SHARE || at == 0 && share > 0.0
+}
+
+fn sort(suspects: &mut [Suspect]) {
+    suspects.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.column.cmp(&b.column)));
+}
+
+/// The columns whose repair would make the row ordinary.
+fn odd_columns(
+    model: &Model,
+    case: &Case<'_>,
+    mut suspects: Vec<Suspect>,
+    prospects: &mut Prospects<'_>,
+    most: usize,
+) -> Vec<Reason> {
+    put_first(model, case, &mut suspects);
+    suspects
         .into_iter()
         .take(most)
         .enumerate()
-        .filter(|&(at, (_, share, _))| says(at, share))
-        .filter_map(|(_, (column, share, feature))| {
+        .filter(|&(at, one)| says(at, one.share))
+        .filter_map(|(_, Suspect { column, share, feature })| {
             let codec = model.encoder.codec(column)?;
             let source = case.alignment.get(column).copied().flatten()?;
             let view = View { model, block: case.block, codec };
@@ -132,7 +162,7 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
                 part: model.encoder.features[feature].part,
                 expected: match view.unreadable(column) {
                     Some(wanted) => wanted.to_owned(),
-                    None => view.expected(feature, &shown, &mut prospects),
+                    None => view.expected(feature, &shown, prospects),
                 },
                 seen: view.seen(feature, shown),
                 share,
@@ -142,7 +172,7 @@ fn odd_columns(model: &Model, case: &Case<'_>, most: usize) -> Vec<Reason> {
 }
 
 /// Gives the columns with a cell out of the domain what that adds to the score, and brings them forward.
-fn put_first(model: &Model, case: &Case<'_>, tried: &mut Vec<(usize, f32, usize)>) {
+fn put_first(model: &Model, case: &Case<'_>, suspects: &mut Vec<Suspect>) {
     let (x_n, c_c) = (case.block.x_row(0), case.block.c_row(0));
     let mut lacking: BTreeMap<usize, usize> = BTreeMap::new();
     for feature in model.domain.lacking(x_n, c_c) {
@@ -152,34 +182,44 @@ fn put_first(model: &Model, case: &Case<'_>, tried: &mut Vec<(usize, f32, usize)
         return;
     }
     let own = case.share_of(model.domain.evidence(x_n, c_c));
-    tried.iter_mut().for_each(|(_, share, _)| *share *= 1.0 - own);
+    suspects.iter_mut().for_each(|one| one.share *= 1.0 - own);
     let each = own / lacking.len() as f32;
     for (column, feature) in lacking {
-        match tried.iter_mut().find(|(other, ..)| *other == column) {
-            Some((_, share, own)) => (*share, *own) = (*share + each, feature),
-            None => tried.push((column, each, feature)),
+        match suspects.iter_mut().find(|one| one.column == column) {
+            Some(one) => *one = Suspect { share: one.share + each, feature, column },
+            None => suspects.push(Suspect { column, share: each, feature }),
         }
     }
-    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    sort(suspects);
 }
 
 /// Turns the shares of squared tails of these columns into shares of the evidence, largest first: the root of the former,
 /// times what the column's repair takes off the score. By tails alone the columns that a wrong cell disagrees with are as odd as
 /// itself; none of them makes the row ordinary.
-fn weigh(tried: &mut [(usize, f32, usize)], prospects: &mut Prospects<'_>) {
-    let odd: Vec<usize> = tried.iter().map(|&(.., feature)| feature).collect();
-    let Some((score, relief)) = prospects.relief(&odd) else { return };
-    let weights: Vec<f64> = tried
-        .iter()
-        .zip(relief)
-        .map(|((_, share, _), relief)| f64::from(*share).sqrt() * (relief + UNREPAIRED * score.max(0.0)))
-        .collect();
+fn weigh(suspects: &mut [Suspect], Relief { score, of_each }: &Relief) {
+    let weight = |(one, relief): (&Suspect, &f64)| f64::from(one.share).sqrt() * (relief + UNREPAIRED * score.max(0.0));
+    let weights: Vec<f64> = suspects.iter().zip(of_each).map(weight).collect();
     let all: f64 = weights.iter().sum();
     if all <= 0.0 {
         return;
     }
-    tried.iter_mut().zip(weights).for_each(|((_, share, _), weight)| *share = (weight / all) as f32);
-    tried.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    suspects.iter_mut().zip(weights).for_each(|(one, weight)| one.share = (weight / all) as f32);
+    sort(suspects);
+}
+
+/// [`weigh`] for the suspects of each row that has one worth it.
+fn weigh_all(model: &Model, suspects: &mut [Vec<Suspect>], prospects: &mut [Prospects<'_>]) {
+    let repaired = |(suspects, prospects): (&Vec<Suspect>, &mut Prospects<'_>)| {
+        let worth = suspects.first().is_some_and(|first| first.share >= SMALLEST_SHARE);
+        let odd: Vec<usize> = suspects.iter().filter(|_| worth).map(|one| one.feature).collect();
+        prospects.repaired(&odd)
+    };
+    let repaired: Vec<Block> = suspects.iter().zip(prospects).map(repaired).collect();
+    for (suspects, relief) in suspects.iter_mut().zip(reliefs(model, &repaired)) {
+        if let Some(relief) = relief {
+            weigh(suspects, &relief);
+        }
+    }
 }
 
 struct View<'b> {

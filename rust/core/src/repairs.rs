@@ -14,6 +14,31 @@ pub struct Prospects<'a> {
     told: Option<Vec<Expected>>,
 }
 
+/// What repairs do for a row.
+pub struct Relief {
+    /// The row's own score.
+    pub score: f64,
+    /// By how much it would fall with each of the repairs, in nats, not below 0.
+    pub of_each: Vec<f64>,
+}
+
+/// Of rows with their repairs what the repairs do, all scored at once: a denoiser takes its rows in tiles, and pays for
+/// those that are empty. `None` of a block without rows.
+pub fn reliefs(model: &Model, repaired: &[Block]) -> Vec<Option<Relief>> {
+    let rows = Block::stacked(repaired);
+    let mut scores = Vec::with_capacity(rows.rows);
+    if model.scorer.scores_into(&model.denoisers, None, &rows, &mut model.scorer.room(), &mut scores).is_err() {
+        return repaired.iter().map(|_| None).collect();
+    }
+    let mut scores = scores.into_iter();
+    let of_row = |block: &Block| {
+        let mut own = scores.by_ref().take(block.rows);
+        let score = own.next()?;
+        Some(Relief { score, of_each: own.map(|other| (score - other).max(0.0)).collect() })
+    };
+    repaired.iter().map(of_row).collect()
+}
+
 impl<'a> Prospects<'a> {
     pub fn new(model: &'a Model, block: &'a Block) -> Self {
         Self { model, block, asked: None, told: None }
@@ -29,21 +54,24 @@ impl<'a> Prospects<'a> {
         }
     }
 
-    /// The row's score, and by how much it would fall with the column of each of these features repaired, in nats, not below
-    /// 0. `None` where the model expects nothing.
-    pub fn relief(&mut self, odd: &[usize]) -> Option<(f64, Vec<f64>)> {
-        let model = self.model;
-        if model.denoisers.memory.is_none() && model.denoisers.network.is_none() {
-            return None;
+    /// The row, then the row with the column of each of these features repaired; no row where there is none, or where the
+    /// model expects nothing.
+    pub fn repaired(&mut self, odd: &[usize]) -> Block {
+        let denoisers = &self.model.denoisers;
+        if odd.is_empty() || denoisers.memory.is_none() && denoisers.network.is_none() {
+            return self.block.take(&[]);
         }
         let mut rows = self.block.take(&vec![0; odd.len() + 1]);
         for (row, &feature) in odd.iter().enumerate() {
             self.repair(&mut rows, row + 1, feature);
         }
-        let mut scores = Vec::with_capacity(rows.rows);
-        model.scorer.scores_into(&model.denoisers, None, &rows, &mut model.scorer.room(), &mut scores).ok()?;
-        let (&score, repaired) = scores.split_first()?;
-        Some((score, repaired.iter().map(|other| (score - other).max(0.0)).collect()))
+        rows
+    }
+
+    /// What [`reliefs`] says of one row.
+    pub fn relief(&mut self, odd: &[usize]) -> Option<Relief> {
+        let repaired = self.repaired(odd);
+        reliefs(self.model, &[repaired]).pop().flatten()
     }
 
     /// Gives every feature of a column its median or its likeliest code, of the odd one but its own; what is not expected

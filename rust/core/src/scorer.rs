@@ -95,14 +95,20 @@ impl Scorer {
         Ok(())
     }
 
-    /// The squared tail of every feature of a block's only row: what the reasons are made of.
+    /// The squared tail of every feature of a block's rows [B, F]: what the reasons are made of.
     pub fn squared_tails(&self, denoisers: &Denoisers, block: &Block) -> Vec<f32> {
         match self {
-            Self::Teacher { reference, .. } => reference.squared_tails(&denoisers.energies(block), 0),
+            Self::Teacher { reference, .. } => {
+                let energies = denoisers.energies(block);
+                (0..block.rows).flat_map(|row| reference.squared_tails(&energies, row)).collect()
+            }
             // Context is what a row is judged by, and never for.
             Self::Student { student, .. } => {
-                let tails = student.tails(block).into_iter().enumerate();
-                tails.map(|(at, tail)| if denoisers.is_given(at) { 0.0 } else { tail * tail }).collect()
+                let tails = student.tails(block);
+                let features = (tails.len() / block.rows.max(1)).max(1);
+                let squared =
+                    |(at, tail): (usize, f32)| if denoisers.is_given(at % features) { 0.0 } else { tail * tail };
+                tails.into_iter().enumerate().map(squared).collect()
             }
         }
     }

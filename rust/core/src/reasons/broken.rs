@@ -12,11 +12,15 @@ use crate::rules::Check;
 
 /// A reason for each broken rule, unless its column has one; then one for the column that it could as well be, before those for
 /// odd columns. What breaks the rules counts twice as much as what could.
-pub fn with_rules(model: &Model, case: &Case<'_>, broken: &[&Check<'_>], odd: Vec<Reason>, most: usize) -> Vec<Reason> {
+pub fn with_rules(
+    model: &Model,
+    case: &Case<'_>,
+    broken: &[&Check<'_>],
+    (odd, most): (Vec<Reason>, usize),
+    prospects: &mut Prospects<'_>,
+) -> Vec<Reason> {
     let own = case.share_of(case.rules.evidence(case.row));
-    let mut prospects = Prospects::new(model, case.block);
-    let suspects: Vec<Vec<&str>> =
-        broken.iter().map(|check| suspects(model, case, check, broken, &mut prospects)).collect();
+    let suspects: Vec<Vec<&str>> = broken.iter().map(|check| suspects(model, case, check, broken, prospects)).collect();
     let mut reasons: Vec<Reason> = Vec::new();
     for (rank, weight) in [2.0, 1.0].into_iter().enumerate() {
         for (check, names) in broken.iter().zip(&suspects) {
@@ -99,7 +103,7 @@ fn repaired(model: &Model, columns: &[&str], prospects: &mut Prospects<'_>) -> V
     };
     let features: Option<Vec<usize>> = columns.iter().map(feature).collect();
     let relief = features.and_then(|features| prospects.relief(&features));
-    relief.map_or_else(|| vec![0.0; columns.len()], |(_, relief)| relief)
+    relief.map_or_else(|| vec![0.0; columns.len()], |relief| relief.of_each)
 }
 
 /// The score of the row with one cell of a sum as the others make it.

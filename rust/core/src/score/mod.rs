@@ -30,6 +30,8 @@ use crate::threads::within;
 
 /// Rows that one task scores at a time.
 const TILE: usize = 256;
+/// Rows that one task explains at a time: with their repairs they fill the tiles of a denoiser.
+const EXPLAINED: usize = 32;
 /// Rows whose energies are asked for elsewhere at a time.
 const SLICE: usize = 65_536;
 
@@ -173,22 +175,25 @@ impl Engine {
     }
 
     fn explain_rows(&self, seen: &Seen<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
-        rows.par_iter()
-            .map(|&row| {
-                let block = seen.opened.encode(row..row + 1);
-                let squares = self.model.scorer.squared_tails(&self.model.denoisers, &block);
-                let case = Case {
-                    batch: seen.batch,
-                    alignment: &self.alignment,
-                    row,
-                    block: &block,
-                    squares: &squares,
-                    rules: seen.rules,
-                    score: seen.verdicts[row].score,
-                };
-                explain(&self.model, &case, self.options.reasons)
-            })
-            .collect()
+        let size = rows.len().div_ceil(rayon::current_num_threads()).clamp(1, EXPLAINED);
+        rows.par_chunks(size).flat_map_iter(|rows| self.explain_some(seen, rows)).collect()
+    }
+
+    fn explain_some(&self, seen: &Seen<'_>, rows: &[usize]) -> Vec<Vec<Reason>> {
+        let blocks: Vec<Block> = rows.iter().map(|&row| seen.opened.encode(row..row + 1)).collect();
+        let squares = self.model.scorer.squared_tails(&self.model.denoisers, &Block::stacked(&blocks));
+        let case = |((&row, block), squares)| Case {
+            batch: seen.batch,
+            alignment: &self.alignment,
+            row,
+            block,
+            squares,
+            rules: seen.rules,
+            score: seen.verdicts[row].score,
+        };
+        let of_rows = squares.chunks_exact(squares.len() / rows.len());
+        let cases: Vec<Case<'_>> = rows.iter().zip(&blocks).zip(of_rows).map(case).collect();
+        explain(&self.model, &cases, self.options.reasons)
     }
 
     /// Keeps the oddest rows of all batches, with reasons, for the summary.
