@@ -200,7 +200,7 @@ class Model:
         >>> model.score(df, level=0.01)  # doctest: +SKIP
         """
         options = ScoreOptions(Decision(level, fdr, top), explain, reasons, prefix, threads=threads, drift=drift)
-        table = tables.open_table(data, format=format)
+        table = tables.open_table(data, format=format, output=output)
         if options.whole_table:
             table = table.spool()
         run = self.run(table, options)
@@ -397,7 +397,7 @@ class Model:
         """
         if output is not None:
             tables.check_destination(os.fspath(output), output_format)
-        table = tables.open_table(data, format=format)
+        table = tables.open_table(data, format=format, output=output)
         filling = self.filling(columns, seed=seed, device=device)
         result = filling.answer(table) if output is None else filling.write(table, os.fspath(output), output_format)
         for note in filling.notes():
@@ -449,7 +449,7 @@ class Model:
         network = self.need_network("knows which cells depend on which", "make anomalies")
         from tabad.diffusion.anomalies import anomalies
 
-        table = tables.open_table(data, format=format)
+        table = tables.open_table(data, format=format, output=output)
         rows = anomalies(self._core, network, table, n, columns=named or 1, prefix=prefix, seed=seed, device=device)
         if output is None:
             return rows

@@ -34,6 +34,13 @@ def model_onto_another_table() -> object:
 
 
 @GUARDS
+def output_among_its_table() -> object:
+    Path("days").mkdir()
+    pq.write_table(NUMBERS, "days/1.parquet")
+    return tabad.score("days", output="days/scored.parquet")
+
+
+@GUARDS
 def model_to_standard_output() -> object:
     return tabad.fit(parquet(), quality="fast", output="-")
 

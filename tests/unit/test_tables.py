@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tabad
+from tabad.errors import UsageError
 from tabad.tables import Table, open_table, write
 from tabad.tables.files import format_by_bytes
 
@@ -189,6 +191,45 @@ def test_folder_of_several_formats_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(tabad.InputError, match=r"several formats: csv \(a.csv\), jsonl \(b.jsonl\)"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "output"),
+    [
+        ("days", "days/scored.parquet"), ("days", "days/1.parquet"), ("hive", "hive/d=2/p.parquet"),
+        ("hive", "hive/all.csv"), ("days/*.parquet", "days/s.parquet"), ("**/[0-9].parquet", "new/deep/3.parquet"),
+    ],
+)  # fmt: skip
+def test_output_that_would_be_read_the_next_time_is_refused(
+    table: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _two_days(tmp_path, monkeypatch)
+
+    with pytest.raises(UsageError, match=re.escape(f"{output} would be read as part of {table} the next time")):
+        open_table(table, output=output)
+
+
+@pytest.mark.parametrize(
+    ("table", "output"),
+    [
+        ("days", "days/_scored.parquet"), ("days", "days/scored.txt.bak"), ("days", "scored.parquet"), ("days", "-"),
+        ("days", "days/deeper/1.parquet"), ("hive", "d=2/p.parquet"), ("days/*.parquet", "days/deeper/1.parquet"),
+        ("days/*.parquet", "days/.1.parquet"), ("days/1.parquet", "days/1.parquet"), ("**/[0-9].parquet", "new/10.parquet"),
+    ],
+)  # fmt: skip
+def test_output_beside_the_files_that_are_read_is_fine(
+    table: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _two_days(tmp_path, monkeypatch)
+
+    assert open_table(table, output=output).paths == open_table(table).paths
+
+
+def _two_days(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for path in ("days/1.parquet", "days/2.parquet", "hive/d=1/p.parquet"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(pa.table({"a": [1]}), folder / path)
 
 
 class _Failing(Table):

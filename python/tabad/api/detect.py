@@ -264,7 +264,7 @@ def run_score(
         tables.check_destination(os.fspath(output), output_format)
     if save_model is not None:
         tables.check_model_destination(os.fspath(save_model))
-    table = tables.open_table(data, format=format)
+    table = tables.open_table(data, format=format, output=output)
     _refuse_onto_data(save_model, table)
     fitted = None
     began = time.monotonic()

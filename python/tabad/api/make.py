@@ -165,7 +165,7 @@ def run_impute(
     if output is not None:
         tables.check_destination(os.fspath(output), output_format)
     filling = as_model(model).filling(columns, seed=seed, device=device)
-    table = tables.open_table(data, format=format)
+    table = tables.open_table(data, format=format, output=output)
     if progress is not None:
         table.on_rows = lambda rows: progress("fill", rows, table.rows, "")
     result = filling.answer(table) if output is None else filling.write(table, os.fspath(output), output_format)

@@ -89,7 +89,7 @@ def run_augment(
     from tabad.synthesis.augment import augmented
     from tabad.synthesis.loop import Plan
 
-    table = tables.open_table(data, format=format)
+    table = tables.open_table(data, format=format, output=output)
     plan = Plan(label, label_text(rare), dict(kinds or {}), tuple(ignore), seed=seed, device=device)
     outcome = augmented(table, plan, force=force, prefix=prefix, progress=progress)
     if output is None:

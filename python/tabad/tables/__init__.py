@@ -42,16 +42,20 @@ __all__ = [
 ]
 
 
-def open_table(data: Any, *, format: str | None = None) -> Table:
+def open_table(data: Any, *, format: str | None = None, output: str | os.PathLike[str] | None = None) -> Table:
     """The table that `data` names or is: a path, glob, folder, `-`, or an object with rows.
 
-    `format`: parquet, csv, jsonl or arrow, where neither name nor content says it. Raises `TableNotFound`,
+    `format`: parquet, csv, jsonl or arrow, where neither name nor content says it. `output`: where something made of the
+    table will be written, which must not be among the files of a folder or a pattern. Raises `TableNotFound`,
     `InputError` and `UsageError`.
     """
     if isinstance(data, Table):
         return data
     if is_path(data):
-        return FileTable(find(os.fspath(data), format))
+        files = find(os.fspath(data), format)
+        if output is not None and os.fspath(output) != "-":
+            files.refuse_among(os.fspath(output))
+        return FileTable(files)
     if format is not None:
         raise UsageError(
             f"`format` is {format!r}, but the table is not in a file: a frame has no format",

@@ -6,6 +6,7 @@ folders are expanded here, because `pyarrow.dataset` imports pandas where it is 
 """
 
 # ruff: noqa: A001, A002  (`format` is what everyone calls it)
+import fnmatch
 import glob
 import os
 import re
@@ -53,6 +54,22 @@ class Files:
     format: str
     hive: str | None = None
     temporary: bool = field(default=False, compare=False)
+
+    def refuse_among(self, path: str) -> None:
+        """Raise `UsageError` where a file at `path` would be one of these, or be found with them next time."""
+        if os.path.isdir(self.name):
+            folder, name = os.path.split(os.path.realpath(path))
+            own = os.path.realpath(self.name)
+            inside = folder == own or self.hive is not None and folder.startswith(own + os.sep)
+            among = inside and not name.startswith((".", "_")) and format_by_name(name) is not None
+            hint = "write it to another folder, or under a name that begins with _"
+        else:
+            among = glob.has_magic(self.name) and not os.path.exists(self.name) and _would_match(self.name, path)
+            hint = "write it to another folder, or under a name that the pattern leaves out"
+        if among:
+            raise UsageError(
+                f"{path} would be read as part of {self.name} the next time", name="output-among-input", hint=hint
+            )
 
 
 def check_format(format: str | None) -> None:
@@ -106,6 +123,22 @@ def find(path: str, format: str | None = None) -> Files:
             raise TableNotFound(f"no file matches {path}", hint="quote the pattern, and try it with ls")
         return _same_format(path, paths, format)
     raise TableNotFound(f"there is no file {path}", hint=_nearby(path))
+
+
+def _would_match(pattern: str, path: str) -> bool:
+    """Whether `glob` would find a file at `path`."""
+
+    def fits(wanted: list[str], found: list[str]) -> bool:
+        if not wanted or not found:
+            return not wanted and not found
+        first, name = wanted[0], found[0]
+        if first == "**":
+            return any(fits(wanted[1:], found[at:]) for at in range(len(found) + 1))
+        hidden = name.startswith(".") and not first.startswith(".")
+        return not hidden and fnmatch.fnmatchcase(name, first) and fits(wanted[1:], found[1:])
+
+    wanted, found = (os.path.abspath(one).split(os.sep) for one in (pattern, path))
+    return fits(wanted, found)
 
 
 def _nearby(path: str) -> str:
