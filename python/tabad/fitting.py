@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabad import _core
 from tabad._lazy import expect, need
@@ -19,9 +19,6 @@ from tabad.schema import spot_labels, spot_numbers
 from tabad.tables import Table, open_table, refuse_text
 from tabad.tables.strays import Read, spotted
 from tabad.tables.views import without_views
-
-if TYPE_CHECKING:
-    from tabad.constraints.watch import Watch
 
 __all__ = ["Fitted", "OnProgress", "fit_private", "fit_table", "update_model"]
 
@@ -139,7 +136,8 @@ def fit_table(
         table.notes.append(f"{', '.join(scored)} are left out: an earlier scoring added them")
     if not screened and not options.all_rows:
         table.notes.extend(_stray_notes(model, strays))
-    return Fitted(model, interrupted, labels, [*dict.fromkeys(table.notes), *_notes(model, watch, given)])
+    table.notes.extend(_unkept(model, given))
+    return Fitted(model, interrupted, labels, list(dict.fromkeys([*table.notes, *(watch.notes() if watch else ())])))
 
 
 def _stray_notes(model: Model, strays: dict[str, int]) -> list[str]:
@@ -170,14 +168,24 @@ def _all_rules(watched: list[Constraint], found: list[Constraint]) -> str:
     return json.dumps([one.to_json() for one in [*given, *fresh, *(one for one in watched if not one.given)]])
 
 
-def _notes(model: Model, watch: "Watch | None", given: list[Constraint]) -> list[str]:
-    """What to hear of the constraints that were given."""
-    if watch is None:
-        return []
+def _unkept(model: Model, given: list[Constraint]) -> list[str]:
+    """Which of the rules that were given say nothing, and why."""
     kept = [(c["rule"], tuple(c["columns"])) for c in model.manifest["constraints"]]
-    lost = [one for one in given if (one.rule, one.columns) not in kept]
-    unsaid = [f"`{one}` was given and is not kept: the model does not hold the values of its columns" for one in lost]
-    return [*watch.notes(), *unsaid]
+    kinds = {column["name"]: column["kind"] for column in model.manifest["columns"]}
+    notes = []
+    for one in given:
+        ids = [name for name in one.columns if kinds[name] == "id"]
+        left = [name for name in one.columns if kinds[name] in ("ignored", "label")]
+        if left:
+            why = f"`{left[0]}` is {'the label' if kinds[left[0]] == 'label' else 'left out'}, and not modelled"
+        elif ids and one.rule in OF_AMOUNTS:
+            says = " ".join(f"--kind {name}=number" for name in ids)
+            why = f"{' and '.join(f'`{name}`' for name in ids)} as an id only names the row; {says} says otherwise"
+        else:
+            why = "the model does not hold the values of its columns"
+        if (one.rule, one.columns) not in kept:
+            notes.append(f"`{one}` was given and is not kept: {why}")
+    return notes
 
 
 def fit_private(table: Table, options: FitOptions, progress: OnProgress | None = None) -> Fitted:

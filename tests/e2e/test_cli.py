@@ -238,6 +238,27 @@ def test_what_rows_are_flagged_for_is_counted(
     assert none == []
 
 
+def test_a_screening_says_how_many_rows_break_a_rule_that_was_given(run_tabad: RunTabad, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n" + "".join(f"{i}.5,{i + i % 7}.5,{i - (i == 250)}.5\n" for i in range(600)))
+
+    done = run_tabad("score", path, "--constraint", "a <= b", "--constraint", "a <= c")
+
+    assert "  rules    a <= b (all rows) · a <= c (but 1 of 600 rows)" in done.stderr, done.stderr
+
+
+def test_a_rule_about_an_id_says_how_to_have_it_judged(run_tabad: RunTabad, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n" + "".join(f"{i},{i + i % 7},{i % 50}\n" for i in range(600)))
+    command = ("score", path, "--constraint", "c <= a", "--json")
+
+    (said,) = json.loads(run_tabad(*command).stdout)["warnings"]
+    done = json.loads(run_tabad(*command, "--kind", "a=number").stdout)
+
+    assert said == "`c <= a` was given and is not kept: `a` as an id only names the row; --kind a=number says otherwise"
+    assert done["warnings"] == []
+
+
 def test_one_column_is_screened(run_tabad: RunTabad, mixed: pa.Table, tmp_path: Path) -> None:
     pyarrow.parquet.write_table(mixed.select(["amount"]), tmp_path / "t.parquet")
 

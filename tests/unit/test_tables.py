@@ -214,7 +214,8 @@ def test_output_that_would_be_read_the_next_time_is_refused(
     [
         ("days", "days/_scored.parquet"), ("days", "days/scored.txt.bak"), ("days", "scored.parquet"), ("days", "-"),
         ("days", "days/deeper/1.parquet"), ("hive", "d=2/p.parquet"), ("days/*.parquet", "days/deeper/1.parquet"),
-        ("days/*.parquet", "days/.1.parquet"), ("days/1.parquet", "days/1.parquet"), ("**/[0-9].parquet", "new/10.parquet"),
+        ("days/*.parquet", "days/.1.parquet"), ("days/1.parquet", "days/1.parquet"),
+        ("**/[0-9].parquet", "new/10.parquet"),
     ],
 )  # fmt: skip
 def test_output_beside_the_files_that_are_read_is_fine(

@@ -113,8 +113,8 @@ def show_score(outcome: "Scored", places: Places, *, as_json: bool) -> None:
         say(f"  fit      {_kept(facts)} in {outcome.seconds[0]:.1f} s")
         say(*(f"  {word:<8} {line}" for word, line in _judged(facts)))
         say(*(f"  feedback {line}" for line in _guided(facts)))
-        broken = _constraints(facts, lambda one: bool(one["broken"]))
-        say(*(f"  {word:<8} {line}" for word, line in zip(["rules", *[""] * len(broken)], broken, strict=False)))
+        rules = _constraints(facts, lambda one: bool(one["broken"]) or one["given"])
+        say(*(f"  {word:<8} {line}" for word, line in zip(["rules", *[""] * len(rules)], rules, strict=False)))
     else:
         say(f"{outcome.table.name}   {rows:,} rows · model {places.model}")
         say(f"  model    fitted on {facts['rows']:,} rows · {_calibrated(facts)}")
@@ -163,6 +163,8 @@ def _constraints(facts: dict[str, Any], which: "Callable[[dict[str, Any]], bool]
             judges = one["checked"] or one["rule"] == DETERMINES
             aside = "" if judges else ": too many for it to say anything"
             exceptions = f" (but {one['broken']:,} of {one['rows']:,} rows{aside})"
+        elif one["given"]:
+            exceptions = " (all rows)"
         shown.append(rule + exceptions)
     more = [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return textwrap.wrap(" · ".join([*shown, *more]), 96, break_long_words=False, break_on_hyphens=False)

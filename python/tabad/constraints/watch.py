@@ -123,8 +123,12 @@ class Watch:
 
     def notes(self) -> list[str]:
         """What the caller should hear of the given ones."""
-        broken = {one: count for one, count in self.broken.items() if count}
-        said = [f"`{one}` was given, and {count:,} rows of the table break it" for one, count in broken.items()]
+        broken = {
+            one: "1 row of the table breaks" if count == 1 else f"{count:,} rows of the table break"
+            for one, count in self.broken.items()
+            if count
+        }
+        said = [f"`{one}` was given, and {count} it" for one, count in broken.items()]
         for one in self.given:
             if one.rule == DETERMINES and one in self._pairs:
                 pairs = self._pairs[one]

@@ -45,8 +45,8 @@ __all__ = [
 def open_table(data: Any, *, format: str | None = None, output: str | os.PathLike[str] | None = None) -> Table:
     """The table that `data` names or is: a path, glob, folder, `-`, or an object with rows.
 
-    `format`: parquet, csv, jsonl or arrow, where neither name nor content says it. `output`: where something made of the
-    table will be written, which must not be among the files of a folder or a pattern. Raises `TableNotFound`,
+    `format`: parquet, csv, jsonl or arrow, where neither name nor content says it. `output`: where something made of
+    the table will be written, which must not be among the files of a folder or a pattern. Raises `TableNotFound`,
     `InputError` and `UsageError`.
     """
     if isinstance(data, Table):

@@ -60,7 +60,7 @@ class Files:
         if os.path.isdir(self.name):
             folder, name = os.path.split(os.path.realpath(path))
             own = os.path.realpath(self.name)
-            inside = folder == own or self.hive is not None and folder.startswith(own + os.sep)
+            inside = folder == own or (self.hive is not None and folder.startswith(own + os.sep))
             among = inside and not name.startswith((".", "_")) and format_by_name(name) is not None
             hint = "write it to another folder, or under a name that begins with _"
         else:

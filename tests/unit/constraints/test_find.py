@@ -200,7 +200,7 @@ def test_rows_after_the_search_strike_out_and_bring_further_pairs() -> None:
     assert list(result) == ["low <= wrong", "code -> half", "wrong -> high"]
     assert [(one.broken, one.rows) for one in result.values()] == [(1, 24_001), (0, 24_001), (0, 24_001)]
     assert dict(result["code -> half"].pairs) == {str(c): f"h{c // 2}" for c in [*range(30), 50]}
-    assert watch.notes() == ["`low <= wrong` was given, and 1 rows of the table break it"]
+    assert watch.notes() == ["`low <= wrong` was given, and 1 row of the table breaks it"]
 
 
 def test_rows_after_the_search_bring_values_that_tell_of_nulls_or_strike_the_rule_out() -> None:
