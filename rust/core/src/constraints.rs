@@ -94,6 +94,11 @@ pub struct Constraint {
 }
 
 impl Constraint {
+    /// One that was found in so many rows, which no row breaks.
+    pub fn found(rule: Rule, columns: Vec<String>, rows: u64) -> Self {
+        Self { rule, columns, given: false, broken: Some(0), rows, of_normal: false, pairs: Vec::new(), decimals: None }
+    }
+
     /// From `{"rule", "columns", "given", "broken"}`; None where it is none.
     fn parse(value: &Value, known: &HashSet<&str>, pairs: Vec<(String, String)>) -> Option<Self> {
         let rule = Rule::named(&value["rule"])?;
@@ -188,14 +193,14 @@ pub fn to_text(constraints: &[Constraint]) -> String {
     Value::Array(whole.collect()).to_string()
 }
 
-/// The list with the number of pairs and whether rows are judged by each, for the manifest.
-pub fn describe(constraints: &[Constraint]) -> Value {
+/// Each with the number of pairs and whether rows are judged by it, for the manifest.
+pub fn describe(constraints: &[Constraint]) -> Vec<Value> {
     let described = constraints.iter().map(|one| {
         let mut facts = one.facts();
         facts["checked"] = json!(one.is_checked());
         facts
     });
-    Value::Array(described.collect())
+    described.collect()
 }
 
 pub fn write(constraints: &[Constraint], store: &mut Store) -> Value {

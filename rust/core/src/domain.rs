@@ -12,6 +12,8 @@
 //! expected to have is raised by ln((n + 1) / (K e)), K sets of codes of which as many are expected, or one or more; where there are not two hundred rows for each
 //! of K e it is not. A row that is raised by more than ln(n + 1) stands out in a table that is screened.
 //!
+//! A value that does not go with that of another column (`dependencies`) is told like one beyond a bound.
+//!
 //! Context is not judged. What is missing is within all bounds: that it is missing is a code.
 
 use rayon::prelude::*;
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::block::{Block, FIRST_VALUE, Feature, MISSING, NAN, PRESENT, Part, Slot};
 use crate::codec::scale::{LIMIT, Scale};
+use crate::dependencies::{Dependencies, Wrong};
 use crate::error::{Error, Result};
 use crate::pareto::ParetoTail;
 use crate::store::Store;
@@ -51,6 +54,7 @@ pub struct Domain {
     high: Vec<f32>,
     /// Per category column and code: what it adds to a score, in nats; 0 of those that occur, and of open sets.
     strange: Vec<Vec<f32>>,
+    dependencies: Dependencies,
 }
 
 /// What is known of the rows of a fit.
@@ -60,12 +64,22 @@ pub struct Origin {
     pub normal: bool,
     /// They are some of many, all of which the codecs have counted: a value that the codecs know is no new one.
     pub sampled: bool,
+    /// Values that go by others are looked for.
+    pub dependencies: bool,
 }
 
 impl Domain {
     /// Of rows; nothing of few.
     pub fn fit(rows: &Block, features: &[Feature], of: Origin) -> Self {
-        if rows.rows < FEWEST_ROWS { Self::default() } else { Self::of_any(rows, features, of) }
+        if rows.rows < FEWEST_ROWS {
+            return Self::default();
+        }
+        let mut dependencies =
+            if of.dependencies { Dependencies::find(rows, features) } else { Dependencies::default() };
+        if of.normal {
+            dependencies.allow(rows);
+        }
+        Self { dependencies, ..Self::of_any(rows, features, of) }
     }
 
     /// The same of however few rows: what others are widened by.
@@ -90,7 +104,8 @@ impl Domain {
         });
         let (sets, sizes): (Vec<Vec<Set>>, Vec<u16>) = categories.unzip();
         let (low, high) = bounds.into_iter().unzip();
-        let domain = Self { rows: rows.rows as u64, low, high, strange: told(&sets, rows, &sizes) };
+        let strange = told(&sets, rows, &sizes);
+        let domain = Self { rows: rows.rows as u64, low, high, strange, ..Self::default() };
         if of.normal { domain.holding(rows) } else { domain }
     }
 
@@ -108,6 +123,7 @@ impl Domain {
             }
         }
         self.open(rows);
+        self.dependencies.allow(rows);
         self
     }
 
@@ -118,6 +134,7 @@ impl Domain {
         self.high.iter_mut().zip(&fresh.high).for_each(|(high, &fresh)| *high = high.max(fresh));
         self.rows += if self.rows > 0 { rows.rows as u64 } else { 0 };
         self.open(rows);
+        self.dependencies.widen(rows);
         self
     }
 
@@ -141,7 +158,7 @@ impl Domain {
     pub fn evidence(&self, x_n: &[f32], c_c: &[u16]) -> f64 {
         let ends = self.low.iter().zip(&self.high);
         let beyond = x_n.iter().zip(ends).fold(false, |any, (x, (low, high))| any | (x < low) | (x > high));
-        if beyond {
+        if beyond || self.dependencies.are_broken(c_c) {
             return (TABLES * (self.rows + 1) as f64).ln();
         }
         f64::from(self.strange.iter().zip(c_c).map(|(codes, &code)| nats(codes, code)).fold(0.0, f32::max))
@@ -153,7 +170,23 @@ impl Domain {
         let beyond = x_n.iter().zip(bounds).enumerate().filter(|(_, (x, (low, high)))| x < low || x > high);
         let strange = self.strange.iter().zip(c_c).enumerate().filter(|(_, (codes, code))| nats(codes, **code) > 0.0);
         let strange = strange.map(|(category, _)| x_n.len() + category);
-        beyond.map(|(number, _)| number).chain(strange).collect()
+        let mut found: Vec<usize> = beyond.map(|(number, _)| number).chain(strange).collect();
+        for wrong in self.dependencies.wrong(c_c) {
+            if !found.contains(&(x_n.len() + wrong.category)) {
+                found.push(x_n.len() + wrong.category);
+            }
+        }
+        found
+    }
+
+    /// Values that go by those of other columns.
+    pub fn dependencies(&self) -> &Dependencies {
+        &self.dependencies
+    }
+
+    /// The cell of a category that does not go with that of another one, if it is the likelier one to be wrong.
+    pub fn wrong(&self, category: usize, c_c: &[u16]) -> Option<Wrong> {
+        self.dependencies.wrong(c_c).into_iter().find(|wrong| wrong.category == category)
     }
 
     /// Whether a feature has a bound, and whether it has codes that are odd by themselves.
@@ -182,7 +215,7 @@ impl Domain {
         store.put_f32("domain.high", &[self.high.len()], self.high.clone());
         let strange: Vec<f32> = self.strange.iter().flatten().copied().collect();
         store.put_f32("domain.strange", &[strange.len()], strange);
-        json!({"rows": self.rows})
+        json!({"rows": self.rows, "dependencies": self.dependencies.write(store)})
     }
 
     /// `sizes`: codes of each category column.
@@ -208,7 +241,8 @@ impl Domain {
             flat = rest;
             own.to_vec()
         });
-        Ok(Self { rows, low: low.to_vec(), high: high.to_vec(), strange: strange.collect() })
+        let dependencies = Dependencies::read(&value["dependencies"], store, sizes)?;
+        Ok(Self { rows, low: low.to_vec(), high: high.to_vec(), strange: strange.collect(), dependencies })
     }
 }
 

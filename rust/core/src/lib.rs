@@ -8,6 +8,7 @@ pub mod constraints;
 mod crowding;
 pub mod decode;
 pub mod denoisers;
+mod dependencies;
 mod domain;
 pub mod drift;
 pub mod elsewhere;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::block::{Block, FIRST_VALUE, OTHER, Part, Slot};
 use crate::calibration::{Calibration, Source};
 use crate::combine::{EnergyBlock, Reference};
-use crate::constraints::{self, Constraint};
+use crate::constraints::{self, Constraint, Rule};
 use crate::denoisers::Denoisers;
 use crate::domain::Domain;
 use crate::elsewhere::Elsewhere;
@@ -317,6 +317,22 @@ impl Model {
         codes.enumerate().filter(|(_, drawn)| !drawn).map(|(at, _)| at).collect()
     }
 
+    /// What values of some columns say of others, unless a constraint says it.
+    fn dependencies(&self) -> Vec<Constraint> {
+        let named = |category: usize| {
+            let feature = self.encoder.features[self.encoder.numbers + category];
+            self.encoder.columns[feature.column].name.clone()
+        };
+        let said = |one: &Constraint| {
+            self.constraints.iter().any(|other| other.rule == one.rule && other.columns == one.columns)
+        };
+        let told = self.domain.dependencies().iter().map(|one| {
+            let columns = vec![named(one.from), named(one.to)];
+            Constraint { broken: Some(one.broken), ..Constraint::found(Rule::Determines, columns, one.rows) }
+        });
+        told.filter(|one| !said(one)).collect()
+    }
+
     /// The manifest for people and for Python: the stored one with kinds, features and sizes spelled out.
     pub fn describe(&self) -> Value {
         let mut facts = self.facts();
@@ -337,7 +353,12 @@ impl Model {
         facts.insert("kept_rows".into(), json!(kept));
         facts.insert("redacted".into(), json!(self.redaction.is_some()));
         facts.insert("holds".into(), self.holds());
-        facts.insert("constraints".into(), constraints::describe(&self.constraints));
+        let mut rules = constraints::describe(&self.constraints);
+        rules.extend(constraints::describe(&self.dependencies()).into_iter().map(|mut facts| {
+            facts["checked"] = json!(true);
+            facts
+        }));
+        facts.insert("constraints".into(), Value::Array(rules));
         let described =
             self.guide().map(|g| json!({"anomalies": g.anomalies(), "normals": g.normals(), "helps": g.helps()}));
         facts.insert("guide".into(), described.unwrap_or(Value::Null));

@@ -160,9 +160,10 @@ fn odd_columns(
             Some(Reason {
                 column: codec.name().to_owned(),
                 part: model.encoder.features[feature].part,
-                expected: match view.unreadable(column) {
-                    Some(wanted) => wanted.to_owned(),
-                    None => view.expected(feature, &shown, prospects),
+                expected: match (view.unreadable(column), view.goes_with(case, feature)) {
+                    (Some(wanted), _) => wanted.to_owned(),
+                    (None, Some(wanted)) => wanted,
+                    (None, None) => view.expected(feature, &shown, prospects),
                 },
                 seen: view.seen(feature, shown),
                 share,
@@ -235,6 +236,18 @@ impl View<'_> {
         let status = self.model.encoder.features.iter().find(is_status)?;
         let Slot::Category { index, .. } = status.slot else { return None };
         (self.codec.kind() == Kind::Datetime && self.block.c_row(0)[index] == NAN).then_some("a date")
+    }
+
+    /// What goes with the value of another column, where the cell does not: `Berlin (zip 10115)`.
+    fn goes_with(&self, case: &Case<'_>, feature: usize) -> Option<String> {
+        let encoder = &self.model.encoder;
+        let category = feature.checked_sub(encoder.numbers)?;
+        let (code, from) = self.model.domain.wrong(category, self.block.c_row(0))?.expected?;
+        let column = encoder.features[encoder.numbers + from].column;
+        let source = case.alignment.get(column).copied().flatten()?;
+        let other = encoder.codec(column)?;
+        let cell = other.show(case.batch.column(source).as_ref(), case.row);
+        Some(format!("{} ({} {cell})", self.codec.show_category(Part::Value, code), other.name()))
     }
 
     /// The cell as it was; with what of it is odd where the cell does not show that at a glance.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::codec::{Codec, Content};
 use crate::constraints::Constraint;
+use crate::dependencies::Dependency;
 use crate::encoder::{Column, Encoder, Role};
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -196,7 +197,8 @@ impl Model {
             "labelled_rows": guide,
             "columns": columns.collect::<Vec<_>>(),
             "label_values": self.label.as_ref().map_or(0, |label| label.values.len()),
-            "constraint_pairs": self.constraints.iter().map(|one| one.pairs.len()).sum::<usize>(),
+            "constraint_pairs": self.constraints.iter().map(|one| one.pairs.len()).sum::<usize>()
+                + self.domain.dependencies().iter().map(Dependency::pairs).sum::<usize>(),
             "calibration_scores": scores,
             "groups": self.calibration().group_sizes().len().saturating_sub(1),
             "strata": self.strata.as_ref().map_or(0, Strata::count),

@@ -131,7 +131,8 @@ pub fn prepare(
         None => Ok(training.take(&[])),
     };
     let known_normal = labelled(|feedback| &feedback.normals)?;
-    let of = Origin { normal: !settings.clean, sampled: rows > sample.num_rows() as u64 };
+    let sampled = rows > sample.num_rows() as u64;
+    let of = Origin { normal: !settings.clean, sampled, dependencies: options.rules };
     let domain = evidence::domain(parts.source, &pool, (&encoder.features, of), &known_normal);
     let built = (options.memory > 0)
         .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));

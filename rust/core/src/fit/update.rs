@@ -106,7 +106,8 @@ fn updated(
     let trained: Vec<u32> = normal.iter().copied().filter(|row| parts.training.binary_search(row).is_ok()).collect();
     let part = |rows: &[u32]| encode(&base.encoder, &take(sample, rows)?);
     let fresh = part(&trained)?;
-    let of = Origin { normal: base.knows_normal(), sampled: rows > sample.num_rows() as u64 };
+    let sampled = rows > sample.num_rows() as u64;
+    let of = Origin { normal: base.knows_normal(), sampled, dependencies: false };
     let (old, fresh_counts) = (base.denoisers.memory.as_ref(), counts_of(base, &fresh));
     let domain = if base.domain.is_empty() {
         let domain = Domain::fit(&fresh, &base.encoder.features, of);

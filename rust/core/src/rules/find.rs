@@ -169,8 +169,7 @@ fn is_order(low: &[f64], high: &[f64], most: fn(usize) -> usize) -> bool {
 }
 
 fn of(rule: Rule, columns: Vec<String>, (broken, rows): (usize, usize)) -> Constraint {
-    let (broken, rows) = (Some(broken as u64), rows as u64);
-    Constraint { rule, columns, given: false, broken, rows, of_normal: false, pairs: Vec::new(), decimals: None }
+    Constraint { broken: Some(broken as u64), ..Constraint::found(rule, columns, rows as u64) }
 }
 
 /// Those without exception first. One sum a total, the one of fewest parts; equal columns are said once.
