@@ -137,7 +137,9 @@ def test_what_is_left_in_the_file_is_a_closed_list(parts: tuple[dict[str, object
     }  # fmt: skip
     assert manifest["label"] == {"column": "fraud", "values": [], "normal": None}
     assert manifest["memory"] is None
-    assert {name.partition(".")[0] for name in tensors} == {"codec", "network", "student", "domain", "seen"}
+    assert {name.partition(".")[0] for name in tensors} == {
+        "codec", "network", "student", "domain", "dependency", "seen",
+    }  # fmt: skip
     # Scales (with the range of numbers), the range of dates, keyed hashes, veiled counts; no known numbers.
     left = {name.split(".", 2)[2] for name in first}
     assert left == {"scale", "scales", "known", "range", "frequency", "counts", "counts.start", "hashes"}
@@ -252,6 +254,7 @@ def test_inspect_says_what_was_there_and_what_is_left(model: tabad.Model, redact
     assert was["account"]["kept"] > 300
     assert (was["grade"]["shared"], of["grade"]["shared"], was["merchant"]["shared"]) == (3, 0, 0)
     assert (after["kept_rows"], after["label_values"], after["constraint_pairs"], after["energies"]) == (0, 0, 0, False)
+    assert (before["dependency_pairs"], before["slips"]) == (after["dependency_pairs"], after["slips"]) == (36, 0)
     assert after["network"]
     assert after["groups"] == 2
     assert of["merchant"] == {

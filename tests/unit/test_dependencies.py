@@ -161,7 +161,7 @@ def test_a_file_holds_them() -> None:
 
     assert _rules(again) == _rules(model)
     assert again.score(wrong)["tabad_score"] == model.score(wrong)["tabad_score"]
-    assert again.manifest["holds"]["constraint_pairs"] == 2 * 12 + 6
+    assert again.manifest["holds"]["dependency_pairs"] == 2 * 12 + 6
 
 
 def test_an_update_by_rows_that_break_one_silences_the_value() -> None:

@@ -215,7 +215,11 @@ impl Domain {
         store.put_f32("domain.high", &[self.high.len()], self.high.clone());
         let strange: Vec<f32> = self.strange.iter().flatten().copied().collect();
         store.put_f32("domain.strange", &[strange.len()], strange);
-        json!({"rows": self.rows, "dependencies": self.dependencies.write(store)})
+        let mut facts = json!({"rows": self.rows});
+        if self.dependencies.iter().next().is_some() {
+            facts["dependencies"] = self.dependencies.write(store);
+        }
+        facts
     }
 
     /// `sizes`: codes of each category column.

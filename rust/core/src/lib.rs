@@ -35,6 +35,7 @@ mod sample;
 pub mod score;
 pub mod scorer;
 pub mod secret;
+mod slips;
 mod spelling;
 pub mod splice;
 pub mod store;

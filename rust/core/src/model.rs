@@ -21,6 +21,7 @@ use crate::redaction::Redaction;
 use crate::release::Release;
 use crate::rules::Book;
 use crate::scorer::{Name, Scorer};
+use crate::slips::Slips;
 use crate::store::Store;
 use crate::strata::Strata;
 
@@ -71,6 +72,8 @@ pub struct Model {
     pub constraints: Vec<Constraint>,
     /// What its columns hold, and nothing else.
     pub domain: Domain,
+    /// Misspelt values, of a table that was screened.
+    pub slips: Slips,
     pub sizes: Sizes,
     /// Of a private fit: its guarantee, and what rows are drawn from.
     pub release: Option<Release>,
@@ -88,7 +91,7 @@ impl Model {
 
     /// What a row may break.
     pub fn book(&self) -> Book<'_> {
-        Book { encoder: &self.encoder, constraints: &self.constraints }
+        Book { encoder: &self.encoder, constraints: &self.constraints, slips: &self.slips }
     }
 
     /// Whether the label says which rows are normal.
@@ -180,6 +183,9 @@ impl Model {
         match self.domain.write(&mut store) {
             Value::Null => {}
             domain => drop(manifest.insert("domain".into(), domain)),
+        }
+        if self.slips.count() > 0 {
+            manifest.insert("slips".into(), self.slips.write(&mut store));
         }
         if let Some(strata) = &self.strata {
             manifest.insert("strata".into(), strata.write(&mut store));
@@ -279,6 +285,7 @@ impl Model {
             value => Some(Release::read(value, store)?),
         };
         let domain = Domain::read(&manifest["domain"], store, encoder.numbers, &encoder.category_sizes())?;
+        let slips = Slips::read(&manifest["slips"], store, &encoder)?;
         let redaction = Redaction::read(&manifest["redacted"])?;
         let strata = Strata::read(&manifest["strata"], store, encoder.numbers, &encoder.category_sizes())?;
         let count = strata.as_ref().map_or(0, Strata::count);
@@ -297,6 +304,7 @@ impl Model {
             seen,
             constraints,
             domain,
+            slips,
             sizes,
             release,
             redaction,

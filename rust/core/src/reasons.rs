@@ -10,7 +10,6 @@ use crate::block::{Block, FIRST_VALUE, Feature, NAN, OTHER, PRESENT, Part, Slot}
 use crate::codec::{ANOTHER, Codec, Kind};
 use crate::memory::Expected;
 use crate::model::Model;
-use crate::reading::Strays;
 use crate::repairs::{Prospects, Relief, reliefs};
 use crate::rules::{Check, Rules};
 use crate::spelling;
@@ -72,29 +71,31 @@ pub fn explain(model: &Model, cases: &[Case<'_>], most: usize) -> Vec<Vec<Reason
         let odd = odd_columns(model, case, suspects, prospects, most);
         let reasons =
             if broken.is_empty() { odd } else { broken::with_rules(model, case, &broken, (odd, most), prospects) };
-        with_strays(case, reasons, most)
+        with_cells(model, case, reasons, most)
     };
     cases.iter().zip(suspects).zip(&mut prospects).map(of_row).collect()
 }
 
-/// Cells that are not what their column is, before all other reasons.
-fn with_strays(case: &Case<'_>, others: Vec<Reason>, most: usize) -> Vec<Reason> {
-    let strays: Vec<&Strays> = case.rules.strays(case.row).collect();
-    if strays.is_empty() {
+/// Cells that are not what their column is, and those that are misspelt, before all other reasons.
+fn with_cells(model: &Model, case: &Case<'_>, others: Vec<Reason>, most: usize) -> Vec<Reason> {
+    let strays = case.rules.strays(case.row).map(|one| (one.column.clone(), one.text(case.row), one.wanted.to_owned()));
+    let slips =
+        case.rules.slips(case.row).map(|(column, seen, meant)| (column.to_owned(), seen.to_owned(), meant.to_owned()));
+    let cells: Vec<(String, String, String)> = strays.chain(slips).collect();
+    if cells.is_empty() {
         return others;
     }
-    let own = case.share_of(case.rules.evidence(case.row));
-    let mut reasons: Vec<Reason> = strays
-        .iter()
-        .map(|one| Reason {
-            column: one.column.clone(),
-            part: Part::Value,
-            seen: one.text(case.row),
-            expected: one.wanted.to_owned(),
-            share: own / strays.len() as f32,
-        })
+    // Cells out of the domain are as sure.
+    let lacking = lacking(model, case);
+    let named = |column: usize| cells.iter().any(|(name, ..)| *name == model.encoder.columns[column].name);
+    let beside = lacking.keys().filter(|&&column| !named(column)).count();
+    let share = case.share_of(case.rules.evidence(case.row)) / (cells.len() + beside) as f32;
+    let own = share * cells.len() as f32;
+    let mut reasons: Vec<Reason> = cells
+        .into_iter()
+        .map(|(column, seen, expected)| Reason { column, part: Part::Value, seen, expected, share })
         .collect();
-    // That the cell is null to the model is the same fault.
+    // That the cell is null to the model, or a rare value, is the same fault.
     for reason in others {
         let share = reason.share * (1.0 - own);
         match reasons.iter_mut().find(|one| one.column == reason.column) {
@@ -174,15 +175,11 @@ fn odd_columns(
 
 /// Gives the columns with a cell out of the domain what that adds to the score, and brings them forward.
 fn put_first(model: &Model, case: &Case<'_>, suspects: &mut Vec<Suspect>) {
-    let (x_n, c_c) = (case.block.x_row(0), case.block.c_row(0));
-    let mut lacking: BTreeMap<usize, usize> = BTreeMap::new();
-    for feature in model.domain.lacking(x_n, c_c) {
-        lacking.entry(model.encoder.features[feature].column).or_insert(feature);
-    }
+    let lacking = lacking(model, case);
     if lacking.is_empty() {
         return;
     }
-    let own = case.share_of(model.domain.evidence(x_n, c_c));
+    let own = case.share_of(model.domain.evidence(case.block.x_row(0), case.block.c_row(0)));
     suspects.iter_mut().for_each(|one| one.share *= 1.0 - own);
     let each = own / lacking.len() as f32;
     for (column, feature) in lacking {
@@ -192,6 +189,15 @@ fn put_first(model: &Model, case: &Case<'_>, suspects: &mut Vec<Suspect>) {
         }
     }
     sort(suspects);
+}
+
+/// The columns with a cell out of the domain, each with the feature that says so.
+fn lacking(model: &Model, case: &Case<'_>) -> BTreeMap<usize, usize> {
+    let mut lacking = BTreeMap::new();
+    for feature in model.domain.lacking(case.block.x_row(0), case.block.c_row(0)) {
+        lacking.entry(model.encoder.features[feature].column).or_insert(feature);
+    }
+    lacking
 }
 
 /// Turns the shares of squared tails of these columns into shares of the evidence, largest first: the root of the former,
@@ -243,11 +249,15 @@ impl View<'_> {
         let encoder = &self.model.encoder;
         let category = feature.checked_sub(encoder.numbers)?;
         let (code, from) = self.model.domain.wrong(category, self.block.c_row(0))?.expected?;
+        let expected = self.codec.show_category(Part::Value, code);
+        if self.model.redaction.is_some() {
+            return Some(expected);
+        }
         let column = encoder.features[encoder.numbers + from].column;
         let source = case.alignment.get(column).copied().flatten()?;
         let other = encoder.codec(column)?;
         let cell = other.show(case.batch.column(source).as_ref(), case.row);
-        Some(format!("{} ({} {cell})", self.codec.show_category(Part::Value, code), other.name()))
+        Some(format!("{expected} ({} {cell})", other.name()))
     }
 
     /// The cell as it was; with what of it is odd where the cell does not show that at a glance.

@@ -15,6 +15,7 @@ use crate::model::{Label, Model};
 use crate::network::Network;
 use crate::scorer::Name;
 use crate::secret::{Digest, HASH, Secret};
+use crate::slips::Slips;
 use crate::strata::Strata;
 
 /// Of a redacted model: how to tell its key, and whether that was given.
@@ -106,6 +107,7 @@ impl Model {
             label: alone.label.map(nameless),
             seen: alone.seen.iter().map(|codes| vec![true; codes.len()]).collect(),
             constraints: alone.constraints.into_iter().filter(Constraint::is_of_columns).collect(),
+            slips: Slips::default(),
             redaction: Some(Redaction::of(secret)),
             ..alone
         })
@@ -163,7 +165,8 @@ impl Model {
         let bare = self.denoisers.memory.is_none() && self.scorer_of(Name::Teacher).is_none() && self.release.is_none();
         let of_values = self.constraints.iter().any(|one| !one.is_of_columns());
         let named = self.denoisers.network.as_ref().is_some_and(Network::has_atoms);
-        if labels || !bare || of_values || named || self.encoder.contents().any(Content::is_clear) {
+        let spelt = self.slips.count() > 0;
+        if labels || !bare || of_values || named || spelt || self.encoder.contents().any(Content::is_clear) {
             return damaged("the model says that it is redacted, and holds values in clear");
         }
         Ok(())
@@ -197,8 +200,9 @@ impl Model {
             "labelled_rows": guide,
             "columns": columns.collect::<Vec<_>>(),
             "label_values": self.label.as_ref().map_or(0, |label| label.values.len()),
-            "constraint_pairs": self.constraints.iter().map(|one| one.pairs.len()).sum::<usize>()
-                + self.domain.dependencies().iter().map(Dependency::pairs).sum::<usize>(),
+            "constraint_pairs": self.constraints.iter().map(|one| one.pairs.len()).sum::<usize>(),
+            "dependency_pairs": self.domain.dependencies().iter().map(Dependency::pairs).sum::<usize>(),
+            "slips": self.slips.count(),
             "calibration_scores": scores,
             "groups": self.calibration().group_sizes().len().saturating_sub(1),
             "strata": self.strata.as_ref().map_or(0, Strata::count),

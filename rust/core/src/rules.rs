@@ -25,6 +25,7 @@ use crate::codec::{Kind, unpacked};
 use crate::constraints::{Constraint, Rule};
 use crate::encoder::Encoder;
 use crate::reading::Strays;
+use crate::slips::{Slipped, Slips};
 
 pub use find::find;
 use nulls::Nulls;
@@ -46,6 +47,7 @@ const TABLES: f64 = 20.0;
 pub struct Book<'a> {
     pub encoder: &'a Encoder,
     pub constraints: &'a [Constraint],
+    pub slips: &'a Slips,
 }
 
 /// Rules that are counted together.
@@ -121,6 +123,9 @@ impl<'a> Book<'a> {
 #[derive(Debug, Default)]
 pub struct Rules<'a> {
     checks: Vec<Check<'a>>,
+    slips: Vec<Slipped<'a>>,
+    /// What a slip adds to the score of its row, in nats.
+    evidence_of_slips: f64,
     strays: Vec<Strays>,
     /// What a stray adds to the score of its row, in nats.
     evidence_of_strays: f64,
@@ -186,7 +191,8 @@ impl<'a> Rules<'a> {
             let Some(cells) = comparable(cells) else { continue };
             checks.push(Check { constraint, cells, nulls: None, slack, evidence });
         }
-        Self { checks, ..Self::default() }
+        let slips = book.slips.open(book.encoder, batch, alignment);
+        Self { checks, slips, evidence_of_slips: computed(book.slips.rows()), ..Self::default() }
     }
 
     /// With the cells of the batch that are not what their columns are, by a fit of so many rows; those of columns that are not
@@ -200,7 +206,7 @@ impl<'a> Rules<'a> {
             })
         };
         let strays = strays.into_iter().filter(|one| judged(&one.column)).collect();
-        Self { strays, evidence_of_strays: ((rows + 1) as f64 * TABLES).ln(), ..self }
+        Self { strays, evidence_of_strays: computed(rows), ..self }
     }
 
     /// The columns whose cell of a row is not what they are.
@@ -208,15 +214,22 @@ impl<'a> Rules<'a> {
         self.strays.iter().filter(move |one| one.has(row))
     }
 
-    /// What the rules that a row breaks, and its strays, add to its score.
+    /// The columns whose cell of a row is a slip, the cell, and what was meant.
+    pub fn slips(&self, row: usize) -> impl Iterator<Item = (&'a str, &str, &str)> {
+        self.slips.iter().filter_map(move |one| Some((one.column, one.text(row)?, one.meant(row)?)))
+    }
+
+    /// What the rules that a row breaks, its slips and its strays add to its score.
     pub fn evidence(&self, row: usize) -> f64 {
         let of_strays = if self.strays(row).next().is_some() { self.evidence_of_strays } else { 0.0 };
-        self.broken(row).map(|check| check.evidence).fold(of_strays, f64::max)
+        let of_slips = if self.slips(row).next().is_some() { self.evidence_of_slips } else { 0.0 };
+        self.broken(row).map(|check| check.evidence).fold(of_strays.max(of_slips), f64::max)
     }
 
     /// Whether a row stands out by what it breaks, whatever its score: among rows that are all right it would be one of twenty tables.
     pub fn stands_out(&self, row: usize) -> bool {
         self.strays(row).next().is_some()
+            || self.slips(row).next().is_some()
             || self.checks.iter().any(|check| Sort::of(check.constraint) == Sort::Computed && check.breaks(row))
     }
 
@@ -236,6 +249,11 @@ impl<'a> Rules<'a> {
         let count = move |check: &Check<'_>| rows.iter().filter(|&&row| check.breaks(row as usize)).count() as u64;
         self.checks.iter().map(move |check| (check.constraint, count(check)))
     }
+}
+
+/// What adds to a score, in nats, that one of twenty tables of so many rows that are all right has.
+fn computed(rows: u64) -> f64 {
+    ((rows + 1) as f64 * TABLES).ln()
 }
 
 impl<'a> Check<'a> {

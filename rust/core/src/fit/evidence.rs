@@ -12,6 +12,7 @@ use crate::domain::{Domain, Origin};
 use crate::encoder::Encoder;
 use crate::error::Result;
 use crate::rules::{self, Book, Rules};
+use crate::slips::Slips;
 
 /// Orders and sums of the rows of a fit, or of those that are known to be normal. `normal`: which training rows are; rules that the
 /// others break are marked.
@@ -26,7 +27,8 @@ pub fn rules(sample: &RecordBatch, encoder: &Encoder, parts: &Parts, normal: &[u
     let mut found = rules::find(&take(sample, &rows)?, encoder);
     let others = take(sample, &others)?;
     let broken: Vec<Constraint> = {
-        let all = Rules::all(Book { encoder, constraints: &found }, &others, &encoder.align(&others.schema())?);
+        let book = Book { encoder, constraints: &found, slips: &Slips::default() };
+        let all = Rules::all(book, &others, &encoder.align(&others.schema())?);
         let every: Vec<u32> = (0..others.num_rows() as u32).collect();
         all.counted(&every).filter(|(_, broken)| *broken > 0).map(|(one, _)| one.clone()).collect()
     };
@@ -42,10 +44,18 @@ pub fn domain(source: Source, rows: &Block, (features, of): (&[Feature], Origin)
     }
 }
 
+/// Misspelt values, where the rows of the fit are those that are judged.
+pub fn slips(source: Source, rows: &RecordBatch, encoder: &Encoder, wanted: bool) -> Slips {
+    match source {
+        Source::OwnTable if wanted => Slips::find(rows, encoder),
+        Source::OwnTable | Source::HeldOut | Source::CrossFitted => Slips::default(),
+    }
+}
+
 impl Prepared {
     /// What broken rules, and cells out of the domain, add to the scores of the rows that calibrate.
     pub(super) fn evidence(&self) -> Result<Vec<f64>> {
-        let book = Book { encoder: &self.encoder, constraints: self.constraints() };
+        let book = Book { encoder: &self.encoder, constraints: self.constraints(), slips: &self.slips };
         let rules = Rules::open(book, &self.judged, &self.encoder.align(&self.judged.schema())?);
         let of_cells = |row: usize| match self.source {
             Source::CrossFitted => 0.0,

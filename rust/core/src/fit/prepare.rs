@@ -25,6 +25,7 @@ use crate::model::{Label, Model, Sizes, score_rows};
 use crate::network::Network;
 use crate::sample::Sampler;
 use crate::scorer::Scorer;
+use crate::slips::Slips;
 use crate::strata::Strata;
 
 const FOLDS: usize = 5;
@@ -62,6 +63,7 @@ pub struct Prepared {
     pub(super) judged: RecordBatch,
     constraints: Vec<Constraint>,
     pub(super) domain: Domain,
+    pub(super) slips: Slips,
     /// Rows read, and those of earlier fits.
     rows: u64,
     /// Rows that trained, then and now.
@@ -134,6 +136,7 @@ pub fn prepare(
     let sampled = rows > sample.num_rows() as u64;
     let of = Origin { normal: !settings.clean, sampled, dependencies: options.rules };
     let domain = evidence::domain(parts.source, &pool, (&encoder.features, of), &known_normal);
+    let slips = evidence::slips(parts.source, &sample, &encoder, options.rules);
     let built = (options.memory > 0)
         .then(|| memory::build(&pool, &encoder.features, &marginals, settings, &trusted, None).anchored(&known_normal));
     let denoisers = Denoisers::new(built, None, options.mechanism, &encoder.features);
@@ -158,6 +161,7 @@ pub fn prepare(
         judged,
         constraints,
         domain,
+        slips,
         rows,
         seed: options.seed,
         unit: options.unit,
@@ -188,8 +192,7 @@ pub(super) fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<Block> {
     Ok(encoder.open(batch, &alignment)?.encode(0..batch.num_rows()))
 }
 
-/// Rows that must leave no trace in the codecs. Known anomalies are among them where reference rows are: what the counts
-/// know of one side alone would tell the two apart.
+/// Rows without a trace in the codecs; known anomalies too where reference rows are, or counts would tell both apart.
 fn held_out(sample: &RecordBatch, parts: &Parts, feedback: Option<&Feedback>) -> Result<RecordBatch> {
     let rows = take(sample, &parts.held_out)?;
     match feedback {
@@ -270,6 +273,7 @@ impl Prepared {
             judged,
             constraints,
             domain,
+            slips: Slips::default(),
             rows: base.sizes.rows + rows,
             trained,
             seed: base.sizes.seed,
@@ -364,6 +368,7 @@ impl Prepared {
             seen,
             constraints: self.constraints,
             domain: self.domain,
+            slips: self.slips,
             sizes,
             release: None,
             redaction: None,
