@@ -4,11 +4,11 @@ import argparse
 import importlib
 import sys
 
-from benchmarks.cases import BUILT, PLANNED
+from benchmarks.cases import BUILT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a case; 2 for a case that is planned and not built."""
+    """Run a case."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="case", required=True, metavar="CASE")
     modules = {"study": importlib.import_module("benchmarks.study")}
@@ -18,13 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, module in modules.items():
         aliases = [name.replace("-", "_")] if "-" in name else []
         module.add_arguments(commands.add_parser(name, aliases=aliases, help=help_of[name], description=module.__doc__))
-    for name, about in PLANNED.items():
-        commands.add_parser(name, help=f"not yet built: {about}").add_argument("--quick", action="store_true")
     options = parser.parse_args(arguments)
     case = options.case.replace("_", "-")
-    if case in PLANNED:
-        print(f"{case}: not yet built", file=sys.stderr)
-        return 2
     code: int = modules[case].main(options)
     return code
 
