@@ -15,7 +15,8 @@ def slips(values: Iterable[str | None]) -> dict[str, str]:
         meant = [one for one in common if counts[one] >= 20 * count and is_slip(value, one)]
         if count < 10 and meant:
             found[value] = min(meant, key=lambda one: (-counts[one], one))
-    return found
+    rare = sum(count < 10 for count in counts.values())
+    return found if 20 * len(found) >= rare else {}
 
 
 def is_slip(one: str, other: str) -> bool:

@@ -2,7 +2,7 @@
 //!
 //! Of a table that is screened alone, where a rare value may be as right as any: a column's common values, of ten rows or more, say
 //! whether values of it are spelt alike by nature (`Type A`, `Type B`). Where no two of them are a slip apart, a value of less than ten
-//! rows that is a slip away from one of twenty times as many is told. A slip is a character left out, put in or replaced, or two
+//! rows that is a slip away from one of twenty times as many is told, if one in twenty of the rare values is. A slip is a character left out, put in or replaced, or two
 //! neighbours swapped (Damerau 1964); digits are no slips of each other, for `A-17` is no `A-18`, and texts of less than four
 //! characters are none at all. Candidates share what is left of both without one character (the deletion neighbourhood; Bocek,
 //! Hunt and Stiller 2007, Fast similarity search in large dictionaries).
@@ -23,6 +23,8 @@ use crate::store::Store;
 
 const COMMON: u64 = 10;
 const TIMES_RARER: u64 = 20;
+/// Of names some are near to a common one by chance: one rare value in so many is a slip, or none is.
+const RARE_ONES: usize = 20;
 const SHORTEST: usize = 4;
 /// Longer texts are compared by nobody.
 const LONGEST: usize = 256;
@@ -182,9 +184,10 @@ fn among(counts: &HashMap<&str, u64>) -> HashMap<String, String> {
         let meant = far.max_by_key(|&other| (counts[other], std::cmp::Reverse(other)))?;
         Some((text.to_string(), meant.to_owned()))
     };
+    let all = rare.len();
     let slips: Vec<(String, String)> =
         rare.into_par_iter().filter(|(text, _)| comes_near(text)).filter_map(meant).collect();
-    if slips.len() > MOST { HashMap::new() } else { slips.into_iter().collect() }
+    if slips.len() > MOST || slips.len() * RARE_ONES < all { HashMap::new() } else { slips.into_iter().collect() }
 }
 
 /// Hashes of a text and of all that is left of it without one character.
@@ -261,6 +264,16 @@ mod tests {
         assert_eq!(found(&[values[1], values[4], values[5], values[6]]), told(&[("Brelin", "Berlin")]));
         assert_eq!(found(&[("abc", 500), ("abx", 1)]), []);
         assert_eq!(found(&[("abcd", 500), ("abc", 1)]), told(&[("abc", "abcd")]));
+    }
+
+    #[test]
+    fn one_of_many_rare_values_is_near_by_chance() {
+        let names: Vec<String> = (0..20).map(|at| format!("{at} {at}{at}{at} Street")).collect();
+        let mut values = vec![("Maria", 200), ("Mario", 1)];
+        values.extend(names[..19].iter().map(|name| (name.as_str(), 1)));
+        assert_eq!(found(&values), told(&[("Mario", "Maria")]));
+        values.push((&names[19], 1));
+        assert_eq!(found(&values), []);
     }
 
     #[test]
