@@ -99,12 +99,13 @@ def _features(rows: pa.Table, schema: dict[str, Any], label: str) -> tuple[Any, 
 
 
 def own(train: pa.Table, bounds: Path, epsilon: float, method: str, seed: int) -> pa.Table:
-    """tabad's rows, as many as the noisy count says."""
+    """tabad's rows, as many as the noisy count says. To a network of DP-SGD the label is a column like others."""
     import tabad
 
     options = tabad.PrivateOptions(epsilon=epsilon, delta=DELTA, bounds=str(bounds), method=method)  # type: ignore[arg-type]
     quality = "fast" if method == "marginals" else "default"
-    model = tabad.fit(train, private=options, label="label", quality=quality)  # type: ignore[arg-type]
+    label = "label" if method == "marginals" else None
+    model = tabad.fit(train, private=options, label=label, quality=quality)  # type: ignore[arg-type]
     rows: pa.Table = model.generate(train.num_rows, seed=seed)
     return rows
 
