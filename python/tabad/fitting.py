@@ -174,6 +174,8 @@ def _unkept(model: Model, given: list[Constraint]) -> list[str]:
     kinds = {column["name"]: column["kind"] for column in model.manifest["columns"]}
     notes = []
     for one in given:
+        if (one.rule, one.columns) in kept:
+            continue
         ids = [name for name in one.columns if kinds[name] == "id"]
         left = [name for name in one.columns if kinds[name] in ("ignored", "label")]
         if left:
@@ -183,8 +185,7 @@ def _unkept(model: Model, given: list[Constraint]) -> list[str]:
             why = f"{' and '.join(f'`{name}`' for name in ids)} as an id only names the row; {says} says otherwise"
         else:
             why = "the model does not hold the values of its columns"
-        if (one.rule, one.columns) not in kept:
-            notes.append(f"`{one}` was given and is not kept: {why}")
+        notes.append(f"`{one}` was given and is not kept: {why}")
     return notes
 
 

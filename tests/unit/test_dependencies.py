@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -147,10 +148,15 @@ def test_none_are_looked_for_without_rules_and_in_few_rows() -> None:
 def test_what_normal_rows_have_breaks_nothing() -> None:
     table = _table(ROWS, 1, wrong=4).append_column("state_of_row", pa.repeat("fine", ROWS))
 
-    model = tabad.fit(table, quality="fast", label="state_of_row", normal="fine")
+    def scores(**options: Any) -> list[float]:
+        model = tabad.fit(table, quality="fast", all_rows=True, **options)
+        found: list[float] = model.score(table)["tabad_score"].to_pylist()[:4]
+        return found
 
-    scores = np.array(model.score(table)["tabad_score"].to_pylist())
-    assert scores[:4].max() < np.quantile(scores, 0.999) + 1
+    normal = {"label": "state_of_row", "normal": "fine"}
+    assert scores(**normal) == scores(**normal, constraints="none")
+    raised = np.array(scores()) - np.array(scores(constraints="none"))
+    assert raised == pytest.approx([math.log(20 * (ROWS + 1))] * 4)
 
 
 def test_a_file_holds_them() -> None:

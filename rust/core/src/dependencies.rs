@@ -9,6 +9,8 @@
 //!
 //! Legend: B rows, C categories.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -116,30 +118,21 @@ impl Dependencies {
 
     /// The same where further rows break it as often as would have kept it from being said.
     pub fn widen(&mut self, rows: &Block) {
-        self.silence(rows, |counts, expected| {
-            let whole: u32 = counts.iter().sum();
-            let others = whole - counts[usize::from(expected)];
-            others > 1 && !agree(counts, usize::from(expected), 0)
-        });
+        self.silence(rows, |own, code| own.iter().sum::<u32>() - own[code] > 1 && !agree(own, code, 0));
     }
 
-    /// `too_many`: of the rows with a value how many have each code of the other column, and which of these is expected.
-    fn silence(&mut self, rows: &Block, too_many: impl Fn(&[u32], u16) -> bool) {
+    /// `too_many`: of the rows with a value that break what it said, by how many have each code, and which is expected.
+    fn silence(&mut self, rows: &Block, too_many: impl Fn(&[u32], usize) -> bool) {
         for one in &mut self.0 {
-            let mut broken: Vec<u16> = (0..rows.rows)
-                .map(|row| rows.c_row(row))
-                .filter(|c_c| one.breaks(c_c))
-                .map(|c_c| c_c[one.from])
-                .collect();
-            broken.sort_unstable();
-            broken.dedup();
-            for code in broken {
-                let expected = one.expected[usize::from(code)];
-                let with = (0..rows.rows).map(|row| rows.c_row(row)).filter(|c_c| c_c[one.from] == code);
-                let mut counts = vec![0_u32; usize::from(u16::MAX)];
-                with.filter(|c_c| c_c[one.to] != MISSING).for_each(|c_c| counts[usize::from(c_c[one.to])] += 1);
-                if too_many(&counts, expected) {
-                    one.expected[usize::from(code)] = MISSING;
+            let seen = (0..rows.rows).map(|row| rows.c_row(row)[one.to]);
+            let codes = usize::from(seen.chain(one.expected.iter().copied()).max().unwrap_or(MISSING)) + 1;
+            let mut counts = vec![0; one.expected.len() * codes];
+            count(rows, 0..rows.rows, (one.from, one.to), codes, &mut counts);
+            for (code, own) in one.expected.iter_mut().zip(counts.chunks_exact(codes)) {
+                let expected = usize::from(*code);
+                let broken = own.iter().enumerate().any(|(other, &count)| other != expected && count > 0);
+                if *code != MISSING && broken && too_many(own, expected) {
+                    *code = MISSING;
                 }
             }
         }
@@ -209,21 +202,25 @@ fn agree(counts: &[u32], code: usize, fewest: u32) -> bool {
         && known.all(|(_, &count)| count <= most_alike)
 }
 
+/// Adds, per value of the first category and code of the second, of which there are so many, the rows that have both.
+fn count(rows: &Block, some: Range<usize>, (from, to): (usize, usize), codes: usize, counts: &mut [u32]) {
+    some.map(|row| rows.c_row(row))
+        .filter(|c_c| c_c[from] >= FIRST_VALUE && c_c[to] != MISSING)
+        .for_each(|c_c| counts[usize::from(c_c[from]) * codes + usize::from(c_c[to])] += 1);
+}
+
 /// The dependency of one category on another, if there is one.
 fn found(rows: &Block, (from, size): (usize, u16), (to, codes): (usize, u16)) -> Option<Dependency> {
     let (size, codes) = (usize::from(size), usize::from(codes));
     let mut counts = vec![0_u32; size * codes];
-    let mut count = |some: std::ops::Range<usize>| {
-        some.map(|row| rows.c_row(row))
-            .filter(|c_c| c_c[from] >= FIRST_VALUE && c_c[to] != MISSING)
-            .for_each(|c_c| counts[usize::from(c_c[from]) * codes + usize::from(c_c[to])] += 1);
-        Shares::of(&counts, codes)
-    };
-    let glance = count(0..rows.rows.min(GLANCE));
-    if glance.left_out * FEW > 2 * glance.rows {
+    let glance = rows.rows.min(GLANCE);
+    count(rows, 0..glance, (from, to), codes, &mut counts);
+    let first = Shares::of(&counts, codes);
+    if first.left_out * FEW > 2 * first.rows {
         return None;
     }
-    let whole = count(rows.rows.min(GLANCE)..rows.rows);
+    count(rows, glance..rows.rows, (from, to), codes, &mut counts);
+    let whole = Shares::of(&counts, codes);
     let fewest = FEWEST_ROWS.max(u32::try_from(rows.rows / ROWS_OF_A_VALUE).unwrap_or(u32::MAX));
     let by_value = counts.chunks_exact(codes).map(|own| {
         let commonest = commonest(own);

@@ -216,7 +216,7 @@ impl<'a> Rules<'a> {
 
     /// The columns whose cell of a row is a slip, the cell, and what was meant.
     pub fn slips(&self, row: usize) -> impl Iterator<Item = (&'a str, &str, &str)> {
-        self.slips.iter().filter_map(move |one| Some((one.column, one.text(row)?, one.meant(row)?)))
+        self.slips.iter().filter_map(move |one| one.of(row).map(|(seen, meant)| (one.column, seen, meant)))
     }
 
     /// What the rules that a row breaks, its slips and its strays add to its score.

@@ -129,14 +129,11 @@ impl Slips {
 }
 
 impl Slipped<'_> {
-    /// What was meant, where the cell of a row is a slip.
-    pub fn meant(&self, row: usize) -> Option<&str> {
-        self.meant.get(self.text(row)?).map(String::as_str)
-    }
-
-    pub fn text(&self, row: usize) -> Option<&str> {
+    /// The cell of a row and what was meant, where it is a slip.
+    pub fn of(&self, row: usize) -> Option<(&str, &str)> {
         let texts = self.texts.as_string_opt::<i64>()?;
-        texts.is_valid(row).then(|| texts.value(row))
+        let seen = texts.is_valid(row).then(|| texts.value(row))?;
+        Some((seen, self.meant.get(seen)?))
     }
 }
 
