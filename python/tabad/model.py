@@ -259,10 +259,12 @@ class Model:
     ) -> Any:
         """A pyarrow Table of `n` rows like those the network was trained on; with `output`, the path written.
 
-        `label`: rows of this class of the label column, which is then among the columns. `where` holds columns at a
-        value, and the others follow from them: `{"country": "FR"}`, or texts such as `"amount > 1000"`, for which rows
-        are drawn again until enough obey. `guidance` leans on the label: 1 is the network as trained, more
-        makes rows more typical of their class. The rows obey the model's constraints, and further ones given here
+        `label`: rows of this class of the label column. Without it the rows of a labelled model are of the normal
+        class where the fit knew it, else of every class, as common as among the fitted rows; the label is among the
+        columns, but for rows of any class that hold columns at a value. `where` holds columns at a value, and the
+        others follow from them: `{"country": "FR"}`, or texts such as `"amount > 1000"`, for which rows are drawn again
+        until enough obey. `guidance` leans on the label: 1 is the network as trained, more makes rows more typical of
+        their class. The rows obey the model's constraints, and further ones given here
         ("start <= end", "total = net + tax", "net = quantity * price"); None: no constraints at all. The same seed
         gives the same rows on one machine. Raises `UsageError` where the model has no network or does not know what is
         asked for, `InputError` where fewer than one row in 500 obeys, and `MissingDependency` without torch.

@@ -143,6 +143,7 @@ def _numbers_in_clear(manifest: dict[str, Any], tensors: Tensors) -> None:
 
 def _labels_in_clear(manifest: dict[str, Any], tensors: Tensors) -> None:
     manifest["label"]["values"] = ["reported-as-fraud"]
+    manifest["label"]["counts"] = [7]
 
 
 def _normal_in_clear(manifest: dict[str, Any], tensors: Tensors) -> None:

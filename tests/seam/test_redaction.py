@@ -135,7 +135,7 @@ def test_what_is_left_in_the_file_is_a_closed_list(parts: tuple[dict[str, object
         "tabad", "hash", "label", "sizes", "seed", "mechanism", "columns", "redacted", "scorer", "memory", "network",
         "student", "domain", "checksum",
     }  # fmt: skip
-    assert manifest["label"] == {"column": "fraud", "values": [], "normal": None}
+    assert manifest["label"] == {"column": "fraud", "values": [], "counts": [], "normal": None}
     assert manifest["memory"] is None
     assert {name.partition(".")[0] for name in tensors} == {
         "codec", "network", "student", "domain", "dependency", "seen",

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 import tabad
+from tabad.errors import InputError
 from tabad.schema import spot_numbers
 from tabad.tables import open_table
 
@@ -23,6 +24,30 @@ def test_decimal_commas_are_read_where_no_number_has_a_point(tmp_path: Path) -> 
 
     assert table["amount"].to_pylist() == [12.5, -3.5, 1000.0]
     assert table["n"].to_pylist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "first"),
+    [
+        ("sep=;\na;b\n1,5;x,y\n", ["a", "b"], [1.5, "x,y"]),
+        ('\ufeff"SEP=|"\r\na|b;c;d\r\n7|x\r\n', ["a", "b;c;d"], [7, "x"]),
+        ("\nsep=\t\n\na\n1\n", ["a"], [1]),
+        # A second such line, and a mark that parts no cells, are names.
+        ("sep=,\nsep=;\n1\n", ["sep=;"], [1]),
+        ("sep=%\nb\n", ["sep=%"], ["b"]),
+    ],
+)
+def test_a_first_line_names_the_separator_for_spreadsheets(
+    tmp_path: Path, text: str, names: list[str], first: list[object]
+) -> None:
+    table = _read(tmp_path / "t.csv", text)
+    assert table.column_names == names
+    assert [table.column(name)[0].as_py() for name in names] == first
+
+
+def test_lines_are_counted_from_the_one_that_names_the_separator(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 4 of .* has 3 fields, but its header has 2"):
+        _read(tmp_path / "t.csv", "sep=;\na;b\n1;2\n3;4;5\n")
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,10 @@ def test_a_class_is_generated_with_its_own_values_and_named(model: tabad.Model) 
     assert np.mean([float(value) < 200 for value in fine["amount"].to_pylist()]) > 0.9
 
 
-def test_without_a_class_the_normal_one_is_generated_and_not_named(model: tabad.Model, table: pa.Table) -> None:
+def test_without_a_class_the_normal_one_is_generated(model: tabad.Model, table: pa.Table) -> None:
     made = model.generate(20)
-    assert made.schema == table.schema.remove(table.schema.get_field_index("class"))
+    assert made.schema == table.schema
+    assert made["class"].to_pylist() == ["fine"] * 20
     assert made["none"].null_count == 20
     assert made["row"].to_pylist() == sorted(set(made["row"].to_pylist()))
 

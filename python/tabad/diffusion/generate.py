@@ -17,13 +17,12 @@ import pyarrow as pa
 import torch
 
 from tabad.arrow_types import is_text
-from tabad.conditions import in_type
 from tabad.errors import InputError, TabadWarning, UsageError
 
+from .classes import Classes
 from .obey import Obedience
 from .rows import Sampler
 from .sample import Given
-from .seeding import seeded
 from .ties import Ties
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def generated(
     guidance: float = 1.0,
     constraints: Sequence[Constraint] = (),
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Schema and batches of `rows` new rows; the label column is among them where a label is asked for.
+    """Schema and batches of `rows` new rows, the label column among them (see `Classes`).
 
     `network` is the model's (`core.network()`), `constraints` are what the rows obey. The same seed gives the same
     rows, however many are taken. Raises `UsageError` for a label, column or value that the model does not know, and
@@ -69,22 +68,21 @@ def generated(
     """
     sampler = Sampler(core, network, device)
     manifest = sampler.manifest
-    class_of, label_column = _class_of(sampler, label)
-    if class_of is None and guidance != 1.0:
+    values = _values(sampler, where)
+    held = _standing(values)
+    classes = Classes(sampler, label, held=bool(held), seed=seed)
+    if classes.one is None and guidance != 1.0:
         raise UsageError(
             "guidance leans on a class, and none is asked for",
             name="options-conflict",
             hint="add --class VALUE (label=...), or leave --guidance out",
         )
-    values = _values(sampler, where)
-    held = _standing(values)
     tests = [(one, value) for one, value in values if one.operator != "="]
-    fixed = dict(held)
-    fields = []
+    fields, label_field = [], None
     for column in manifest["columns"]:
-        if label_column is not None and column["name"] == label_column:
-            fields.append(_label_field(column))
-            fixed[label_column] = in_type(label, fields[-1])
+        if column["name"] == classes.column:
+            label_field = classes.field(column["type"])
+            fields.append(label_field)
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
@@ -98,25 +96,31 @@ def generated(
             hint="ask for values that obey it, or draw without rules: --no-constraints (constraints=None)",
         )
     given = _held(sampler, held) if held else None
-    for note in [] if given is None else _unknown(sampler, held, given):
+    notes = [] if given is None else _unknown(sampler, held, given)
+    if classes.held_back:
+        notes.append(
+            f"label column `{manifest['label']['column']}` is left out: how common its values are among rows that are "
+            "held at a value is not known; ask for one by --class VALUE (label=...)"
+        )
+    for note in notes:
         warnings.warn(note, TabadWarning, stacklevel=2)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        generator = seeded(sampler.index.device, seed)
         done = drawn = obeyed = 0
         while done < rows:
             count = REDRAWN if tests else min(BATCH, rows - done)
             if demands and drawn:
                 count = max(count, min(REDRAWN, 256))
-            x_BN, c_BC = sampler.draw(
+            x_BN, c_BC, class_B = classes.draw(
+                sampler,
                 count,
-                generator=generator,
-                label=class_of,
                 given=None if given is None else _repeated(given, count),
                 guidance=guidance,
                 ties=demands.ties,
             )
             made = sampler.decode(x_BN, c_BC, first_row=done)
+            if label_field is not None:
+                made = classes.beside(made, class_B, label_field)
             if demands:
                 drawn += count
                 last = drawn > _TRIED and obeyed < _FEW * drawn
@@ -125,7 +129,7 @@ def generated(
                 _give_up(obeyed, drawn, demands)
                 made = made.slice(0, rows - done)
             done += made.num_rows
-            yield _complete(made, schema, fixed)
+            yield _complete(made, schema, held)
 
     return schema, batches()
 
@@ -142,38 +146,6 @@ def _check_ids(manifest: dict[str, Any], schema: pa.Schema, rows: int) -> None:
                     name="option-range",
                     hint=f"ask for fewer, or fit with --ignore {name}",
                 )
-
-
-def _class_of(sampler: Sampler, label: str | None) -> tuple[int | None, str | None]:
-    """The class that is generated and, where it was asked for, the column that says so."""
-    config = sampler.net.config
-    if label is None:
-        return None if config.scored_label == config.classes else config.scored_label, None
-    known = sampler.manifest.get("label")
-    if not known or not config.classes:
-        raise UsageError(
-            f"rows of class `{label}` were asked for, but the model was fitted without a label column",
-            name="class-without-label",
-            hint="fit it with --label COLUMN (label=...), or hold a column at a value: --where COLUMN=VALUE",
-        )
-    if label.lower() in known["values"] and {*known["values"]} <= {"false", "true"}:
-        label = label.lower()
-    if label not in known["values"]:
-        shown = ", ".join(f"`{value}`" for value in known["values"][:10])
-        raise UsageError(
-            f"label column `{known['column']}` has no value `{label}`",
-            name="class-unknown",
-            hint=f"its values are {shown}",
-        )
-    return known["values"].index(label), known["column"]
-
-
-def _label_field(column: dict[str, Any]) -> pa.Field:
-    """The label as a column: a model knows its type by name only, and what is no plain type comes back as text."""
-    try:
-        return pa.field(column["name"], pa.type_for_alias(column["type"]))
-    except ValueError:
-        return pa.field(column["name"], pa.string())
 
 
 def _values(sampler: Sampler, where: Sequence[Condition]) -> list[tuple[Condition, pa.Array]]:

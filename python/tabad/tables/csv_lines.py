@@ -31,6 +31,8 @@ _CODE = re.compile(r"0[0-9]+|\+[0-9]+")
 _BEGINS_CODE = ("0", "+")
 _WHOLE = re.compile(r"u?int\d+")
 _MOST_INT = 2**63 - 1
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+"""A first line for spreadsheets, which names the separator and is none of the table."""
 _SPECIAL_INTS = frozenset(("null", "int64"))
 
 
@@ -52,6 +54,7 @@ def csv_batches(
     parse = pyarrow.csv.ParseOptions(
         delimiter=delimiter, newlines_in_values=dialect.newlines, ignore_empty_lines=len(header) > 1
     )
+    above = head.above if head.told or len(header) == 1 else 0
     source: object = path
     if _one_line(path):
         with open(path, "rb") as file:
@@ -59,7 +62,7 @@ def csv_batches(
     try:
         reader = pyarrow.csv.open_csv(
             source,
-            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, skip_rows=head.blank if len(header) == 1 else 0),
+            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK, skip_rows=above),
             parse_options=parse,
             convert_options=options,
         )
@@ -96,8 +99,10 @@ class _Head(NamedTuple):
 
     names: list[str]
     delimiter: str
-    blank: int
-    """Empty lines above the names."""
+    above: int
+    """Empty lines above the names, and one that names the separator."""
+    told: bool
+    """Whether there is such a line."""
     point: str
     """What stands before decimals."""
     rows: list[list[str]]
@@ -110,11 +115,12 @@ class _Head(NamedTuple):
 
 def _header(path: str, shown: str) -> _Head:
     """Raises `InputError` for a file without a line."""
-    blank = 0
+    above, told = 0, None
     with open_text(path, shown) as file:
         line = file.readline(1 << 20)
-        while line and not line.strip():
-            blank += 1
+        while line and (not line.strip() or (told is None and _SEPARATOR.fullmatch(line))):
+            above += 1
+            told = told or _SEPARATOR.fullmatch(line)
             line = file.readline(1 << 20)
         if not line:
             raise InputError(
@@ -123,15 +129,17 @@ def _header(path: str, shown: str) -> _Head:
                 hint="a CSV file starts with its column names",
             )
         bare = re.sub(r'"[^"]*"', "", line)
-        delimiter = max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))
+        delimiter = told[1] if told else max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))
     with open_text(path, shown) as file:
+        if told:
+            next(line for line in file if line.strip())
         reader = csv.reader(file, delimiter=delimiter)
         for fields in reader:
             if any(text.strip() for text in fields):
                 rows, whole = _first_rows(reader)
                 # In a file with commas between the cells "1,234" is a thousand.
                 point = "." if delimiter == "," or not whole else _decimal_point(rows)
-                return _Head(fields, delimiter, blank, point, rows)
+                return _Head(fields, delimiter, above, told is not None, point, rows)
     raise AssertionError("a line that is not blank was just read")
 
 

@@ -33,12 +33,14 @@ pub const FORMAT: u64 = 4;
 pub struct Label {
     pub column: String,
     pub values: Vec<String>,
+    /// Rows of the fit (of a sample of many) by value; empty where the file is of before they were counted.
+    pub counts: Vec<u64>,
     pub normal: Option<String>,
 }
 
 impl Label {
     pub fn describe(&self) -> Value {
-        json!({"column": self.column, "values": self.values, "normal": self.normal})
+        json!({"column": self.column, "values": self.values, "counts": self.counts, "normal": self.normal})
     }
 }
 
@@ -401,9 +403,17 @@ fn read_label(value: &Value) -> Option<Option<Label>> {
     if value.is_null() {
         return Some(None);
     }
-    let values = value["values"].as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let values: Vec<String> =
+        value["values"].as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let counts: Vec<u64> = match &value["counts"] {
+        Value::Null => Vec::new(),
+        counts => counts.as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
+    };
+    if !counts.is_empty() && (counts.len() != values.len() || counts.iter().all(|&count| count == 0)) {
+        return None;
+    }
     let normal = value["normal"].as_str().map(str::to_owned);
-    Some(Some(Label { column: value["column"].as_str()?.to_owned(), values, normal }))
+    Some(Some(Label { column: value["column"].as_str()?.to_owned(), values, counts, normal }))
 }
 
 /// Scores of rows from their energies, raised by the guide where there is one.

@@ -101,7 +101,7 @@ impl Model {
         let mut alone = self.student_alone()?;
         alone.denoisers.network = alone.denoisers.network.map(|network| network.without_atoms());
         let encoder = alone.encoder.with_codecs(|codec| Ok(codec.redacted(secret)))?;
-        let nameless = |label: Label| Label { values: Vec::new(), normal: None, ..label };
+        let nameless = |label: Label| Label { values: Vec::new(), counts: Vec::new(), normal: None, ..label };
         Ok(Self {
             encoder,
             label: alone.label.map(nameless),

@@ -36,11 +36,13 @@ pub(super) fn read_classes(
             None => return Err(unknown_normal(wanted, &column, &values)),
         },
     };
-    let classes = found
+    let classes: Vec<u16> = found
         .iter()
         .map(|value| values.binary_search(value).ok().and_then(|at| u16::try_from(at).ok()).unwrap_or(0))
         .collect();
-    Ok((Some(Label { column, values, normal }), classes))
+    let mut counts = vec![0; values.len()];
+    classes.iter().for_each(|&class| counts[usize::from(class)] += 1);
+    Ok((Some(Label { column, values, counts, normal }), classes))
 }
 
 fn alike<'a>(values: &'a [String], wanted: &str) -> Option<&'a String> {
