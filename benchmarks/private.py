@@ -30,7 +30,8 @@ BOUNDS: dict[str, dict[str, tuple[int, int]]] = {
         "pdays": (-1, 900), "previous": (0, 300),
     },
 }  # fmt: skip
-PEERS = {"MST": "mst", "AIM": "aim"}
+PEERS = {"MST": ("mst", ""), "AIM": ("aim", ""), "AIM 80 MB": ("aim", "80"), "AIM 16 MB": ("aim", "16")}
+"""Mechanism, and the most megabytes of its model: AIM's authors say 80, dpmm's pipeline has no limit."""
 _PEER = Path(__file__).with_name("private_peers.py")
 
 
@@ -127,7 +128,7 @@ def peer(train: pa.Table, bounds: Path, epsilon: float, method: str, seed: int, 
     where = bounds.with_name(f"{bounds.stem}-{os.getpid()}")
     pyarrow.csv.write_csv(train, f"{where}.train.csv")
     call = [str(environment()), str(_PEER), str(bounds), f"{where}.train.csv", f"{where}.made.csv", str(epsilon),
-            str(DELTA), PEERS[method], str(seed)]  # fmt: skip
+            str(DELTA), *PEERS[method], str(seed)]  # fmt: skip
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     subprocess.run(call, check=True, timeout=limit, env={**os.environ, **threads})
     kinds = {

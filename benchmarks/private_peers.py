@@ -1,4 +1,4 @@
-"""A peer on a table, with dpmm installed: `python private_peers.py BOUNDS TRAIN OUT EPSILON DELTA METHOD SEED`.
+"""A peer on a table, with dpmm installed: `python private_peers.py BOUNDS TRAIN OUT EPSILON DELTA METHOD MB SEED`.
 
 Pipelines as dpmm offers them: PrivTree bins for 0.1 of epsilon, the rest for the model. AIM fits thousands of small
 arrays; `faster` does that without names, and floats are added in another order at most.
@@ -24,7 +24,7 @@ def main() -> None:
     from dpmm.pipelines import AIMPipeline, MSTPipeline
 
     faster()
-    bounds, train, out, epsilon, delta, method, seed = sys.argv[1:]
+    bounds, train, out, epsilon, delta, method, most, seed = sys.argv[1:]
     with open(bounds) as file:
         schema = json.load(file)["columns"]
     rows = pd.read_csv(train, keep_default_na=False, na_values=[""])
@@ -36,7 +36,8 @@ def main() -> None:
             rows[name] = rows[name].astype(object).where(rows[name].notna(), None).astype("category")
             domain[name] = {"categories": facts["values"]}
     kind = {"mst": MSTPipeline, "aim": AIMPipeline}[method]
-    pipeline = kind(epsilon=float(epsilon) - 0.1, proc_epsilon=0.1, delta=float(delta), n_jobs=1)
+    size = int(most) if most else None
+    pipeline = kind(epsilon=float(epsilon) - 0.1, proc_epsilon=0.1, delta=float(delta), n_jobs=1, max_model_size=size)
     pipeline.fit(rows, domain=domain, random_state=int(seed))
     pipeline.generate(n_records=len(rows), random_state=int(seed)).to_csv(out, index=False)
 
