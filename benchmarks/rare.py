@@ -94,7 +94,7 @@ def _run(job: Job) -> cache.Result:
     return {
         "part": "rare", "set": job.data_set.name, "seed": job.seed, "positives": job.positives,
         "train_rows": len(y_B), "test_rows": len(truth), "rounds": choice.rounds, "gains": choice.gains,
-        "leaves": leaves, "ap": scores, "seconds": round(seconds, 1),
+        "own_gains": choice.own_gains, "leaves": leaves, "ap": scores, "seconds": round(seconds, 1),
     }  # fmt: skip
 
 

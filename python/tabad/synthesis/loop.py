@@ -2,7 +2,9 @@
 
 Within one part of a table. Folds of it each get a network of their own, fitted on their training rows alone, so that
 what is validated was seen by no step; a round counts when the mean gain over the rare rows exceeds its standard error
-(Breiman et al. 1984, the one-standard-error rule). The reinforcing cycle is the one of arXiv 2506.09368, section 6.
+(Breiman et al. 1984, the one-standard-error rule), precision taken as if both classes were equally common, unless at
+the table's own shares it loses more than the error there. The reinforcing cycle is the one of arXiv 2506.09368,
+section 6.
 Axes: B rows, F features, R rare rows, L leaf sizes.
 """
 
@@ -76,6 +78,8 @@ class Choice:
     rounds: int
     leaves: dict[str, int]
     gains: tuple[tuple[float, float], ...]
+    own_gains: tuple[tuple[float, float], ...] = ()
+    """The same at the table's own shares."""
 
 
 class Rare:
@@ -184,10 +188,10 @@ class Fold:
     trial: Trial
     part: int
 
-    def precisions(self, arm: str, leaf: int, rounds: int = 0) -> tuple[Places, Precisions]:
-        """Places of the part's rare rows in the table, and the balanced precision at each of them."""
+    def precisions(self, arm: str, leaf: int, rounds: int = 0, *, balanced: bool = True) -> tuple[Places, Precisions]:
+        """Places of the part's rare rows in the table, and the precision at each of them."""
         y_B, probability_B = self.trial.answer(self.part, arm, leaf, rounds)
-        return self.trial.places[self.part][y_B], precisions(y_B, probability_B, balanced=True)
+        return self.trial.places[self.part][y_B], precisions(y_B, probability_B, balanced=balanced)
 
 
 class Trials:
@@ -228,28 +232,35 @@ def choose(folds: Sequence[Fold], plan: Plan) -> Choice:
     """How many rounds pay, and the leaf size that suits each arm."""
     tuned = {arm: leaf_of(folds, arm) for arm in ARMS}
     leaf, now_R = tuned["nothing"]
-    rounds, gains = 0, []
+    own_R = _by_row(folds, "nothing", leaf, 0, balanced=False)
+    rounds, gains, own_gains = 0, [], []
     for turn in range(1, plan.rounds + 1):
         new_leaf, new_R = leaf_of(folds, AUGMENT, turn)
-        gain_R = new_R - now_R
-        error = float(gain_R.std(ddof=1) / np.sqrt(len(gain_R)))
-        gains.append((float(gain_R.mean()), error))
-        if gain_R.mean() <= error:
+        new_own_R = _by_row(folds, AUGMENT, new_leaf, turn, balanced=False)
+        gains.append(_mean(new_R - now_R))
+        own_gains.append(_mean(new_own_R - own_R))
+        # Many rare rows tell of the first places too, which an even mix of the classes hardly looks at.
+        if gains[-1][0] <= gains[-1][1] or own_gains[-1][0] < -own_gains[-1][1]:
             break
-        now_R, leaf, rounds = new_R, new_leaf, turn
+        now_R, own_R, leaf, rounds = new_R, new_own_R, new_leaf, turn
     leaves = {arm: best for arm, (best, _) in tuned.items()}
-    return Choice(rounds, {**leaves, AUGMENT: leaf}, tuple(gains))
+    return Choice(rounds, {**leaves, AUGMENT: leaf}, tuple(gains), tuple(own_gains))
+
+
+def _mean(gain_R: Precisions) -> tuple[float, float]:
+    """The mean, and its standard error."""
+    return float(gain_R.mean()), float(gain_R.std(ddof=1) / np.sqrt(len(gain_R)))
 
 
 def leaf_of(folds: Sequence[Fold], arm: str, rounds: int = 0) -> tuple[int, Precisions]:
     """The leaf size that suits an arm best, and its balanced precision at each rare row, repeats averaged."""
-    precision_LR = np.array([_by_row(folds, arm, leaf, rounds) for leaf in LEAVES])
+    precision_LR = np.array([_by_row(folds, arm, leaf, rounds, balanced=True) for leaf in LEAVES])
     best = int(precision_LR.mean(axis=1).argmax())
     return LEAVES[best], precision_LR[best]
 
 
-def _by_row(folds: Sequence[Fold], arm: str, leaf: int, rounds: int) -> Precisions:
-    found = [fold.precisions(arm, leaf, rounds) for fold in folds]
+def _by_row(folds: Sequence[Fold], arm: str, leaf: int, rounds: int, *, balanced: bool) -> Precisions:
+    found = [fold.precisions(arm, leaf, rounds, balanced=balanced) for fold in folds]
     places, values = (np.concatenate([pair[which] for pair in found]) for which in (0, 1))
     _, row = np.unique(places, return_inverse=True)
     mean_R: Precisions = np.bincount(row, values) / np.bincount(row)

@@ -12,12 +12,16 @@ from tabad.synthesis import learner, loop
 from tabad.synthesis.loop import AUGMENT, Choice, Plan, Trials, choose, leaf_of
 
 
-def folds(by_round: list[list[float]], leaf: int = 3) -> list[Any]:
-    """Folds of one rare row each whose precision after each round is given, at one leaf size; 0.5 for other arms."""
+def folds(by_round: list[list[float]], leaf: int = 3, own: list[list[float]] | None = None) -> list[Any]:
+    """Folds of one rare row each whose precision after each round is given, at one leaf size; 0.5 for other arms.
+
+    `own`: the same at the table's own shares.
+    """
 
     def fold(place: int) -> Any:
-        def precisions(arm: str, size: int, rounds: int = 0) -> tuple[Any, Any]:
-            value = by_round[rounds - 1][place] if arm == AUGMENT else 0.5
+        def precisions(arm: str, size: int, rounds: int = 0, *, balanced: bool) -> tuple[Any, Any]:
+            given = by_round if balanced or own is None else own
+            value = given[rounds - 1][place] if arm == AUGMENT else 0.5
             return np.array([place]), np.array([value if size == leaf else 0.0])
 
         return SimpleNamespace(precisions=precisions)
@@ -45,12 +49,28 @@ def test_every_arm_has_the_leaf_size_that_suits_it() -> None:
         1,
         {"nothing": 30, "class weights": 30, "SMOTE-NC": 30, "augment": 30},
         ((pytest.approx(0.1), pytest.approx(0)),),
+        ((pytest.approx(0.1), pytest.approx(0)),),
     )
+
+
+def test_a_round_that_loses_at_the_shares_of_the_table_is_none() -> None:
+    balanced = [[0.6, 0.61, 0.62], [0.7, 0.72, 0.71]]
+
+    def decided(*own: list[float]) -> Choice:
+        return choose(folds(balanced, own=list(own)), Plan("y", "1", rounds=2))
+
+    # A loss of 0.1 with a standard error of 0.1 is within it, one of 0.11 is not.
+    assert decided([0.5, 0.5, 0.2], [0.6, 0.6, 0.6]).rounds == 2
+    assert decided([0.5, 0.49, 0.2], [0.6, 0.6, 0.6]).rounds == 0
+    # The second round is judged beside the first.
+    later = decided([0.7, 0.7, 0.7], [0.6, 0.61, 0.6])
+    assert later.rounds == 1
+    assert [round(gain, 4) for gain, _ in later.own_gains] == [0.2, -0.0967]
 
 
 def test_repeats_of_a_row_are_averaged_before_rows_are_compared() -> None:
     def fold(places: list[int], values: list[float]) -> Any:
-        return SimpleNamespace(precisions=lambda *_: (np.array(places), np.array(values)))
+        return SimpleNamespace(precisions=lambda *_, **__: (np.array(places), np.array(values)))
 
     _, by_row = leaf_of([fold([7, 3], [0.2, 0.9]), fold([3], [0.5]), fold([7], [0.6])], "nothing")
     assert by_row.tolist() == pytest.approx([0.7, 0.4])
