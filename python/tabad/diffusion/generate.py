@@ -231,7 +231,11 @@ class _Demands:
         self.obedience = Obedience(constraints, kinds)
         self.ties = Ties(constraints, sampler.owners, sampler.index)
         self.ids = [name for name, kind in kinds.items() if kind == "id"]
-        self.said = [*(f"`{test}`" for test, _ in tests), *self.obedience.said]
+
+    @property
+    def said(self) -> list[str]:
+        """The conditions, and the constraints that rows break."""
+        return [*(f"`{test}`" for test, _ in self.tests), *self.obedience.said]
 
     def __bool__(self) -> bool:
         return bool(self.tests or self.obedience)

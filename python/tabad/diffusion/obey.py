@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Obedience", "Rows"]
 
+_FEW = 0.1
 _KIND_RANK = {"key": 0, "category": 1, "boolean": 2}
 """Of two columns that determine each other the one that the network draws best stands: a key, then a category."""
 
@@ -57,7 +58,7 @@ class Obedience:
         self._nulls_by = [one for one in constraints if one.rule == NULL_BY]
         self.nulls = [*self._nulls_by, *(one for one in constraints if one.rule in (NULL_TOGETHER, NULL_WITH))]
         self.names = list(dict.fromkeys(name for one in constraints for name in one.columns))
-        self.said = [f"`{one}`" for one in constraints]
+        self._broken: dict[Constraint, int] = {}
         self.determines = _in_order([one for one in constraints if one.rule == DETERMINES], kinds)
         self.computed = _parts_first([one for one in constraints if one.rule in (SUM, PRODUCT)])
         self._looked_up = {
@@ -68,6 +69,13 @@ class Obedience:
 
     def __bool__(self) -> bool:
         return bool(self.at_most or self.nulls or self.determines or self.computed)
+
+    @property
+    def said(self) -> list[str]:
+        """The constraints that rows break, oftenest first; not those that break few beside them."""
+        most = max(self._broken.values(), default=0)
+        often = sorted(self._broken.items(), key=lambda pair: -pair[1])
+        return [f"`{one}`" for one, count in often if count > _FEW * most]
 
     def enforce(self, rows: Rows, *, nulls: bool = True, last: bool = False) -> Flags:
         """Change what is free; return the rows that still break something [B].
@@ -112,14 +120,17 @@ class Obedience:
         found: Flags = np.zeros(count, bool)
         for one in [*self.at_most, *self.computed, *self.determines, *(self.nulls if nulls else ())]:
             movable = np.logical_or.reduce([rows.free[name] for name in one.columns])
-            found |= movable & self._breaks(rows, one)
+            wrong_B = movable & self._breaks(rows, one)
+            if wrong_B.any():
+                self._broken[one] = self._broken.get(one, 0) + int(wrong_B.sum())
+            found |= wrong_B
         missing = {} if nulls else self.surely_missing(rows.columns)
         for one in () if nulls else self._nulls_by:
             source, target = one.columns
             said = self._said(rows.columns[source], one)
             there_B = valid(rows.columns[target]) | missing.get(target, False)
-            wrong_B = np.where(there_B, _equal(said, NULL), _equal(said, THERE))
-            found |= rows.free[source] & ~rows.free[target] & wrong_B
+            false_B = np.where(there_B, _equal(said, NULL), _equal(said, THERE))
+            found |= rows.free[source] & ~rows.free[target] & false_B
         return found
 
     def meant_to_be_null(self, rows: pa.Table) -> dict[str, Flags]:

@@ -25,7 +25,9 @@ _FEW = 0.1
 class Rules(Protocol):
     """What rows obey: `tabad.diffusion.obey`."""
 
-    said: list[str]
+    @property
+    def said(self) -> list[str]:
+        """The rules that rows break."""
 
     def mended(self, made: pa.RecordBatch, *, last: bool) -> tuple[pa.RecordBatch, npt.NDArray[np.bool_]]:
         """Rows with what could be changed changed, and which obey [B]."""
