@@ -11,7 +11,12 @@ def generate(
     model: o.Network,
     n: Annotated[int, typer.Option("-n", metavar="N", min=0, help="How many rows.")] = 10,
     label: Annotated[
-        str | None, typer.Option("--class", metavar="VALUE", help="Rows of this class of the label column.")
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="VALUE",
+            help="Rows of this class of the label column; default: of the normal one, or of all.",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,

@@ -33,7 +33,7 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
         ("unseen", _said("that no row has a null there, or none a further value", _columns(holds, "unseen", True))),
         ("counts", _said("how common a value is, for whoever can name it", _columns(holds, "counts", "readable"))),
         ("counts", _said("how common a value is, for whoever has the key", _columns(holds, "counts", "veiled"))),
-        ("label", holds["label_values"] and f"{holds['label_values']:,} values, readable"),
+        ("label", holds["label_values"] and f"{holds['label_values']:,} values and how common each is, readable"),
         ("obeys", holds["constraint_pairs"] and f"{holds['constraint_pairs']:,} pairs of values, readable"),
         ("together", holds["dependency_pairs"] and f"{holds['dependency_pairs']:,} pairs of values, by their codes"),
         ("slips", holds["slips"] and f"{holds['slips']:,} misspelt values and what was meant, readable"),

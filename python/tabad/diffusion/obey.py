@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Obedience", "Rows"]
 
 _FEW = 0.1
+"""Rules that are broken less than this share as often as the most broken one are no reason that too few rows obey."""
 _KIND_RANK = {"key": 0, "category": 1, "boolean": 2}
 """Of two columns that determine each other the one that the network draws best stands: a key, then a category."""
 
