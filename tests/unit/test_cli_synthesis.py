@@ -102,7 +102,7 @@ def test_augment_says_no_gain(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert lines[0].startswith("200 rows, 40 of them `yes` · ")
     assert lines[1:3] == [
         "average precision on 3 folds that no step has seen, gradient boosting",
-        "(in brackets as if both classes were equally common: the loop goes by that)",
+        "(in brackets as if both classes were equally common: the loop goes by that, where the other does not lose)",
     ]
     assert lines[3].startswith("  nothing        ")
     assert lines[3].endswith("augment +0.000 (95 % interval +0.000 to +0.000)")

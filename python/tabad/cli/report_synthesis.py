@@ -28,7 +28,7 @@ def show_augmented(outcome: "Outcome", rare: str, output: str, *, as_json: bool)
     own = outcome.rows.num_rows - outcome.added
     say(f"{own:,} rows, {outcome.rare:,} of them `{rare}` · {outcome.seconds:.0f} s")
     say(f"average precision on {len(outcome.fold_rounds)} folds that no step has seen, gradient boosting")
-    say("(in brackets as if both classes were equally common: the loop goes by that)")
+    say("(in brackets as if both classes were equally common: the loop goes by that, where the other does not lose)")
     for arm, value in outcome.precision.items():
         against = outcome.uplift.get(arm)
         words = "" if against is None else "   augment {:+.3f} (95 % interval {:+.3f} to {:+.3f})".format(*against)

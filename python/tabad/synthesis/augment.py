@@ -51,7 +51,7 @@ class Outcome:
     precision: dict[str, float]
     """Mean average precision of each arm on the untouched folds."""
     balanced: dict[str, float]
-    """The same as if both classes were equally common, by which the loop decides."""
+    """The same as if both classes were equally common, by which the loop decides, where the former does not lose."""
     uplift: dict[str, tuple[float, float, float]]
     """Of `augment` over each other arm: mean, and the ends of the 95 % interval."""
     rounds: int
