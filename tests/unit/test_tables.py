@@ -312,6 +312,24 @@ def test_an_interrupt_that_arrives_as_a_text_is_an_interrupt() -> None:
         open_table(pa.table({"a": [1]})).reread(action)
 
 
+def test_an_interrupt_while_the_file_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(handle: int) -> None:
+        close(handle)
+        raise KeyboardInterrupt
+
+    close = os.close
+    rows = pa.table({"a": [1, 2]})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write(rows.to_reader(), str(tmp_path / "out.csv"))
+    assert list(tmp_path.iterdir()) == []
+    # Like every other new file: mode 0666 less the mask.
+    write(rows.to_reader(), str(tmp_path / "out.csv"))
+    (tmp_path / "other").touch()
+    assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_stream_that_has_no_room_names_the_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

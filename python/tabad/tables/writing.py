@@ -156,8 +156,12 @@ def replacing(destination: str) -> Iterator[str]:
     """
     destination = os.path.realpath(destination)
     with _reason(destination):
-        path = _temporary(destination)
+        folder, name = _place(destination)
+    # The name is known before the file is there: an interrupt at any time finds what is to be removed.
+    path = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
     try:
+        with _reason(destination):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         yield path
         with _reason(destination):
             handle = os.open(path, os.O_RDWR)
@@ -165,7 +169,7 @@ def replacing(destination: str) -> Iterator[str]:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            # mkstemp makes private files; OUT gets the rights that it had, or those of any new file.
+            # So far it was private; OUT gets the rights that it had, or those of any new file.
             os.chmod(path, _rights(destination))
             os.replace(path, destination)
     except BaseException:
@@ -177,13 +181,6 @@ def replacing(destination: str) -> Iterator[str]:
 def is_device(destination: str) -> bool:
     """True for what is there and is neither a file nor a folder: a terminal, a named pipe."""
     return os.path.exists(destination) and not (os.path.isfile(destination) or os.path.isdir(destination))
-
-
-def _temporary(destination: str) -> str:
-    folder, name = _place(destination)
-    handle, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    os.close(handle)
-    return path
 
 
 def _place(destination: str) -> tuple[str, str]:
