@@ -45,9 +45,19 @@ def test_a_first_line_names_the_separator_for_spreadsheets(
     assert [table.column(name)[0].as_py() for name in names] == first
 
 
-def test_lines_are_counted_from_the_one_that_names_the_separator(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"line 4 of .* has 3 fields, but its header has 2"):
-        _read(tmp_path / "t.csv", "sep=;\na;b\n1;2\n3;4;5\n")
+@pytest.mark.parametrize(
+    ("text", "line", "found", "wanted"),
+    [
+        ("sep=;\na;b\n1;2\n3;4;5\n", 4, 3, 2),
+        ("sep=;\na;b;c\n1;2;3\n3;4\n", 4, 2, 3),
+        ("\nsep=;\na;b;c\n3;4\n", 4, 2, 3),
+    ],
+)
+def test_lines_are_counted_from_the_first_of_the_file(
+    tmp_path: Path, text: str, line: int, found: int, wanted: int
+) -> None:
+    with pytest.raises(InputError, match=rf"line {line} of .* has {found} fields, but its header has {wanted}"):
+        _read(tmp_path / "t.csv", text)
 
 
 @pytest.mark.parametrize(

@@ -44,19 +44,12 @@ class Classes:
         self.held_back = bool(counts) and held
         """Rows could have had a class, but for what they hold."""
         drawn = bool(counts) and not held
-        self.column: str | None = known["column"] if drawn or label is not None else None
+        self.field: pa.Field | None = _field(sampler, known["column"]) if drawn or label is not None else None
         """The column that says so; None: rows go without."""
-        self._values: list[str] = known.get("values", [])
+        self._labels: pa.Array | None = None if self.field is None else _labels(known["values"], self.field)
         self._bound_L: Tensor | None = _bounds(counts) if drawn else None
         self._seed = seed
         self._streams: dict[int | None, torch.Generator] = {}
-
-    def field(self, kind: str) -> pa.Field:
-        """The label as a column: a model knows its type by name only, and what is no plain type comes back as text."""
-        try:
-            return pa.field(self.column, pa.type_for_alias(kind))
-        except ValueError:
-            return pa.field(self.column, pa.string())
 
     def draw(self, sampler: Sampler, rows: int, **how: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The next rows on the network's scale, `x_BN` and `c_BC`, and their classes `class_B`.
@@ -70,7 +63,7 @@ class Classes:
             return *drawn, torch.full((rows,), self.one or 0)
         chance_B = torch.rand(rows, dtype=torch.float64, generator=self._stream(torch.device("cpu"), 0))
         class_B = torch.bucketize(chance_B, self._bound_L, right=True)
-        places = [(class_B == label).nonzero().flatten() for label in range(len(self._values))]
+        places = [(class_B == label).nonzero().flatten() for label in range(len(self._bound_L) + 1)]
         each = [
             sampler.draw(len(at_B), generator=self._stream(device, label + 1), label=label, **how)
             for label, at_B in enumerate(places)
@@ -84,10 +77,25 @@ class Classes:
             self._streams[part] = seeded(device, self._seed, part)
         return self._streams[part]
 
-    def beside(self, made: pa.RecordBatch, class_B: Tensor, field: pa.Field) -> pa.RecordBatch:
-        """The rows with their label: what was missing is missing again."""
-        values = pa.concat_arrays([in_type(text, field) if text else pa.nulls(1, field.type) for text in self._values])
-        return made.append_column(field, values.take(pa.array(class_B.numpy())))
+    def beside(self, made: pa.RecordBatch, class_B: Tensor) -> pa.RecordBatch:
+        """The rows with their label, where they have one."""
+        if self._labels is None:
+            return made
+        return made.append_column(self.field, self._labels.take(pa.array(class_B.numpy())))
+
+
+def _field(sampler: Sampler, name: str) -> pa.Field:
+    """The label as a column: a model knows its type by name only, and what is no plain type comes back as text."""
+    kind = next(column["type"] for column in sampler.manifest["columns"] if column["name"] == name)
+    try:
+        return pa.field(name, pa.type_for_alias(kind))
+    except ValueError:
+        return pa.field(name, pa.string())
+
+
+def _labels(values: list[str], field: pa.Field) -> pa.Array:
+    """The label of each class: what was missing is missing again."""
+    return pa.concat_arrays([in_type(text, field) if text else pa.nulls(1, field.type) for text in values])
 
 
 def _bounds(counts: list[int]) -> Tensor:

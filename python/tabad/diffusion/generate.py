@@ -78,11 +78,10 @@ def generated(
             hint="add --class VALUE (label=...), or leave --guidance out",
         )
     tests = [(one, value) for one, value in values if one.operator != "="]
-    fields, label_field = [], None
+    fields = []
     for column in manifest["columns"]:
-        if column["name"] == classes.column:
-            label_field = classes.field(column["type"])
-            fields.append(label_field)
+        if classes.field is not None and column["name"] == classes.field.name:
+            fields.append(classes.field)
         elif column["kind"] not in ("ignored", "label"):
             fields.append(core.schema().field(column["name"]))
     schema = pa.schema(fields)
@@ -118,9 +117,7 @@ def generated(
                 guidance=guidance,
                 ties=demands.ties,
             )
-            made = sampler.decode(x_BN, c_BC, first_row=done)
-            if label_field is not None:
-                made = classes.beside(made, class_B, label_field)
+            made = classes.beside(sampler.decode(x_BN, c_BC, first_row=done), class_B)
             if demands:
                 drawn += count
                 last = drawn > _TRIED and obeyed < _FEW * drawn

@@ -188,7 +188,7 @@ class Fold:
     trial: Trial
     part: int
 
-    def precisions(self, arm: str, leaf: int, rounds: int = 0, *, balanced: bool = True) -> tuple[Places, Precisions]:
+    def precisions(self, arm: str, leaf: int, rounds: int = 0, *, balanced: bool) -> tuple[Places, Precisions]:
         """Places of the part's rare rows in the table, and the precision at each of them."""
         y_B, probability_B = self.trial.answer(self.part, arm, leaf, rounds)
         return self.trial.places[self.part][y_B], precisions(y_B, probability_B, balanced=balanced)

@@ -118,9 +118,8 @@ def _header(path: str, shown: str) -> _Head:
     above, told = 0, None
     with open_text(path, shown) as file:
         line = file.readline(1 << 20)
-        while line and (not line.strip() or (told is None and _SEPARATOR.fullmatch(line))):
+        while line and (not line.strip() or (told is None and (told := _SEPARATOR.fullmatch(line)))):
             above += 1
-            told = told or _SEPARATOR.fullmatch(line)
             line = file.readline(1 << 20)
         if not line:
             raise InputError(
@@ -226,7 +225,7 @@ def _csv_error(error: Exception, path: str, shown: str, head: _Head, dialect: Di
     if found is not None:
         return _csv_value(header[int(found[1])], found[2], found[3], path, shown, head, dialect)
     if "CSV parse error" in message:
-        return _csv_ragged(message, path, shown, len(header), head.delimiter, dialect)
+        return _csv_ragged(message, path, shown, head, dialect)
     return unreadable(error, shown)
 
 
@@ -237,7 +236,7 @@ def _csv_value(
     line = _line_where(
         path,
         shown,
-        head.delimiter,
+        head,
         lambda fields: len(fields) == width and fields[at].strip() == value.strip(),
     )
     where = f"line {line:,} of {shown}" if line else shown
@@ -265,9 +264,8 @@ def _csv_value(
     return Retype({column: pa.string()}, notes=(note,))
 
 
-def _csv_ragged(
-    message: str, path: str, shown: str, width: int, delimiter: str, dialect: Dialect
-) -> InputError | Retype:
+def _csv_ragged(message: str, path: str, shown: str, head: _Head, dialect: Dialect) -> InputError | Retype:
+    width = len(head.names)
     seen: list[int] = []
 
     def ragged(fields: list[str]) -> bool:
@@ -276,7 +274,7 @@ def _csv_ragged(
             return True
         return False
 
-    line = _line_where(path, shown, delimiter, ragged)
+    line = _line_where(path, shown, head, ragged)
     if line is None and not dialect.newlines:
         return Retype({}, newlines=True)  # a quoted cell with a line break lay across two blocks
     if line is None:
@@ -285,16 +283,17 @@ def _csv_ragged(
     return InputError(
         f"line {line:,} of {shown} has {seen[0]} {fields}, but its header has {width}",
         name="csv-ragged",
-        hint=f'look at it with: {show_line(line, shown)}; a "{delimiter}" inside a cell needs quotes around the cell',
+        hint=f"look at it with: {show_line(line, shown)}; "
+        f'a "{head.delimiter}" inside a cell needs quotes around the cell',
     )
 
 
-def _line_where(path: str, shown: str, delimiter: str, wrong: Callable[[list[str]], bool]) -> int | None:
+def _line_where(path: str, shown: str, head: _Head, wrong: Callable[[list[str]], bool]) -> int | None:
     with open_text(path, shown) as file:
-        reader = csv.reader(file, delimiter=delimiter)
+        reader = csv.reader(file, delimiter=head.delimiter)
         try:
             for fields in reader:
-                if reader.line_num > 1 and wrong(fields):
+                if reader.line_num > head.above + 1 and wrong(fields):
                     return reader.line_num
         except csv.Error:
             return reader.line_num

@@ -158,7 +158,7 @@ def replacing(destination: str) -> Iterator[str]:
     with _reason(destination):
         folder, name = _place(destination)
     # The name is known before the file is there: an interrupt at any time finds what is to be removed.
-    path = os.path.join(folder, f".{name}.{os.urandom(6).hex()}.tmp")
+    path = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp")
     try:
         with _reason(destination):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
