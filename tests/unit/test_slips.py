@@ -70,8 +70,32 @@ def test_values_that_are_alike_by_nature_are_no_slips_of_each_other() -> None:
 
     model = tabad.fit(_with(table, "type", {7: "Type D"}), quality="fast", all_rows=True)
 
-    # Of shelves only digits differ, but for `B-01`, which is rare and near to `A-01`.
+    # Of shelves only digits differ, but for `B-01`, which is rare and near to `A-01`; of types a capital, as by nature.
     assert model.manifest["holds"]["slips"] == 1
+
+
+def test_a_code_out_of_form_stands_out_and_its_reason_names_one_in_form() -> None:
+    days = np.datetime64("2024-01-01") + np.arange(ROWS) % 300
+    table = _table().append_column("day", pa.array([f"on {day}" for day in days.astype(str)]))
+
+    scored = tabad.score(_with(table, "day", {5: "on 2024-0107", 9: "on 2024-01-1o", 11: "on 20240-1-12"}))
+
+    assert np.flatnonzero(scored["tabad_flag"]).tolist() == [5, 9, 11]
+    first = [scored["tabad_reasons"][row].as_py()[0] for row in (5, 9, 11)]
+    assert [(one["column"], one["seen"]) for one in first] == [
+        ("day", "on 2024-0107"), ("day", "on 2024-01-1o"), ("day", "on 20240-1-12"),
+    ]  # fmt: skip
+    assert {one["expected"] for one in first} == {"the form of on 2024-01-01"}
+
+
+@pytest.mark.parametrize(("texts", "told"), [(49, 0), (50, 1)])
+def test_a_form_of_few_texts_is_none(texts: int, told: int) -> None:
+    names = [f"B{'aeiou'[at % 5]}{chr(98 + at // 5)} Ash" for at in range(texts)]
+    table = _table().append_column("name", pa.array([names[row % texts] for row in range(ROWS)]))
+
+    model = tabad.fit(_with(table, "name", {3: "Zed.Oak"}), quality="fast", all_rows=True)
+
+    assert model.manifest["holds"]["slips"] == told
 
 
 def test_two_wrong_cells_of_a_row_share_the_blame() -> None:
@@ -120,12 +144,13 @@ def test_real_tables_have_those_that_the_slow_twin_finds(name: str, real: Callab
     kinds = {column["name"]: column["kind"] for column in model.manifest["columns"]}
     spelt = [name for name, kind in kinds.items() if kind in ("category", "text", "key")]
     texts = {name: table[name].to_pylist() for name in spelt if is_text(table.schema.field(name).type)}
-    expected = {name: twin.slips(values) for name, values in texts.items()}
+    expected = {name: (twin.slips(values), twin.forms(values)) for name, values in texts.items()}
 
-    assert model.manifest["holds"]["slips"] == sum(map(len, expected.values())) > 0
-    for name, meant in expected.items():
+    assert model.manifest["holds"]["slips"] == sum(len(meant) + len(formed) for meant, formed in expected.values()) > 0
+    for name, (meant, formed) in expected.items():
         for row, value in enumerate(texts[name]):
-            if value in meant:
+            wanted = meant.get(value) or (formed and f"the form of {formed.get(twin.form(value or ''))}")
+            if wanted and not wanted.endswith("None"):
                 said = {one["column"]: one["expected"] for one in scored["tabad_reasons"][row].as_py()}
                 assert scored["tabad_flag"][row].as_py()
-                assert said[name] == meant[value]
+                assert said[name] == wanted

@@ -36,7 +36,7 @@ def holds_lines(facts: dict[str, Any]) -> list[Line]:
         ("label", holds["label_values"] and f"{holds['label_values']:,} values and how common each is, readable"),
         ("obeys", holds["constraint_pairs"] and f"{holds['constraint_pairs']:,} pairs of values, readable"),
         ("together", holds["dependency_pairs"] and f"{holds['dependency_pairs']:,} pairs of values, by their codes"),
-        ("slips", holds["slips"] and f"{holds['slips']:,} misspelt values and what was meant, readable"),
+        ("slips", holds["slips"] and f"{holds['slips']:,} misspelt values and forms, and what was meant, readable"),
         ("scores", scores),
         ("groups", holds["groups"] and f"{holds['groups']:,} common combinations of context values, by their codes"),
         ("strata", holds["strata"] and f"where rows part into {holds['strata']} strata, of 25 rows or more each"),
