@@ -51,7 +51,7 @@ def _among(counts: Counter[str]) -> dict[str, str]:
 
 
 def slip(one: str, other: str) -> Slip | None:
-    """A character left out, put in or replaced, or two neighbours swapped, by classes; no digit put in, or for another."""
+    """A character left out, put in or replaced, or two neighbours swapped, by classes; no digit put in or replaced."""
     if len(one) > len(other):
         one, other = other, one
     if len(other) == len(one) + 1:
