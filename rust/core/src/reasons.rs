@@ -79,7 +79,8 @@ pub fn explain(model: &Model, cases: &[Case<'_>], most: usize) -> Vec<Vec<Reason
 /// Cells that are not what their column is, and those that are misspelt, before all other reasons.
 fn with_cells(model: &Model, case: &Case<'_>, others: Vec<Reason>, most: usize) -> Vec<Reason> {
     let strays = case.rules.strays(case.row).map(|one| (one.column.clone(), one.text(case.row), one.wanted.to_owned()));
-    let slips = case.rules.slips(case.row).map(|(column, seen, meant)| (column.to_owned(), seen.to_owned(), meant));
+    let slips =
+        case.rules.slips(case.row).map(|(column, seen, meant)| (column.to_owned(), seen.to_owned(), meant.to_owned()));
     let cells: Vec<(String, String, String)> = strays.chain(slips).collect();
     if cells.is_empty() {
         return others;

@@ -215,7 +215,7 @@ impl<'a> Rules<'a> {
     }
 
     /// The columns whose cell of a row is a slip, the cell, and what was meant.
-    pub fn slips(&self, row: usize) -> impl Iterator<Item = (&'a str, &str, String)> {
+    pub fn slips(&self, row: usize) -> impl Iterator<Item = (&'a str, &str, &str)> {
         self.slips.iter().filter_map(move |one| one.of(row).map(|(seen, meant)| (one.column, seen, meant)))
     }
 

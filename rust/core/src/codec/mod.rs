@@ -50,6 +50,7 @@ use manifest::Fields;
 pub(crate) use read::{Strings, unpacked};
 pub(crate) use show::ANOTHER;
 pub use state::ColumnState;
+pub(crate) use text::class;
 pub use types::{parse as parse_type, write as type_name};
 pub(crate) use utf8::check as check_text;
 

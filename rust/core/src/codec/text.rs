@@ -63,6 +63,16 @@ struct Look {
     used: usize,
 }
 
+/// A digit, a capital, another letter; any other sign is a class of its own.
+pub fn class(char: char) -> char {
+    match char {
+        '0'..='9' => '9',
+        _ if !char.is_alphanumeric() => char,
+        _ if char.is_uppercase() => 'A',
+        _ => 'a',
+    }
+}
+
 /// Bytes of a shape before it is cut: a run that starts before the cut is still seen to its fourth character.
 const ROOM: usize = (SHAPE + RUN) * 4;
 
@@ -73,15 +83,12 @@ impl Look {
         let (mut written, mut run, mut last) = (0, 0, None);
         for char in text.chars() {
             chars += 1;
-            let class = if char.is_ascii_digit() {
-                digits += 1;
-                '9'
-            } else if char.is_alphanumeric() {
-                if char.is_uppercase() { 'A' } else { 'a' }
-            } else {
-                symbols += 1;
-                char
-            };
+            let class = class(char);
+            match class {
+                '9' => digits += 1,
+                'A' | 'a' => (),
+                _ => symbols += 1,
+            }
             if written == SHAPE + RUN {
                 continue;
             }

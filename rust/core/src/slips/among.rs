@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
+use crate::codec::class;
+
 const COMMON: u64 = 10;
 const TIMES_RARER: u64 = 20;
 const RARE_ONES: usize = 20;
@@ -35,8 +37,8 @@ enum Slip {
 /// The slips among texts that so many rows have each, and what was meant.
 pub fn among(counts: &HashMap<&str, u64>) -> HashMap<String, String> {
     let fits = |text: &str| (SHORTEST..=LONGEST).contains(&text.chars().count());
-    let common: Vec<&str> = counts.iter().filter(|&(_, &count)| count >= COMMON).map(|(text, _)| *text).collect();
-    let common: Vec<&str> = common.into_iter().filter(|text| fits(text)).collect();
+    let common: Vec<&str> =
+        counts.iter().filter(|&(text, &count)| count >= COMMON && fits(text)).map(|(text, _)| *text).collect();
     if common.is_empty() || common.len() > MOST_COMMON {
         return HashMap::new();
     }
@@ -51,8 +53,10 @@ pub fn among(counts: &HashMap<&str, u64>) -> HashMap<String, String> {
     }
     slips.retain(|text, meant| counts[text] < COMMON || beside.get(meant).is_some_and(|&rows| rows >= counts[text]));
     let rare = counts.iter().filter(|&(text, &count)| count < COMMON || slips.contains_key(text)).count();
-    let enough = slips.len() * RARE_ONES >= rare;
-    slips.into_iter().filter(|_| enough).map(|(text, meant)| (text.to_owned(), meant.to_owned())).collect()
+    if slips.len() * RARE_ONES < rare {
+        return HashMap::new();
+    }
+    slips.into_iter().map(|(text, meant)| (text.to_owned(), meant.to_owned())).collect()
 }
 
 /// Texts of many rows, by what is left of them without a character.
@@ -130,24 +134,22 @@ fn slip(one: &str, other: &str) -> Option<Slip> {
     let ahead = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
     let behind = one[ahead..].iter().rev().zip(other[ahead..].iter().rev()).take_while(|(a, b)| a == b).count();
     let pair = |a: char, b: char| {
-        let (a, b) = (class(a), class(b));
+        let (a, b) = (coarse(a), coarse(b));
         ((a, b) != ('9', '9')).then_some((a.min(b), a.max(b)))
     };
     match (&one[ahead..one.len() - behind], &other[ahead..other.len() - behind]) {
-        ([], [put]) | ([put], []) => Some(class(*put)).filter(|&class| class != '9').map(Slip::PutIn),
+        ([], [put]) | ([put], []) => Some(coarse(*put)).filter(|&class| class != '9').map(Slip::PutIn),
         (&[a], &[b]) => pair(a, b).map(|(a, b)| Slip::Replaced(a, b)),
         (&[a, b], &[c, d]) if a == d && b == c => pair(a, b).map(|(a, b)| Slip::Swapped(a, b)),
         _ => None,
     }
 }
 
-/// A digit, a capital or another letter, a space, or any other sign.
-pub fn class(letter: char) -> char {
-    match letter {
-        '0'..='9' => '9',
-        _ if letter.is_uppercase() => 'A',
-        _ if letter.is_alphanumeric() => 'a',
-        _ if letter.is_whitespace() => ' ',
+/// The class of a letter, where all signs but spaces are one.
+fn coarse(letter: char) -> char {
+    match class(letter) {
+        letter @ ('9' | 'A' | 'a') => letter,
+        sign if sign.is_whitespace() => ' ',
         _ => '.',
     }
 }

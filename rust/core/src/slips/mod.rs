@@ -14,11 +14,11 @@ use arrow_schema::DataType;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::codec::{Kind, unpacked};
+use crate::codec::{Kind, class, unpacked};
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::store::Store;
-use among::{LONGEST, among, class};
+use among::{LONGEST, among};
 
 /// No more are kept of one column.
 const MOST: usize = 65_536;
@@ -41,12 +41,12 @@ struct Spelling {
     forms: HashMap<String, String>,
 }
 
-/// The cells of one column of a batch that may be slips.
+/// The cells of one column of a batch that are slips.
 #[derive(Debug)]
 pub struct Slipped<'a> {
     pub column: &'a str,
-    texts: ArrayRef,
-    spelling: &'a Spelling,
+    /// The cell and what was meant, by its row.
+    cells: HashMap<usize, (String, String)>,
 }
 
 impl Slips {
@@ -89,7 +89,7 @@ impl Slips {
     pub fn open<'a>(&'a self, encoder: &Encoder, batch: &RecordBatch, alignment: &[Option<usize>]) -> Vec<Slipped<'a>> {
         let opened = self.columns.iter().filter_map(|(column, spelling)| {
             let source = alignment.get(encoder.place(column)?).copied().flatten()?;
-            Some(Slipped { column, texts: texts(batch.column(source))?, spelling })
+            Some(Slipped { column, cells: spelling.cells(&texts(batch.column(source))?) })
         });
         opened.collect()
     }
@@ -158,6 +158,24 @@ impl Spelling {
     fn count(&self) -> usize {
         self.values.len() + self.forms.len()
     }
+
+    /// The cells that are slips, and what was meant.
+    fn cells(&self, texts: &ArrayRef) -> HashMap<usize, (String, String)> {
+        let texts = texts.as_string_opt::<i64>().into_iter().flatten();
+        let told = |(row, text): (usize, Option<&str>)| Some((row, (text?.to_owned(), self.meant(text?)?)));
+        texts.enumerate().filter_map(told).collect()
+    }
+
+    fn meant(&self, text: &str) -> Option<String> {
+        self.values.get(text).cloned().or_else(|| self.meant_by_form(text))
+    }
+
+    fn meant_by_form(&self, text: &str) -> Option<String> {
+        if self.forms.is_empty() {
+            return None;
+        }
+        Some(format!("the form of {}", self.forms.get(&form(text))?))
+    }
 }
 
 fn few(slips: HashMap<String, String>) -> HashMap<String, String> {
@@ -184,21 +202,13 @@ fn forms(counts: &HashMap<&str, u64>, slips: &HashMap<String, String>) -> HashMa
 
 /// A text with its letters and digits by their class.
 fn form(text: &str) -> String {
-    text.chars().take(LONGEST + 1).map(|letter| if letter.is_alphanumeric() { class(letter) } else { letter }).collect()
+    text.chars().take(LONGEST + 1).map(class).collect()
 }
 
 impl Slipped<'_> {
     /// The cell of a row and what was meant, where it is a slip.
-    pub fn of(&self, row: usize) -> Option<(&str, String)> {
-        let texts = self.texts.as_string_opt::<i64>()?;
-        let seen = texts.is_valid(row).then(|| texts.value(row))?;
-        if let Some(meant) = self.spelling.values.get(seen) {
-            return Some((seen, meant.clone()));
-        }
-        if self.spelling.forms.is_empty() {
-            return None;
-        }
-        Some((seen, format!("the form of {}", self.spelling.forms.get(&form(seen))?)))
+    pub fn of(&self, row: usize) -> Option<(&str, &str)> {
+        self.cells.get(&row).map(|(seen, meant)| (seen.as_str(), meant.as_str()))
     }
 }
 
