@@ -49,19 +49,25 @@ class Job:
         return one, positive[train], other, positive[test]
 
 
-def run(job: Job, *, ctgan: bool) -> cache.Result:
+def run(job: Job) -> cache.Result:
     """Average precision per arm and learner; read from the cache where it is there."""
     path, result = job.read("arms")
     if result is None:
         result = _run(job)
         cache.write(path, result)
-    if not ctgan:
+    return result
+
+
+def with_ctgan(job: Job, result: cache.Result) -> cache.Result:
+    """The result of a job and what CTGAN gives on its rows, read from the cache where it is there."""
+    if CTGAN in result["ap"]:
         return result
     path, peer = job.read("ctgan")
     if peer is None:
         peer = _run_ctgan(job, result["leaves"]["SMOTE-NC"])
         cache.write(path, peer)
-    return {**result, "ap": {**result["ap"], CTGAN: peer["ap"]}, "ctgan_seconds": peer["seconds"]}
+    peer_says = {f"ctgan_{key}": peer[key] for key in ("made", "note", "seconds")}
+    return {**result, "ap": {**result["ap"], CTGAN: peer["ap"]}, **peer_says}
 
 
 def _run(job: Job) -> cache.Result:

@@ -49,15 +49,15 @@ def main(options: argparse.Namespace) -> int:
     """Run the case; what is in the cache is not run again."""
     machine.refuse_debug_build()
     machine.require("sklearn", "catboost", "torch")
-    if options.resume and (options.quick or options.ctgan or (options.negatives, options.rows) != (NEGATIVES, ROWS)):
-        raise SystemExit("--resume takes up rows of the full sizes without CTGAN: leave out --quick, --ctgan and sizes")
+    if options.resume and (options.quick or (options.negatives, options.rows) != (NEGATIVES, ROWS)):
+        raise SystemExit("--resume takes up rows of the full sizes: leave out --quick, --negatives and --rows")
     if options.quick:
         options.sets, options.seeds, options.positives, options.negatives, options.rows = "hmeq", 1, "20", 1_000, 1_500
         options.methods = "tabad,SMOTE"
     options.deadline = None if options.minutes is None else time.time() + 60 * options.minutes
     rows: list[dict[str, Any]] = []
     if options.part in ("rare", "all"):
-        rows += _of_jobs(options, "rare", POSITIVES, lambda job: rare.run(job, ctgan=options.ctgan))
+        rows += _of_jobs(options, "rare", POSITIVES, rare.run, rare.with_ctgan if options.ctgan else None)
         _print_rare(rows)
     if options.part in ("few-labels", "all"):
         found = _of_jobs(options, "few-labels", FEW, few_labels.run)
@@ -98,14 +98,18 @@ def _made(
 ) -> dict[str, Any] | None:
     """A row of the results: the committed one where the run takes up from those, None where the time is up."""
     found = known.row("synthesis", what) if options.resume else None
-    late = options.deadline is not None and time.time() > options.deadline
-    return found if found is not None or late else run()
+    return found if found is not None or _is_late(options) else run()
+
+
+def _is_late(options: argparse.Namespace) -> bool:
+    return options.deadline is not None and time.time() > options.deadline
 
 
 def _of_jobs(
-    options: argparse.Namespace, part: str, positives: tuple[int, ...], run: Callable[[rare.Job], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """What `run` finds for every seed, number of rare rows and set."""
+    options: argparse.Namespace, part: str, positives: tuple[int, ...], run: Callable[[rare.Job], dict[str, Any]],
+    more: Callable[[rare.Job, dict[str, Any]], dict[str, Any]] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What `run` finds for every seed, number of rare rows and set, and what `more` adds to it."""
     numbers = tuple(map(int, options.positives.split(","))) if options.positives else positives
     jobs = [
         rare.Job(data_set, number, seed, options.negatives)
@@ -119,6 +123,8 @@ def _of_jobs(
         row = _made(options, what, partial(run, job))
         if row is None:
             continue
+        if more is not None and not _is_late(options):
+            row = more(job, row)
         rows.append(row)
         print(f"[{done}/{len(jobs)}] {job.data_set.name} {job.positives} seed {job.seed}", file=sys.stderr)
     return rows
@@ -146,12 +152,22 @@ def _print_rare(rows: list[dict[str, Any]]) -> None:
 
 
 def _means(rows: list[dict[str, Any]], arms: list[str], learner: str) -> list[object]:
-    of_arm = {arm: np.array([r["ap"][arm][learner] for r in rows if arm in r["ap"]]) for arm in arms}
+    of_arm = {arm: np.array([r["ap"].get(arm, {}).get(learner, np.nan) for r in rows]) for arm in arms}
     plain = max(("nothing", "class weights"), key=lambda arm: float(of_arm[arm].mean()))
     gain = of_arm[rare.AUGMENT] - of_arm[plain]
     reach = interval(gain)
-    means = [f"{of_arm[arm].mean():.3f}" for arm in arms]
+    means = [_mean_of(of_arm[arm], of_arm[rare.AUGMENT]) for arm in arms]
     return [*means, len(rows), f"{np.mean([r['rounds'] > 0 for r in rows]):.0%}", reach]
+
+
+def _mean_of(values: Any, loop: Any) -> str:
+    """The mean; of an arm that not every run has, how many have it, and what the loop has on those."""
+    known_B = ~np.isnan(values)
+    if known_B.all():
+        return f"{values.mean():.3f}"
+    if not known_B.any():
+        return "-"
+    return f"{values[known_B].mean():.3f} ({known_B.sum()} runs; there the loop {loop[known_B].mean():.3f})"
 
 
 def interval(gains: Any) -> str:
