@@ -15,13 +15,17 @@ from scipy import stats
 
 RATE = 0.1
 """False positives at which true ones are counted."""
+EVERYONE = "everyone"
 Made = Callable[[pa.Table, int], pa.Table]
 
 
-def attacked(pool: pa.Table, made: Made, shadows: int, *, fixed: pa.Table | None = None) -> dict[str, Any]:
-    """True positives at 10 % false ones and AUC of each attack: mean over generators, with its 95 % interval.
+def attacked(
+    pool: pa.Table, made: Made, shadows: int, *, fixed: pa.Table | None = None, alone: dict[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Who was attacked, attack, true positives at 10 % false ones and AUC: mean over generators, 95 % interval.
 
-    `made` gives rows of a generator of the members given and a seed; `fixed` rows train each of them too.
+    `made` gives rows of a generator of the members given and a seed; `fixed` rows train each of them too. Beside
+    `everyone` those that `alone` names are looked at by themselves: rows of the pool, boolean [B].
     """
     member_SB = np.zeros((shadows, pool.num_rows), bool)
     scores: dict[str, list[Any]] = {}
@@ -35,7 +39,11 @@ def attacked(pool: pa.Table, made: Made, shadows: int, *, fixed: pa.Table | None
     if shadows > 2:
         with_shadows = {f"{name}, with shadows": ratios(score_SB, member_SB) for name, score_SB in found.items()}
         found |= with_shadows
-    return {name: _figures(score_SB, member_SB) for name, score_SB in found.items()}
+    groups = {EVERYONE: np.ones(pool.num_rows, bool), **(alone or {})}
+    return {
+        who: {name: _figures(score_SB[:, own_B], member_SB[:, own_B]) for name, score_SB in found.items()}
+        for who, own_B in groups.items()
+    }
 
 
 def distances(rows: pa.Table, pool: pa.Table) -> dict[str, Any]:

@@ -178,9 +178,14 @@ def _shadows(part: str, tables: dict[str, pa.Table], rows: int, shadows: int) ->
     out = []
     for name, table in tables.items():
         pool = pa.concat_tables(_parts(table, 2_000, rows, parts=2)).combine_chunks()
-        found = membership.attacked(pool, lambda own, seed: privacy_peers.own(own, own.num_rows, seed), shadows)
+        alone = {"rare class": pool["label"].to_numpy() == 1} if "label" in pool.column_names else {}
+        found = membership.attacked(
+            pool, lambda own, seed: privacy_peers.own(own, own.num_rows, seed), shadows, alone=alone
+        )
         what = {"part": part, "table": name, "method": "tabad default", "rows": pool.num_rows // 2}
-        out += [{**what, "attack": attack, **facts} for attack, facts in found.items()]
+        for who, attacks in found.items():
+            who_rows = int(alone[who].sum()) // 2 if who in alone else pool.num_rows // 2
+            out += [{**what, "who": who, "who_rows": who_rows, "attack": a, **facts} for a, facts in attacks.items()]
     print(f"\nprivacy: tabad default of {rows:,} rows, attacked by its rows alone and with {shadows - 1} shadows")
     _print_attacks(out)
     return out
@@ -204,15 +209,16 @@ def _rare(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str
                 pool, lambda own, seed, make=make: make(own, 10 * FEW_ROWS, seed), shadows, fixed=others
             )
             what = {"part": "rare", "table": name, "method": method, "rows": FEW_ROWS}
-            out += [{**what, "attack": attack, **facts} for attack, facts in found.items()]
+            out += [{**what, "attack": attack, **facts} for attack, facts in found[membership.EVERYONE].items()]
     print(f"\nprivacy: {FEW_ROWS} rows of a rare class among {rows:,}, {10 * FEW_ROWS} rows made, {shadows} generators")
     _print_attacks(out)
     return out
 
 
 def _print_attacks(rows: list[dict[str, Any]]) -> None:
-    keys = ("table", "method", "attack", "tpr_at_10", "interval", "auc")
-    print(render(list(keys), [[str(row[key]) if key == "interval" else row[key] for key in keys] for row in rows]))
+    keys = ("table", "method", "who", "attack", "tpr_at_10", "interval", "auc")
+    lines = [[str(row.get(key, "")) if key in ("interval", "who") else row[key] for key in keys] for row in rows]
+    print(render(list(keys), lines))
 
 
 def _audited(part: str, table: str, method: str, *parts: pa.Table) -> dict[str, Any]:
