@@ -92,8 +92,10 @@ def _ratio(score_B: Any, shadow_SB: Any, member_SB: Any) -> Any:
 def _figures(score_SB: Any, member_SB: Any) -> dict[str, Any]:
     from sklearn.metrics import roc_auc_score
 
+    # One limit for all generators: of 50 non-members by themselves a tenth is passed by 11.6 % of strangers.
+    limit = np.quantile(score_SB[~member_SB], 1 - RATE)
     pairs = list(zip(score_SB, member_SB, strict=True))
-    found = [float((score[own] > np.quantile(score[~own], 1 - RATE)).mean()) for score, own in pairs]
+    found = [float((score[own] > limit).mean()) for score, own in pairs]
     areas = [float(roc_auc_score(own, score)) for score, own in pairs]
     mean, half = float(np.mean(found)), 1.0
     if len(found) > 1:

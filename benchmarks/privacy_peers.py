@@ -7,6 +7,8 @@ generator differs. Axes: B rows, N numbers, C category columns.
 """
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,12 @@ def by_heart(train: pa.Table, rows: int, seed: int, noise: float = 0.01) -> pa.T
     return _noisy(made, noise, draw)
 
 
+def others(_train: pa.Table, rows: int, seed: int, of: pa.Table) -> pa.Table:
+    """Rows that nothing was trained on: at most half of those given, at random."""
+    order = np.random.default_rng(seed).permutation(of.num_rows)
+    return of.take(pa.array(order[: min(rows, of.num_rows // 2)]))
+
+
 def by_column(train: pa.Table, rows: int, seed: int, noise: float = 0.3) -> pa.Table:
     """Values of the training rows, each column drawn by itself; noise of 0.3 standard deviations on every number."""
     draw = np.random.default_rng(seed)
@@ -57,6 +65,20 @@ def own(train: pa.Table, rows: int, seed: int, label: str | None = None, value: 
     import tabad
 
     model = tabad.fit(train, seed=seed, all_rows=True, label=label)
+    made: pa.Table = model.generate(rows, seed=seed, label=value)
+    return made
+
+
+def private(train: pa.Table, rows: int, seed: int, bounds: dict[str, Any], label: str, value: str) -> pa.Table:
+    """tabad under a budget of epsilon 3, columns and their bounds public; rows of one class."""
+    import tabad
+
+    train = train.select(list(bounds["columns"]))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bounds.json"
+        file.write_text(json.dumps(bounds))
+        budget = tabad.PrivateOptions(epsilon=3.0, delta=1e-6, bounds=str(file))
+        model = tabad.fit(train, private=budget, label=label, quality="fast")
     made: pa.Table = model.generate(rows, seed=seed, label=value)
     return made
 

@@ -3,9 +3,11 @@
 Tables are those named by `--sets`: real ones where they are at hand, and a generated one. Of each, disjoint random
 parts are the training, the held-out and the synthetic rows. A fresh sample passed off as synthetic must pass: at most 5
 of 100 may raise an alarm. `generators`: tabad and TabDDPM, of as many rows; and tabad of 20,000, as in `synthesis`.
-`shadows`: tabad attacked with the help of generators of the same kind, and `many` the same of 20,000 rows. `rare`: 50
-rows of a rare class, over refits; beside it what knows no more of the class than each column by itself. `units`: rows
-of fresh customers and planes, audited by row and by unit. MST and AIM are in `private`; anonymeter is not run.
+`shadows`: tabad attacked with the help of generators of the same kind, and `many` the same of 20,000 rows, where the
+rare class is attacked by itself too. `rare`: 50, 200 and 500 rows of a rare class, a fortieth of all, over refits;
+beside it what knows no more of the class than each column by itself, a private fit, and rows of strangers, of which
+none was trained on: what the attacks reach by chance. `units`: rows of fresh customers and planes, audited by row and
+by unit. MST and AIM are in `private`; anonymeter is not run.
 """
 
 import argparse
@@ -17,14 +19,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import data, generated, known, machine, membership, privacy_peers, results, units
+from benchmarks import data, generated, known, machine, membership, privacy_peers, private, results, units
 from benchmarks.clock import median, ratio, take_turns
 from benchmarks.report import render
 
 PARTS = ("search", "fresh", "units", "leaks", "generators", "shadows", "many", "rare")
 SETS = ("adult", "default_credit_card", "bank_full", "generated")
-MANY_ROWS, FEW_ROWS = 20_000, 50
-"""Of a generator as in `synthesis`, and of a rare class."""
+MANY_ROWS = 20_000
+"""Of a generator as in `synthesis`."""
+RARE_ROWS = (50, 200, 500)
+"""Of a rare class, a fortieth of the rows."""
 UNIT_DRAWS = 50
 """Of each table whose rows have units."""
 TARGETS = {"scikit-learn": 2.0, "numpy": 10.0}
@@ -42,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--budget", type=float, default=3_000.0, help="most seconds of TabDDPM's training a table")
     parser.add_argument("--shadows", type=int, default=8, help="generators a table of the parts shadows and rare")
+    parser.add_argument("--rare", default=",".join(map(str, RARE_ROWS)), help="rows of the rare class")
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--keep", action="store_true", help="write the results; what is not run stays as committed")
 
@@ -73,12 +78,14 @@ def main(options: argparse.Namespace) -> int:
     if "many" in parts and not options.quick:
         out += _shadows("many", tables, MANY_ROWS, options.shadows)
     if "rare" in parts:
-        out += _rare(tables, options.rows, 3 if options.quick else options.shadows)
+        sizes = [RARE_ROWS[0]] if options.quick else [int(size) for size in options.rare.split(",")]
+        for size in sizes:
+            out += _rare(tables, size, 3 if options.quick else options.shadows)
     full = not options.quick and (parts == list(PARTS) or options.keep)
     earlier = []
     if options.keep:
-        ran = {(row["part"], row["table"]) for row in out}
-        out += [row for row in known.rows("privacy") if (row["part"], row["table"]) not in ran]
+        ran = {_of(row) for row in out}
+        out += [row for row in known.rows("privacy") if _of(row) not in ran]
         out.sort(key=lambda row: next(at for at, part in enumerate(PARTS) if part.startswith(row["part"])))
         summary, earlier = {**known.summary("privacy"), **summary}, known.runs("privacy")
     settings = {
@@ -86,6 +93,11 @@ def main(options: argparse.Namespace) -> int:
     }  # fmt: skip
     results.save("privacy", out, full=full, summary=summary, settings=settings, earlier=earlier)
     return 0
+
+
+def _of(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What is run together."""
+    return row["part"], row["table"], row["rows"] if row["part"] == "rare" else None
 
 
 def _tables(names: list[str]) -> dict[str, pa.Table]:
@@ -191,26 +203,33 @@ def _shadows(part: str, tables: dict[str, pa.Table], rows: int, shadows: int) ->
     return out
 
 
-def _rare(tables: dict[str, pa.Table], rows: int, shadows: int) -> list[dict[str, Any]]:
-    out = []
+def _rare(tables: dict[str, pa.Table], few: int, shadows: int) -> list[dict[str, Any]]:
+    out, rows = [], 40 * few
     for name, table in tables.items():
         if "label" not in table.column_names:
             continue
         order = np.random.default_rng([3_000, 9]).permutation(table.num_rows)
         rare = table["label"].to_numpy()[order] == 1
-        pool = table.take(pa.array(order[rare][: 2 * FEW_ROWS])).combine_chunks()
-        fixed = table.take(pa.array(order[~rare][: rows - FEW_ROWS])).combine_chunks()
+        pool, strangers = (
+            table.take(pa.array(order[rare][first : first + 2 * few])).combine_chunks() for first in (0, 2 * few)
+        )
+        fixed = table.take(pa.array(order[~rare][: rows - few])).combine_chunks()
         makers = {
             "tabad default": (partial(privacy_peers.own, label="label", value="1"), fixed),
             "each column by itself": (privacy_peers.by_column, None),
+            "strangers": (partial(privacy_peers.others, of=strangers), None),
         }
+        if name in private.BOUNDS:
+            bounds = private.public(name, private.table(name))
+            under_budget = partial(privacy_peers.private, bounds=bounds, label="label", value="1")
+            makers["tabad --private 3"] = (under_budget, fixed)
         for method, (make, others) in makers.items():
             found = membership.attacked(
-                pool, lambda own, seed, make=make: make(own, 10 * FEW_ROWS, seed), shadows, fixed=others
+                pool, lambda own, seed, make=make: make(own, 10 * few, seed), shadows, fixed=others
             )
-            what = {"part": "rare", "table": name, "method": method, "rows": FEW_ROWS}
+            what = {"part": "rare", "table": name, "method": method, "rows": few, "of_rows": fixed.num_rows + few}
             out += [{**what, "attack": attack, **facts} for attack, facts in found[membership.EVERYONE].items()]
-    print(f"\nprivacy: {FEW_ROWS} rows of a rare class among {rows:,}, {10 * FEW_ROWS} rows made, {shadows} generators")
+    print(f"\nprivacy: {few} rows of a rare class among {rows:,}, {10 * few} rows made, {shadows} generators")
     _print_attacks(out)
     return out
 
