@@ -26,7 +26,7 @@ from .denoiser import Config, Denoiser
 from .layout import Index, Layout
 from .logits import Whole
 from .predict import predict
-from .schedule import grid
+from .schedule import grid as levels_of
 from .seeding import seeded, unseeded
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def train_private(
     terms = Noisy.of(epsilon, delta, min(1.0, BATCH / total), steps)
     generator = unseeded() if seed is None else seeded(index.device, seed)
     net = _Net(Config(layout, WIDTH, BLOCKS, Kind.MASKED), generator=generator)
+    _start(net, encoded)
     c_BC = np.stack(encoded.bins, axis=1).astype(np.uint16)
     table = to_rows(np.zeros((len(c_BC), 0), np.float32), c_BC, None, index)
 
@@ -169,6 +170,16 @@ def train_private(
         "epsilon": f"{terms.epsilon(delta):.6g}", "delta": f"{delta:g}",
     }  # fmt: skip
     return [bins_BC[:, column].numpy() for column in range(layout.categories)], facts
+
+
+@torch.no_grad()
+def _start(net: _Net, encoded: Encoded) -> None:
+    """The untrained network draws each column by itself, by its noisy counts: what is paid for need not be learned."""
+    parts = []
+    for grid in encoded.grids:
+        mass = np.maximum(grid.counts(), 0.5 * grid.noise())
+        parts.append(np.log(mass / mass.sum()))
+    net.head_bias.copy_(torch.tensor(np.concatenate(parts), dtype=net.head_bias.dtype))
 
 
 def _per_row(net: _Net, table: Rows, part_B: Tensor, index: Index, generator: torch.Generator) -> dict[str, Tensor]:
@@ -196,7 +207,7 @@ def _per_row(net: _Net, table: Rows, part_B: Tensor, index: Index, generator: to
 def _drawn(net: _Net, index: Index, rows: int, generator: torch.Generator) -> Tensor:
     """Codes of new rows [rows, C]: all hidden first, revealed level by level."""
     parts = []
-    levels = grid(_SAMPLING_STEPS)
+    levels = levels_of(_SAMPLING_STEPS)
     for count in [_DRAWN_AT_ONCE] * (rows // _DRAWN_AT_ONCE) + [rows % _DRAWN_AT_ONCE]:
         seen_BC = categorical.start(count, index, Kind.MASKED, generator=generator)
         nothing_BN, untold_B = torch.zeros(count, 0), torch.zeros(count, dtype=torch.int64)
