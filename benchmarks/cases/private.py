@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import cache, known, machine, private, results
 
-VERSION = {"tabad": "1", "tabad dp-sgd": "2", "real rows": "1", **dict.fromkeys(private.PEERS, "dpmm-0.1.9")}
+VERSION = {"tabad": "2", "tabad dp-sgd": "2", "real rows": "1", **dict.fromkeys(private.PEERS, "dpmm-0.1.9")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,28 @@ def test_a_loop_is_fitted_in_all_its_pairs() -> None:
         assert model.marginal(pair) == pytest.approx(marginal(pair).values, abs=0.5)
 
 
+def test_counts_that_contradict_each_other_are_fitted_as_well_as_any_distribution_can() -> None:
+    """Beside the least squares over all joint counts >= 0, whose rows are as many: a twin that needs every cell."""
+    nnls = pytest.importorskip("scipy.optimize", reason="scipy is not installed").nnls
+    draw = np.random.default_rng(7)
+    groups, sigmas = [(0, 1), (1, 3), (2, 3), (0, 2), (3,), (0, 3)], [5.0, 20.0, 3.0, 9.0, 2.0, 30.0]
+    given = [
+        Marginal(group, marginal(group).values + draw.normal(0.0, sigma, marginal(group).values.shape), sigma)
+        for group, sigma in zip(groups, sigmas, strict=True)
+    ]
+    model = estimate(SIZES, given)
+
+    cells = np.eye(120).reshape(120, *SIZES)
+    rows, wanted = [np.full((1, 120), 1e3)], [np.array([1e3 * model.total])]
+    for one in given:
+        away = tuple(column + 1 for column in range(4) if column not in one.columns)
+        rows.append(cells.sum(axis=away).reshape(120, -1).T / one.sigma)
+        wanted.append(one.values.ravel() / one.sigma)
+    best = 0.5 * nnls(np.concatenate(rows), np.concatenate(wanted))[1] ** 2
+    assert best > 5.0  # they do contradict each other
+    assert best - 1e-3 <= model.loss <= 1.01 * best
+
+
 def test_the_more_exact_of_two_counts_weighs_more() -> None:
     exact, rough = np.array([300.0, 700.0]), np.array([500.0, 500.0])
     model = estimate([2], [Marginal((0,), exact, 1.0), Marginal((0,), rough, 3.0)])
