@@ -18,6 +18,8 @@ __all__ = ["Marginal", "Model", "Step", "estimate", "total_of"]
 Floats = npt.NDArray[np.float64]
 
 ITERATIONS = 800
+NOISE = 0.6
+"""Of the misfit that noise causes: a closer fit learns the noise (the discrepancy principle, Morozov 1966)."""
 _FASTER, _SLOWER = 0.9, 2.0
 """The bound on how fast slopes change: let down a little after each step, doubled where it does not hold."""
 _ENOUGH = 2e-3
@@ -79,8 +81,9 @@ def total_of(marginals: list[Marginal]) -> float:
     return max(1.0, float((weights * sums).sum() / weights.sum()))
 
 
-def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITERATIONS) -> Model:
-    """The distribution of rows (bins per column: `sizes`) that fits the marginals best.
+def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITERATIONS, noise: float = NOISE) -> Model:
+    """The distribution of rows (bins per column: `sizes`) that fits the marginals best, or well enough: the descent
+    ends where the misfit is `noise` times what the noise alone is expected to cause.
 
     What is returned is a mean of distributions on the way: of cliques that agree where they overlap, as each of them.
     """
@@ -91,6 +94,7 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
     ahead, log_sum = _counts(tree, potentials, total)
     counts, share, bound = ahead, 1.0, 1.0 / max(one.sigma for one in marginals) ** 2
     loss = before = _loss(tree, counts, marginals, home)[0]
+    enough = noise * 0.5 * sum(one.values.size for one in marginals)
     for step in range(1, iterations + 1):
         middle = _between(counts, ahead, share)
         level, slopes = _loss(tree, middle, marginals, home)
@@ -109,6 +113,8 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
         potentials, ahead, log_sum, counts, loss = moved, there, log_there, new, found
         bound *= _FASTER
         share = (np.sqrt(share**4 + 4.0 * share**2) - share**2) / 2.0
+        if loss <= enough:
+            break
         if step % 50 == 0:
             if abs(before - loss) <= _ENOUGH * loss:
                 break
