@@ -24,6 +24,8 @@ _FASTER, _SLOWER = 0.9, 2.0
 """The bound on how fast slopes change: let down a little after each step, doubled where it does not hold."""
 _ENOUGH = 2e-3
 """Relative gain of 50 steps below which the descent ends."""
+_LEAST_NOISE = 0.1
+"""A bin begins with so many standard deviations of its count's noise, at least."""
 _ROUNDING, _LEAST_RATE = 1e-9, 1e-12
 
 
@@ -90,7 +92,7 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
     tree = junction_tree(sizes, [one.columns for one in marginals])
     total = total_of(marginals)
     home = [next(at for at, c in enumerate(tree.cliques) if set(one.columns) <= set(c)) for one in marginals]
-    potentials = [np.zeros([sizes[column] for column in clique]) for clique in tree.cliques]
+    potentials = _independent(sizes, tree, marginals)
     ahead, log_sum = _counts(tree, potentials, total)
     counts, share, bound = ahead, 1.0, 1.0 / max(one.sigma for one in marginals) ** 2
     loss = before = _loss(tree, counts, marginals, home)[0]
@@ -120,6 +122,18 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
                 break
             before = loss
     return Model(tree, counts, total, loss)
+
+
+def _independent(sizes: list[int], tree: Tree, marginals: list[Marginal]) -> list[Floats]:
+    """Potentials of columns that know nothing of each other, each as its own counts have it: where the descent begins,
+    so that what it leaves out is dependence."""
+    potentials = [np.zeros([sizes[column] for column in clique]) for clique in tree.cliques]
+    alone = {one.columns: one for one in sorted(marginals, key=lambda one: -one.sigma) if len(one.columns) == 1}
+    for columns, one in alone.items():
+        place = next(at for at, clique in enumerate(tree.cliques) if columns[0] in clique)
+        logs = np.log(np.maximum(one.values, _LEAST_NOISE * one.sigma))
+        potentials[place] = potentials[place] + _spread(logs, columns, tree.cliques[place])
+    return potentials
 
 
 def _between(counts: list[Floats], ahead: list[Floats], share: float) -> list[Floats]:
