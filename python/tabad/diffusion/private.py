@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from tabad._lazy import need
 
-from . import categorical
+from . import categorical, shares
 from .batches import Corrupted, batch_loss, corrupt, to_rows
 from .categorical import MASK, Kind
 from .denoiser import Config, Denoiser
 from .layout import Index, Layout
 from .logits import Whole
 from .predict import predict
-from .schedule import grid as levels_of
+from .schedule import grid
 from .seeding import seeded, unseeded
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def train_private(
     terms = Noisy.of(epsilon, delta, min(1.0, BATCH / total), steps)
     generator = unseeded() if seed is None else seeded(index.device, seed)
     net = _Net(Config(layout, WIDTH, BLOCKS, Kind.MASKED), generator=generator)
-    _start(net, encoded)
+    # The noisy counts are paid for: no row need teach them.
+    shares.begin(net, _shares(encoded))
     c_BC = np.stack(encoded.bins, axis=1).astype(np.uint16)
     table = to_rows(np.zeros((len(c_BC), 0), np.float32), c_BC, None, index)
 
@@ -172,14 +173,10 @@ def train_private(
     return [bins_BC[:, column].numpy() for column in range(layout.categories)], facts
 
 
-@torch.no_grad()
-def _start(net: _Net, encoded: Encoded) -> None:
-    """The untrained network draws each column by itself, by its noisy counts: what is paid for need not be learned."""
-    parts = []
-    for grid in encoded.grids:
-        mass = np.maximum(grid.counts(), 0.5 * grid.noise())
-        parts.append(np.log(mass / mass.sum()))
-    net.head_bias.copy_(torch.tensor(np.concatenate(parts), dtype=net.head_bias.dtype))
+def _shares(encoded: Encoded) -> Tensor:
+    """How often each bin of its column comes, by the noisy counts [S]; half of its noise at least."""
+    masses = [np.maximum(one.counts(), 0.5 * one.noise()) for one in encoded.grids]
+    return torch.from_numpy(np.concatenate([mass / mass.sum() for mass in masses]))
 
 
 def _per_row(net: _Net, table: Rows, part_B: Tensor, index: Index, generator: torch.Generator) -> dict[str, Tensor]:
@@ -207,7 +204,7 @@ def _per_row(net: _Net, table: Rows, part_B: Tensor, index: Index, generator: to
 def _drawn(net: _Net, index: Index, rows: int, generator: torch.Generator) -> Tensor:
     """Codes of new rows [rows, C]: all hidden first, revealed level by level."""
     parts = []
-    levels = levels_of(_SAMPLING_STEPS)
+    levels = grid(_SAMPLING_STEPS)
     for count in [_DRAWN_AT_ONCE] * (rows // _DRAWN_AT_ONCE) + [rows % _DRAWN_AT_ONCE]:
         seen_BC = categorical.start(count, index, Kind.MASKED, generator=generator)
         nothing_BN, untold_B = torch.zeros(count, 0), torch.zeros(count, dtype=torch.int64)

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from .denoiser import Denoiser
     from .layout import Index
 
-__all__ = ["draw", "match"]
+__all__ = ["begin", "draw", "match"]
 
 _ROUNDS, _PACE, _MOST = 2, 0.7, 0.5
 _PRIOR = 5.0
 """Rows added to every count: a code that chance alone made rare stays nearly as it is."""
+
+
+@torch.no_grad()
+def begin(net: Denoiser, share_S: Tensor) -> None:
+    """Codes begin as likely as that, each column by itself: a brief training then need not learn it first."""
+    net.head_bias[net.config.layout.numbers :] = share_S.log()
 
 
 def match(net: Denoiser, c_BC: Tensor, index: Index, rows: int, *, generator: torch.Generator) -> None:

@@ -168,7 +168,7 @@ class _Run:
         self.config, self.preset, self.rows, self.index = config, preset, rows, index
         self.generator = generator
         self.net = Denoiser(config, generator=generator, dropout=preset.dropout)
-        _start_at_shares(self.net, rows, index)
+        shares.begin(self.net, _shares(rows, index))
         self.average = copy.deepcopy(self.net)
         self.best = copy.deepcopy(self.net)
         # A sampler begins with them seen: masked at high levels, a number was taken for further out than it is.
@@ -289,11 +289,9 @@ def _match(net: Denoiser, rows: Rows, held: Rows, index: Index, count: int, *, g
     net.wanted.copy_(fitted.wanted_NK)
 
 
-def _start_at_shares(net: Denoiser, rows: Rows, index: Index) -> None:
-    """Codes begin as likely as they are in the training rows: a brief training then need not learn that first."""
-    share_S = (categorical.counts(rows.c_BC, index) + _UNSEEN) / (len(rows) + _UNSEEN * index.size_C[index.category_S])
-    with torch.no_grad():
-        net.head_bias[index.layout.numbers :] = share_S.log()
+def _shares(rows: Rows, index: Index) -> Tensor:
+    """How often the rows have each code of its column [S]; never 0."""
+    return (categorical.counts(rows.c_BC, index) + _UNSEEN) / (len(rows) + _UNSEEN * index.size_C[index.category_S])
 
 
 def _cycle(done: float) -> float:

@@ -27,6 +27,7 @@ _ENOUGH = 2e-3
 _LEAST_NOISE = 0.1
 """A bin begins with so many standard deviations of its count's noise, at least."""
 _ROUNDING, _LEAST_RATE = 1e-9, 1e-12
+"""What the bound may be missed by, relative to the misfit, and the step from which on it is no longer asked for."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,15 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
     tree = junction_tree(sizes, [one.columns for one in marginals])
     total = total_of(marginals)
     home = [next(at for at, c in enumerate(tree.cliques) if set(one.columns) <= set(c)) for one in marginals]
-    potentials = _independent(sizes, tree, marginals)
+    potentials = _independent(sizes, tree, marginals, home)
     ahead, log_sum = _counts(tree, potentials, total)
     counts, share, bound = ahead, 1.0, 1.0 / max(one.sigma for one in marginals) ** 2
-    loss = before = _loss(tree, counts, marginals, home)[0]
+    loss = before = _misfit(_errors(tree, counts, marginals, home))
     enough = noise * 0.5 * sum(one.values.size for one in marginals)
     for step in range(1, iterations + 1):
         middle = _between(counts, ahead, share)
-        level, slopes = _loss(tree, middle, marginals, home)
+        errors = _errors(tree, middle, marginals, home)
+        level, slopes = _misfit(errors), _slopes(tree, middle, errors, marginals, home)
         while True:
             rate = 1.0 / (share * bound)
             moved = [theta - rate * slope for theta, slope in zip(potentials, slopes, strict=True)]
@@ -107,7 +109,7 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
             # Relative entropy of the rows after the step to those before: by the sums, and where it led.
             apart = total * (log_sum - log_there) - rate * _dot(slopes, there)
             new = _between(counts, there, share)
-            found = _loss(tree, new, marginals, home)[0]
+            found = _misfit(_errors(tree, new, marginals, home))
             most = level + _dot(slopes, new) - _dot(slopes, middle) + bound * share**2 * apart
             if found <= most + _ROUNDING * abs(level) or rate < _LEAST_RATE:
                 break
@@ -124,13 +126,12 @@ def estimate(sizes: list[int], marginals: list[Marginal], iterations: int = ITER
     return Model(tree, counts, total, loss)
 
 
-def _independent(sizes: list[int], tree: Tree, marginals: list[Marginal]) -> list[Floats]:
+def _independent(sizes: list[int], tree: Tree, marginals: list[Marginal], home: list[int]) -> list[Floats]:
     """Potentials of columns that know nothing of each other, each as its own counts have it: where the descent begins,
     so that what it leaves out is dependence."""
     potentials = [np.zeros([sizes[column] for column in clique]) for clique in tree.cliques]
-    alone = {one.columns: one for one in sorted(marginals, key=lambda one: -one.sigma) if len(one.columns) == 1}
-    for columns, one in alone.items():
-        place = next(at for at, clique in enumerate(tree.cliques) if columns[0] in clique)
+    alone = {one.columns: (one, place) for one, place in zip(marginals, home, strict=True) if len(one.columns) == 1}
+    for columns, (one, place) in alone.items():
         logs = np.log(np.maximum(one.values, _LEAST_NOISE * one.sigma))
         potentials[place] = potentials[place] + _spread(logs, columns, tree.cliques[place])
     return potentials
@@ -144,15 +145,27 @@ def _dot(left: list[Floats], right: list[Floats]) -> float:
     return sum(float(np.vdot(one, other)) for one, other in zip(left, right, strict=True))
 
 
-def _loss(tree: Tree, counts: list[Floats], marginals: list[Marginal], home: list[int]) -> tuple[float, list[Floats]]:
-    """Half the squared errors over the noise, and its slope by the cells of every clique."""
+def _errors(tree: Tree, counts: list[Floats], marginals: list[Marginal], home: list[int]) -> list[Floats]:
+    """What is expected less what was counted, in standard deviations of the noise."""
+    return [
+        (_sum(counts[place], tree.cliques[place], one.columns) - one.values) / one.sigma
+        for one, place in zip(marginals, home, strict=True)
+    ]
+
+
+def _misfit(errors: list[Floats]) -> float:
+    """Half the squared errors."""
+    return sum(0.5 * float((error * error).sum()) for error in errors)
+
+
+def _slopes(
+    tree: Tree, counts: list[Floats], errors: list[Floats], marginals: list[Marginal], home: list[int]
+) -> list[Floats]:
+    """How fast the misfit grows by the cells of every clique."""
     slopes = [np.zeros_like(one) for one in counts]
-    loss = 0.0
-    for one, place in zip(marginals, home, strict=True):
-        error = (_sum(counts[place], tree.cliques[place], one.columns) - one.values) / one.sigma
-        loss += 0.5 * float((error * error).sum())
+    for one, error, place in zip(marginals, errors, home, strict=True):
         slopes[place] += _spread(error / one.sigma, one.columns, tree.cliques[place])
-    return loss, slopes
+    return slopes
 
 
 def _counts(tree: Tree, potentials: list[Floats], total: float) -> tuple[list[Floats], float]:

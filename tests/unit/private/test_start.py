@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
-pytest.importorskip("opacus", reason="opacus is not installed")
+from tabad.private.grids import Grid
+from tabad.private.process import Encoded
 
-from tabad.diffusion.private import train_private  # noqa: E402
-from tabad.private.grids import Grid  # noqa: E402
-from tabad.private.process import Encoded  # noqa: E402
+pytest.importorskip("torch")
+pytest.importorskip("opacus")
 
 ROWS = 4_000
 
@@ -21,6 +20,8 @@ def grid(*mass: float) -> Grid:
 @pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha")  # of one step alone
 def test_after_one_step_rows_have_the_shares_of_the_noisy_counts_and_not_of_the_table() -> None:
     """All rows of the table are in the first bin; one step of 0.002 moves a logit by about that much."""
+    from tabad.diffusion.private import train_private
+
     encoded = Encoded([], [grid(2_800, 1_200, 0), grid(400, 3_600)], [np.zeros(ROWS, np.int64)] * 2)
     (first, second), _ = train_private(encoded, 1.0, 1e-6, seed=0, steps=1)
     assert len(first) == ROWS
